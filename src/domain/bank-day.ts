@@ -1,0 +1,25 @@
+/** Calendar days as China counts them: Asia/Shanghai has been UTC+8 without daylight saving since 1991. */
+
+export const dayMs = 86_400_000;
+export const shanghaiOffsetMs = 8 * 3_600_000;
+
+/** Day number (days since 1970-01-01) of an instant, in Asia/Shanghai. */
+export function dayNumber(timeMs: number): number {
+  return Math.floor((timeMs + shanghaiOffsetMs) / dayMs);
+}
+
+/** The instant at which a day begins in Asia/Shanghai. */
+export function startOfDayMs(day: number): number {
+  return day * dayMs - shanghaiOffsetMs;
+}
+
+/** An instant as ISO 8601 in Asia/Shanghai: `2026-07-01T09:30:00+08:00`, with milliseconds only where there are some. */
+export function formatShanghai(timeMs: number): string {
+  const iso = new Date(timeMs + shanghaiOffsetMs).toISOString();
+  return `${iso.endsWith('.000Z') ? iso.slice(0, 19) : iso.slice(0, 23)}+08:00`;
+}
+
+/** A day number as `2026-07-01`. */
+export function formatDay(day: number): string {
+  return new Date(day * dayMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Anything on the log except transactions travels in this envelope (names after CloudEvents 1.0). */
+export interface Event<T extends string = string, D = unknown> {
+  /** Derived from the cause, so that redelivery is harmless. */
+  readonly id: string;
+  readonly type: T;
+  /** Which part of HuQi said it, e.g. `huqi/score/3`. */
+  readonly source: string;
+  /** What it is about: a warning id, a transaction id … */
+  readonly subject: string;
+  /** ISO 8601, when it happened. */
+  readonly time: string;
+  readonly data: D;
+}
+
+export const eventSchema = z.object({
+  id: z.string().min(1).max(128),
+  type: z.string().min(1).max(64),
+  source: z.string().max(64),
+  subject: z.string().max(128),
+  time: z.iso.datetime({ offset: true }),
+  data: z.unknown(),
+});

@@ -1,0 +1,80 @@
+/**
+ * The log: ordered, durable, partitioned. Embedded on LMDB, in a cluster on Kafka.
+ *
+ * Promises (each has a contract test that runs over every adapter):
+ * 1. `append` resolves only when every record is durable; records of one call keep their order within a partition.
+ * 2. Offsets of a partition only grow; a record once read at an offset is always read there again.
+ * 3. `read` from an offset returns records in order and nothing twice; at the end it returns none and the same `next`.
+ * 4. A reader that starts below the first kept offset gets an `OffsetOutOfRange` error, never a silent jump.
+ * 5. Within one group a partition is processed by one member at a time, one batch after the other, from the position
+ *    that the processor itself names; what `process` throws stops that member visibly and loses nothing.
+ * 6. `trim` removes only whole records below the given offset and is bounded work per call.
+ */
+
+export const topics = ['transactions', 'rejected', 'legs', 'hits', 'warnings', 'deliveries', 'commands', 'events', 'controls'] as const;
+export type Topic = (typeof topics)[number];
+
+export interface LogRecord {
+  readonly offset: number;
+  readonly value: Uint8Array;
+}
+
+export interface OutgoingRecord {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly value: Uint8Array;
+}
+
+export interface LogBatch {
+  readonly records: readonly LogRecord[];
+  /** Where to read next. */
+  readonly next: number;
+}
+
+export interface ReadLimit {
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+/** What a consumer does with one partition while it owns it. */
+export interface PartitionProcessor {
+  /** Offset to start from; the processor's own durable position, not the log's committed offset. `'earliest'` = first kept. */
+  readonly start: number | 'earliest';
+  readonly limit: ReadLimit;
+  /** Never called concurrently for one partition. The log may keep `batch.next` as its advisory committed offset once it resolves. */
+  process(batch: LogBatch): Promise<void>;
+  /** The partition is taken away or the membership ends; nothing is processed after it. */
+  close(): Promise<void>;
+}
+
+export interface Membership {
+  /** Resolves when the member has stopped; rejects with the fault that stopped it. */
+  readonly done: Promise<void>;
+  /** Records behind the end of the log, over the owned partitions. */
+  lag(): Promise<number>;
+  /** Lets the batches in hand end, closes the processors, leaves the group. */
+  leave(): Promise<void>;
+}
+
+export interface Log {
+  partitions(topic: Topic): number;
+  /** All records become durable, or none of the call on a log that has transactions (`atomic`). */
+  append(records: readonly OutgoingRecord[]): Promise<void>;
+  read(topic: Topic, partition: number, from: number, limit: ReadLimit): Promise<LogBatch>;
+  /** First kept offset and the offset after the last. */
+  bounds(topic: Topic, partition: number): Promise<{ first: number; next: number }>;
+  /** Takes part in `group` on `topic`; `open` is called for each partition this member comes to own. */
+  join(group: string, topic: Topic, open: (partition: number) => Promise<PartitionProcessor>): Promise<Membership>;
+  /** Resolves true when a record at or after `from` exists, false at the time-out or when `signal` aborts. */
+  waitFor(topic: Topic, partition: number, from: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  trim(topic: Topic, partition: number, below: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class OffsetOutOfRange extends Error {
+  readonly retriable = false;
+  constructor(topic: Topic, partition: number, from: number, first: number) {
+    super(`${topic}/${partition}: offset ${from} is gone, the first kept is ${first}. Restore a snapshot or raise the retention.`);
+    this.name = 'OffsetOutOfRange';
+  }
+}
