@@ -22,3 +22,27 @@ export const eventSchema = z.object({
   time: z.iso.datetime({ offset: true }),
   data: z.unknown(),
 });
+
+/**
+ * What one record of a topic holds (all topics but `transactions`): the events of one producer's batch.
+ * `sequence` counts a producer's batches up, so that a consumer drops a batch that a restart sent again.
+ */
+export interface EventFrame<E extends Event = Event> {
+  readonly producer: string;
+  readonly sequence: number;
+  readonly events: readonly E[];
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encodeEvents(frame: EventFrame): Uint8Array {
+  return encoder.encode(JSON.stringify(frame));
+}
+
+const frameSchema = z.object({ producer: z.string(), sequence: z.int(), events: z.array(eventSchema) });
+
+/** Throws for bytes that are no event frame: the log is damaged, nobody may skip it. */
+export function decodeEvents(bytes: Uint8Array): EventFrame {
+  return frameSchema.parse(JSON.parse(decoder.decode(bytes))) as EventFrame;
+}
