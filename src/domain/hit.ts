@@ -8,10 +8,10 @@ export const patternSides = ['victim', 'mule'] as const;
 export type PatternSide = (typeof patternSides)[number];
 
 /**
- * Who is told. `payer-enterprise` and `payee-enterprise` only ever for victim-side hits;
- * a suspected mule is never told (反洗钱法 2024, art. 35).
+ * Who is told, as seen from the account that hit: its holder, its bank, the other party's bank, the anti-fraud centres.
+ * The holder is never told of a mule-side hit (反洗钱法 2024, art. 35) until a person has found that the firm was tricked.
  */
-export const audiences = ['payer-enterprise', 'payee-enterprise', 'payer-bank', 'payee-bank', 'city-centre', 'provincial-centre'] as const;
+export const audiences = ['enterprise', 'own-bank', 'other-bank', 'city-centre', 'provincial-centre', 'payer-enterprise', 'payee-enterprise', 'payer-bank', 'payee-bank'] as const;
 export type Audience = (typeof audiences)[number];
 
 const bilingual = z.object({ zh: z.string(), en: z.string() });

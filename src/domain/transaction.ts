@@ -30,9 +30,15 @@ export const partySchema = z.object({
   kind: z.enum(accountKinds).optional(),
   bank: bankCode.optional(),
   /** Unified social credit code of the enterprise that holds the account (GB 32100-2015). */
-  creditCode: z.string().regex(/^[0-9A-Z]{18}$/, 'expected 18 digits or capital letters').optional(),
+  creditCode: z
+    .string()
+    .regex(/^[0-9A-Z]{18}$/, 'expected 18 digits or capital letters')
+    .optional(),
   /** Administrative division, 6 digits (GB/T 2260). */
-  region: z.string().regex(/^\d{6}$/, 'expected 6 digits (GB/T 2260)').optional(),
+  region: z
+    .string()
+    .regex(/^\d{6}$/, 'expected 6 digits (GB/T 2260)')
+    .optional(),
   openedOn: calendarDate.optional(),
   /** Balance of the account after this transaction, in fen. */
   balanceFen: z.int().min(-amountFenMax).max(amountFenMax).optional(),
@@ -41,10 +47,18 @@ export type Party = z.infer<typeof partySchema>;
 
 export const transactionSchema = z.object({
   /** Unique within the reporting bank. */
-  id: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/, "expected 1 to 64 printable ASCII characters without spaces, quotes or backslashes"),
+  id: z
+    .string()
+    .regex(
+      /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/,
+      'expected 1 to 64 printable ASCII characters without spaces, quotes or backslashes',
+    ),
   time: instant,
   amountFen: z.int('expected an integer number of fen').min(1, 'expected at least 1 fen').max(amountFenMax),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'expected an ISO 4217 code').default('CNY'),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'expected an ISO 4217 code')
+    .default('CNY'),
   status: z.enum(transactionStatuses).default('settled'),
   payer: partySchema,
   payee: partySchema,

@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto';
+import { dayMs, dayNumber, formatShanghai, shanghaiOffsetMs } from '../domain/bank-day.js';
+import { role, frameFlag } from '../domain/frame.js';
+import type { Hit, HitParty } from '../domain/hit.js';
+import { accountKinds } from '../domain/transaction.js';
+import { createAmountSketches } from './amount-sketch.js';
+import { createByteTable } from './byte-table.js';
+import { Evaluation } from './evaluation.js';
+import { substitute } from './explanation.js';
+import { createHistory } from './history.js';
+import { evidence } from './history-walk.js';
+import { LegLog } from './leg-log.js';
+import { pairColumn, PairTable } from './pair-table.js';
+import type { CompiledPattern, PatternSet } from './pattern-set.js';
+import { baseBit, column, type PlannedStream } from './plan.js';
+import { createSubjectRows } from './subject-rows.js';
+import { pairMemoryMs } from './vocabulary.js';
+import type { PartyView, TransactionView } from './transaction-view.js';
+
+/**
+ * Scores the legs of one partition: a pure function of the legs so far, this leg and the pattern set. No clock, no
+ * randomness, no I/O; the same legs in the same order give the same hits, byte for byte.
+ */
+export interface ScoringEngine {
+  readonly patternSet: PatternSet;
+  /**
+   * Brings the legs of one transaction that fall to this partition into the state and appends what hits.
+   * `hits` null only warms the state. Failed and reversed transactions change nothing.
+   */
+  score(view: TransactionView, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void;
+  /** Takes over a set that keeps the same state; false where the state would have to be built anew. */
+  adopt(set: PatternSet): boolean;
+  stats(): EngineStats;
+}
+
+export interface EngineStats {
+  readonly subjects: number;
+  readonly legs: number;
+  readonly pairs: number;
+  readonly bytes: number;
+}
+
+/** How much later than the newest transaction a leg may come and still find all legs of its windows. */
+const latenessMs = 3 * dayMs;
+const sweepEveryLegs = 4_096;
+const evidenceMost = 20;
+
+export function createEngine(set: PatternSet): ScoringEngine {
+  const { plan } = set;
+  let patternSet = set;
+  const accounts = createByteTable();
+  const legs = new LegLog();
+  const pairs = new PairTable(plan.distinctBits.length);
+  const rows = createSubjectRows(plan);
+  const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
+  const history = createHistory(plan, legs, pairs, rows);
+  const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
+  const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
+  const plainStreams = legStreams.filter(({ usesHistory }) => !usesHistory);
+  const historyStreams = legStreams.filter(({ usesHistory }) => usesHistory);
+  let debitPatterns: CompiledPattern[] = [];
+  let creditPatterns: CompiledPattern[] = [];
+  let latestMs = -Infinity;
+  let sinceSweep = 0;
+  takePatterns(set);
+
+  function takePatterns(taken: PatternSet): void {
+    const scored = taken.patterns.filter(({ state }) => state === 'active' || state === 'shadow');
+    debitPatterns = scored.filter(({ pattern }) => pattern.on !== 'credit');
+    creditPatterns = scored.filter(({ pattern }) => pattern.on !== 'debit');
+  }
+
+  function scoreLeg(isDebit: boolean, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
+    const { view } = leg;
+    leg.isDebit = isDebit;
+    leg.self = isDebit ? view.payer : view.payee;
+    leg.other = isDebit ? view.payee : view.payer;
+    const subject = accounts.intern(view.bytes, leg.self.accountStart, leg.self.accountEnd, leg.self.accountHash);
+    const row = rows.rowOf(subject);
+    leg.subject = subject;
+    leg.row = rows.chunk(row);
+    leg.base = rows.base(row);
+    if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return;
+    const previousMs = leg.row[leg.base + column.clockMs]!;
+    leg.previousLegMs = previousMs;
+    leg.late = leg.timeMs < previousMs;
+    leg.clockMs = leg.late ? previousMs : leg.timeMs;
+    const other = accounts.intern(view.bytes, leg.other.accountStart, leg.other.accountEnd, leg.other.accountHash);
+    leg.pair = pairs.find(subject, other, latestMs - pairMemoryMs);
+    const pairRow = pairs.chunk(leg.pair);
+    const pairBase = pairs.base(leg.pair);
+    leg.pairLastDebitMs = pairRow[pairBase + pairColumn.lastDebitMs]!;
+    leg.pairLastCreditMs = pairRow[pairBase + pairColumn.lastCreditMs]!;
+
+    history.advance(leg);
+    let streams = baseBit.any | (isDebit ? baseBit.debit : baseBit.credit);
+    for (const stream of plainStreams) if (belongs(stream, isDebit)) streams |= stream.bit;
+    history.add(leg, streams);
+    history.settleLots(leg);
+    for (const stream of historyStreams) if (belongs(stream, isDebit)) history.join(leg, stream.bit);
+
+    if (hits) {
+      const patterns = isDebit ? debitPatterns : creditPatterns;
+      for (let p = 0; p < patterns.length; p++) if (patterns[p]!.when(leg)) hits.push(hitOf(patterns[p]!, leg, receivedAtMs));
+    }
+
+    for (let k = 0; k < sketches.length; k++) addToSketch(k, streams);
+    leg.row[leg.base + column.clockMs] = leg.clockMs;
+    const lastColumn = pairBase + (isDebit ? pairColumn.lastDebitMs : pairColumn.lastCreditMs);
+    if (leg.timeMs > pairRow[lastColumn]!) pairRow[lastColumn] = leg.timeMs;
+  }
+
+  function belongs(stream: PlannedStream, isDebit: boolean): boolean {
+    if (stream.of === 'debit' ? !isDebit : stream.of === 'credit' && isDebit) return false;
+    return !stream.when || stream.when(leg);
+  }
+
+  function addToSketch(k: number, streams: number): void {
+    const { bit, column: at } = plan.sketches[k]!;
+    if ((streams & bit) === 0) return;
+    let row = leg.row[leg.base + at]!;
+    if (row < 0) {
+      row = sketches[k]!.open();
+      leg.row[leg.base + at] = row;
+    }
+    sketches[k]!.add(row, leg.view.amountFen, leg.clockMs);
+  }
+
+  /** Whether this very transaction is among the subject's legs of the same instant already. */
+  function isCounted(): boolean {
+    const { view } = leg;
+    const side = leg.isDebit ? baseBit.debit : baseBit.credit;
+    for (let slot = leg.row[leg.base + column.newest]!; slot >= 0 && legs.timeMs(slot) >= leg.timeMs; slot = legs.previous(slot)) {
+      if ((legs.streams(slot) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd)) return true;
+    }
+    return false;
+  }
+
+  return {
+    get patternSet() {
+      return patternSet;
+    },
+    score(view, roles, flags, receivedAtMs, hits) {
+      if (view.status > 1) return;
+      leg.view = view;
+      leg.timeMs = view.timeMs;
+      leg.day = dayNumber(view.timeMs);
+      leg.hour = Math.floor((view.timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
+      if (view.timeMs > latestMs) latestMs = view.timeMs;
+      if ((roles & role.debit) !== 0) scoreLeg(true, flags, receivedAtMs, hits);
+      if ((roles & role.credit) !== 0) scoreLeg(false, flags, receivedAtMs, hits);
+      if (++sinceSweep >= sweepEveryLegs) {
+        sinceSweep = 0;
+        history.sweep(latestMs - plan.legsMs - latenessMs);
+      }
+    },
+    adopt(next) {
+      if (next.planId !== patternSet.planId) return false;
+      // The plan's own closures stay those of the first set: equal ids mean equal meaning. Conditions are the new ones.
+      patternSet = next;
+      takePatterns(next);
+      return true;
+    },
+    stats: () => ({
+      subjects: rows.size,
+      legs: legs.legs,
+      pairs: pairs.size,
+      bytes: accounts.bytesUsed() + legs.bytesUsed() + pairs.bytesUsed() + rows.bytesUsed() + sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
+    }),
+  };
+}
+
+function hitOf({ pattern, state, score, condition, parts, reasonZh, reasonEn, looksAt }: CompiledPattern, leg: Evaluation, receivedAtMs: number): Hit {
+  const { view } = leg;
+  const transaction = view.id;
+  const bank = view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd);
+  const account = view.text(leg.self.accountStart, leg.self.accountEnd);
+  return {
+    id: createHash('sha256').update([bank, transaction, pattern.id, pattern.version, account, leg.isDebit ? 'debit' : 'credit'].join('\n')).digest('hex').slice(0, 32),
+    pattern: pattern.id,
+    version: pattern.version,
+    transaction,
+    ...(bank ? { bank } : {}),
+    time: formatShanghai(view.timeMs),
+    subject: { kind: 'account', id: account },
+    side: pattern.side,
+    severity: pattern.severity,
+    score,
+    state: state === 'active' ? 'active' : 'shadow',
+    explanation: { zh: reasonZh(leg), en: reasonEn(leg), condition: substitute(condition, parts, leg) },
+    evidence: evidence(leg, looksAt.bits, looksAt.spanMs, evidenceMost),
+    amountFen: view.amountFen,
+    currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
+    payer: partyOf(view, view.payer),
+    payee: partyOf(view, view.payee),
+    family: pattern.family,
+    title: pattern.title,
+    advice: pattern.advice,
+    audience: pattern.audience,
+    ...(pattern.bankCode ? { bankCode: pattern.bankCode } : {}),
+    late: leg.late,
+    receivedAtMs,
+  };
+}
+
+function partyOf(view: TransactionView, party: PartyView): HitParty {
+  const name = view.text(party.nameStart, party.nameEnd);
+  const kind = accountKinds[party.kind - 1];
+  const bank = view.text(party.bankStart, party.bankEnd);
+  const creditCode = view.text(party.creditCodeStart, party.creditCodeEnd);
+  const region = view.text(party.regionStart, party.regionEnd);
+  return {
+    account: view.text(party.accountStart, party.accountEnd),
+    ...(name ? { name } : {}),
+    ...(kind ? { kind } : {}),
+    ...(bank ? { bank } : {}),
+    ...(creditCode ? { creditCode } : {}),
+    ...(region ? { region } : {}),
+  };
+}
+

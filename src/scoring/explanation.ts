@@ -1,0 +1,91 @@
+import { formatWan, formatYuan } from '../domain/money.js';
+import type { Evaluation } from './evaluation.js';
+import { compileExpression, ExpressionError, type Part, type Scope, type Typed } from './expression.js';
+
+/**
+ * Why a pattern held, in words and as its condition with the values put in. Reasons are texts with `${expression}`;
+ * `${wan(expression)}` writes fen as 万元, `${yuan(expression)}` as yuan, `${percent(expression)}` a share as a percentage.
+ */
+export type Reason = (leg: Evaluation) => string;
+
+const formats: Readonly<Record<string, (value: number) => string>> = {
+  wan: formatWan,
+  yuan: (amountFen) => `CNY ${formatYuan(amountFen)}`,
+  percent: (share) => `${Math.round(share * 100)}%`,
+};
+
+/** Throws `ExpressionError` with the offset in the template. */
+export function compileReason(template: string, scope: Scope): Reason {
+  const pieces: ((leg: Evaluation) => string)[] = [];
+  let at = 0;
+  for (const match of template.matchAll(/\$\{([^}]*)\}/g)) {
+    const literal = template.slice(at, match.index);
+    if (literal) pieces.push(() => literal);
+    pieces.push(compileSlot(match[1]!, match.index + 2, scope));
+    at = match.index + match[0].length;
+  }
+  const rest = template.slice(at);
+  if (rest) pieces.push(() => rest);
+  return (leg) => pieces.map((piece) => piece(leg)).join('');
+}
+
+function compileSlot(source: string, offset: number, scope: Scope): (leg: Evaluation) => string {
+  const wrapped = /^\s*(wan|yuan|percent)\(([\s\S]*)\)\s*$/.exec(source);
+  const inner = wrapped ? wrapped[2]! : source;
+  let typed: Typed;
+  try {
+    typed = compileExpression(inner, scope);
+  } catch (error) {
+    if (error instanceof ExpressionError) throw new ExpressionError(error.message, offset + source.indexOf(inner) + error.offset);
+    throw error;
+  }
+  if (wrapped) {
+    if (typed.type !== 'number') throw new ExpressionError(`expected a number in ${wrapped[1]}(…), found a ${typed.type}`, offset);
+    const format = formats[wrapped[1]!]!;
+    const read = typed.read;
+    return (leg) => {
+      const value = read(leg);
+      return Number.isNaN(value) ? '未知' : format(value);
+    };
+  }
+  return (leg) => show(typed, leg);
+}
+
+/** The condition as written, each feature and field followed by its value: `distinct(credit, "5wd")=7 >= 5`. */
+export function substitute(source: string, parts: readonly Part[], leg: Evaluation): string {
+  let text = '';
+  let at = 0;
+  for (const part of outermost(parts)) {
+    text += source.slice(at, part.start);
+    const written = source.slice(part.start, part.end);
+    text += written.startsWith('params.') ? show(part.value, leg) : `${written}=${show(part.value, leg)}`;
+    at = part.end;
+  }
+  return (text + source.slice(at)).replace(/\s+/g, ' ').trim();
+}
+
+function outermost(parts: readonly Part[]): Part[] {
+  const sorted = parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
+  const kept: Part[] = [];
+  for (const part of sorted) if (part.start >= (kept.at(-1)?.end ?? 0)) kept.push(part);
+  return kept;
+}
+
+function show(typed: Typed, leg: Evaluation): string {
+  switch (typed.type) {
+    case 'number': {
+      const value = typed.read(leg);
+      return Number.isNaN(value) ? 'unknown' : String(Math.round(value * 1000) / 1000);
+    }
+    case 'bool':
+      return String(typed.read(leg));
+    case 'text':
+      return JSON.stringify(typed.read(leg));
+    case 'enum':
+      return JSON.stringify(typed.names[typed.read(leg)]);
+    case 'list':
+      return JSON.stringify(typed.words);
+    case 'stream':
+      return typed.name;
+  }
+}

@@ -1,0 +1,351 @@
+import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
+import type { Evaluation } from './evaluation.js';
+import type { Parameter } from './pattern.js';
+import type { BoolFunction, NumberFunction, Plan, TextFunction } from './plan.js';
+import type { TextCache } from './text-cache.js';
+import { fields, functions } from './vocabulary.js';
+import type { WorkingDays } from './window.js';
+
+/**
+ * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
+ * into closures. Numbers are doubles (fen are exact). A comparison with an unknown number is false.
+ */
+
+export type Typed =
+  | { readonly type: 'number'; readonly read: NumberFunction; readonly constant?: number }
+  | { readonly type: 'bool'; readonly read: BoolFunction }
+  | { readonly type: 'text'; readonly read: TextFunction; readonly constant?: string; readonly span?: SpanFunction }
+  | { readonly type: 'enum'; readonly read: NumberFunction; readonly names: readonly string[] }
+  | { readonly type: 'list'; readonly words: readonly string[] }
+  | { readonly type: 'stream'; readonly bit: number; readonly name: string };
+
+/** Where a text lies in the transaction's bytes, for searches that need no string. */
+export type SpanFunction = (leg: Evaluation) => readonly [number, number];
+
+export interface Scope {
+  readonly plan: Plan;
+  readonly texts: TextCache;
+  readonly workingDays: WorkingDays;
+  readonly params: Readonly<Record<string, Parameter>>;
+  readonly streams: ReadonlyMap<string, number>;
+  /** What the expression is asked about; `day.*` and `lot.*` exist only there. */
+  readonly about: 'leg' | 'day' | 'lots';
+  /** Set by features: the expression looks at history. */
+  usesHistory: boolean;
+  /** Streams and spans that the expression looked at: evidence is taken from them. */
+  readonly looksAt: { bits: number; spanMs: number };
+  /** Parts worth showing with their value, by position in the source. */
+  readonly parts: Part[];
+}
+
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly value: Typed;
+}
+
+/** Says what was wrong and where in the expression. */
+export class ExpressionError extends Error {
+  constructor(
+    message: string,
+    readonly offset: number,
+  ) {
+    super(message);
+    this.name = 'ExpressionError';
+  }
+}
+
+const nodesMax = 500;
+
+/** Throws `ExpressionError`. */
+export function compileExpression(source: string, scope: Scope): Typed {
+  return compile(parseExpression(source), scope);
+}
+
+export function compileCondition(source: string, scope: Scope): BoolFunction {
+  const typed = compileExpression(source, scope);
+  if (typed.type !== 'bool') throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, 0);
+  return typed.read;
+}
+
+function parseExpression(source: string): ASTNode {
+  let ast: ASTNode;
+  try {
+    ast = parse(source).ast;
+  } catch (error) {
+    if (error instanceof ParseError) throw new ExpressionError(plainParseMessage(error), error.range?.start ?? 0);
+    throw error;
+  }
+  const nodes = countNodes(ast, 0);
+  if (nodes > nodesMax) throw new ExpressionError(`the expression has more than ${nodesMax} parts; split it into streams`, 0);
+  return ast;
+}
+
+function plainParseMessage(error: ParseError): string {
+  const summary = error.summary.replace('Unexpected token: EOF', 'it ends too early; a value is missing');
+  return `not a valid expression: ${summary}`;
+}
+
+function countNodes(value: unknown, sum: number): number {
+  if (sum > nodesMax) return sum;
+  if (Array.isArray(value)) return value.reduce<number>((total, item) => countNodes(item, total), sum);
+  if (value && typeof value === 'object' && 'op' in value && 'args' in value) return countNodes(value.args, sum + 1);
+  return sum;
+}
+
+function compile(node: ASTNode, scope: Scope): Typed {
+  switch (node.op) {
+    case 'value':
+      return literal(node.args, node);
+    case 'id':
+      return identifier(node.args, node, scope);
+    case '.':
+      return member(node, scope);
+    case 'call':
+      return call(node.args[0], node.args[1], node, scope);
+    case 'rcall':
+      return method(node.args[0], node.args[1], node.args[2], node, scope);
+    case 'list':
+      return list(node.args, scope);
+    case '&&':
+    case '||': {
+      const left = bool(node.args[0], scope);
+      const right = bool(node.args[1], scope);
+      return node.op === '&&'
+        ? { type: 'bool', read: (leg) => left(leg) && right(leg) }
+        : { type: 'bool', read: (leg) => left(leg) || right(leg) };
+    }
+    case '!_': {
+      const inner = bool(node.args, scope);
+      return { type: 'bool', read: (leg) => !inner(leg) };
+    }
+    case '-_': {
+      const inner = number(node.args, scope);
+      if (inner.constant !== undefined) return constant(-inner.constant);
+      return { type: 'number', read: (leg) => -inner.read(leg) };
+    }
+    case '?:': {
+      const test = bool(node.args[0], scope);
+      const left = number(node.args[1], scope).read;
+      const right = number(node.args[2], scope).read;
+      return { type: 'number', read: (leg) => (test(leg) ? left(leg) : right(leg)) };
+    }
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+      return arithmetic(node.op, number(node.args[0], scope), number(node.args[1], scope));
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return { type: 'bool', read: ordering(node.op, number(node.args[0], scope), number(node.args[1], scope)) };
+    case '==':
+    case '!=':
+      return equality(node.op, compile(node.args[0], scope), compile(node.args[1], scope), node);
+    case 'in':
+      return membership(compile(node.args[0], scope), compile(node.args[1], scope), node);
+    default:
+      throw new ExpressionError(`"${node.op}" is not part of the pattern language`, node.start);
+  }
+}
+
+function literal(value: unknown, node: ASTNode): Typed {
+  if (typeof value === 'bigint' || typeof value === 'number') return constant(Number(value));
+  if (typeof value === 'boolean') return { type: 'bool', read: () => value };
+  if (typeof value === 'string') return { type: 'text', read: () => value, constant: value };
+  throw new ExpressionError('expected a number, a text in quotes, true or false', node.start);
+}
+
+function constant(value: number): Typed & { type: 'number' } {
+  return { type: 'number', read: () => value, constant: value };
+}
+
+function identifier(name: string, node: ASTNode, scope: Scope): Typed {
+  const bit = scope.streams.get(name);
+  if (bit !== undefined) return { type: 'stream', bit, name };
+  const known = [...scope.streams.keys(), 'tx', 'self', 'other', 'payer', 'payee', 'params'];
+  throw new ExpressionError(`unknown name "${name}"${nearest(name, known)}`, node.start);
+}
+
+function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
+  const [object, name] = node.args;
+  if (object.op !== 'id') throw new ExpressionError(`"${name}" has nothing to stand on; fields are written like tx.amountFen`, node.start);
+  if (object.args === 'params') {
+    const value = scope.params[name];
+    if (value === undefined) throw new ExpressionError(`unknown parameter "params.${name}"${nearest(name, Object.keys(scope.params))}`, node.start);
+    const typed = parameter(value);
+    scope.parts.push({ start: node.start, end: node.end, value: typed });
+    return typed;
+  }
+  const path = `${object.args}.${name}`;
+  const field = fields[path];
+  if (!field) throw new ExpressionError(`unknown field "${path}"${nearest(path, Object.keys(fields))}`, node.start);
+  if (field.about && field.about !== scope.about) {
+    throw new ExpressionError(`"${path}" exists only in streams of: ${field.about}`, node.start);
+  }
+  const typed = field.make(scope);
+  if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
+  return typed;
+}
+
+function parameter(value: Parameter): Typed {
+  if (typeof value === 'number') return constant(value);
+  if (typeof value === 'string') return { type: 'text', read: () => value, constant: value };
+  return { type: 'list', words: value };
+}
+
+function call(name: string, args: readonly ASTNode[], node: ASTNode, scope: Scope): Typed {
+  const feature = functions[name];
+  if (!feature) throw new ExpressionError(`unknown function "${name}"${nearest(name, Object.keys(functions))}`, node.start);
+  const typedArgs = args.map((arg) => compile(arg, scope));
+  const problem = feature.parameters.find(({ type }, i) => typedArgs[i]?.type !== type);
+  if (problem || typedArgs.length !== feature.parameters.length) {
+    const at = problem ? args[feature.parameters.indexOf(problem)] : undefined;
+    throw new ExpressionError(`expected ${feature.usage}`, at?.start ?? node.start);
+  }
+  const typed = feature.make(typedArgs, scope, (i, message) => {
+    throw new ExpressionError(message, args[i]?.start ?? node.start);
+  });
+  if (typed.type === 'number' || typed.type === 'bool') scope.parts.push({ start: node.start, end: node.end, value: typed });
+  return typed;
+}
+
+function method(name: string, on: ASTNode, args: readonly ASTNode[], node: ASTNode, scope: Scope): Typed {
+  const target = text(on, scope);
+  const [first] = args;
+  if (!first || args.length !== 1) throw new ExpressionError(`expected one text, like tx.remark.${name}("退款")`, node.start);
+  const wanted = text(first, scope);
+  switch (name) {
+    case 'contains':
+      return { type: 'bool', read: (leg) => target.read(leg).includes(wanted.read(leg)) };
+    case 'startsWith':
+      return { type: 'bool', read: (leg) => target.read(leg).startsWith(wanted.read(leg)) };
+    case 'endsWith':
+      return { type: 'bool', read: (leg) => target.read(leg).endsWith(wanted.read(leg)) };
+    default:
+      throw new ExpressionError(`unknown method "${name}"; texts have contains, startsWith and endsWith`, node.start);
+  }
+}
+
+function list(items: readonly ASTNode[], scope: Scope): Typed {
+  const words = items.map((item) => {
+    const typed = compile(item, scope);
+    if (typed.type !== 'text' || typed.constant === undefined) throw new ExpressionError('expected a text in quotes', item.start);
+    return typed.constant;
+  });
+  return { type: 'list', words };
+}
+
+function arithmetic(op: '+' | '-' | '*' | '/' | '%', left: NumberTyped, right: NumberTyped): Typed {
+  const a = left.read;
+  const b = right.read;
+  const read = { '+': sumOf, '-': differenceOf, '*': productOf, '/': quotientOf, '%': remainderOf }[op](a, b);
+  if (left.constant !== undefined && right.constant !== undefined) return constant(read(undefined as never));
+  return { type: 'number', read };
+}
+
+const sumOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) + b(leg);
+const differenceOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) - b(leg);
+const productOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) * b(leg);
+/** Division by zero is unknown, not infinite: a ratio over nothing must not fire. */
+const quotientOf =
+  (a: NumberFunction, b: NumberFunction): NumberFunction =>
+  (leg) => {
+    const divisor = b(leg);
+    return divisor === 0 ? Number.NaN : a(leg) / divisor;
+  };
+const remainderOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) % b(leg);
+
+function ordering(op: '<' | '<=' | '>' | '>=', left: NumberTyped, right: NumberTyped): BoolFunction {
+  const a = left.read;
+  const b = right.read;
+  const limit = right.constant;
+  switch (op) {
+    case '<':
+      return limit === undefined ? (leg) => a(leg) < b(leg) : (leg) => a(leg) < limit;
+    case '<=':
+      return limit === undefined ? (leg) => a(leg) <= b(leg) : (leg) => a(leg) <= limit;
+    case '>':
+      return limit === undefined ? (leg) => a(leg) > b(leg) : (leg) => a(leg) > limit;
+    case '>=':
+      return limit === undefined ? (leg) => a(leg) >= b(leg) : (leg) => a(leg) >= limit;
+  }
+}
+
+function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode): Typed {
+  const same = sameness(left, right, node);
+  return { type: 'bool', read: op === '==' ? same : (leg) => !same(leg) };
+}
+
+function sameness(left: Typed, right: Typed, node: ASTNode): BoolFunction {
+  if (left.type === 'enum' && right.type === 'text') {
+    const code = enumCode(left.names, right.constant, node);
+    const read = left.read;
+    return (leg) => read(leg) === code;
+  }
+  if (left.type === 'text' && right.type === 'enum') return sameness(right, left, node);
+  if (left.type === 'text' && right.type === 'text') return (leg) => left.read(leg) === right.read(leg);
+  if (left.type === 'number' && right.type === 'number') return (leg) => left.read(leg) === right.read(leg);
+  if (left.type === 'bool' && right.type === 'bool') return (leg) => left.read(leg) === right.read(leg);
+  throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
+}
+
+function membership(left: Typed, right: Typed, node: ASTNode): Typed {
+  if (right.type !== 'list') throw new ExpressionError('expected a list of texts after "in"', node.start);
+  if (left.type === 'enum') {
+    const codes = right.words.map((word) => enumCode(left.names, word, node));
+    return { type: 'bool', read: (leg) => codes.includes(left.read(leg)) };
+  }
+  if (left.type !== 'text') throw new ExpressionError(`a ${left.type} is never in a list of texts`, node.start);
+  const words = new Set(right.words);
+  return { type: 'bool', read: (leg) => words.has(left.read(leg)) };
+}
+
+function enumCode(names: readonly string[], name: string | undefined, node: ASTNode): number {
+  const code = name === undefined ? -1 : names.indexOf(name);
+  if (code < 0) throw new ExpressionError(`expected one of ${names.map((known) => `"${known}"`).join(', ')}`, node.start);
+  return code;
+}
+
+type NumberTyped = Typed & { type: 'number' };
+
+function number(node: ASTNode, scope: Scope): NumberTyped {
+  const typed = compile(node, scope);
+  if (typed.type !== 'number') throw new ExpressionError(`expected a number, found a ${typed.type}`, node.start);
+  return typed;
+}
+
+function bool(node: ASTNode, scope: Scope): BoolFunction {
+  const typed = compile(node, scope);
+  if (typed.type !== 'bool') throw new ExpressionError(`expected a condition, found a ${typed.type}`, node.start);
+  return typed.read;
+}
+
+function text(node: ASTNode, scope: Scope): Typed & { type: 'text' } {
+  const typed = compile(node, scope);
+  if (typed.type !== 'text') throw new ExpressionError(`expected a text, found a ${typed.type}`, node.start);
+  return typed;
+}
+
+/** `; did you mean "…"?` where a known name is close. */
+function nearest(name: string, known: readonly string[]): string {
+  const scored = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  scored.sort((a, b) => a.distance - b.distance);
+  const [best] = scored;
+  if (best && best.distance <= Math.max(2, name.length / 3)) return `; did you mean "${best.candidate}"?`;
+  return known.length > 0 && known.length <= 12 ? `; known are ${known.join(', ')}` : '';
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const above = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+  }
+  return row[b.length]!;
+}

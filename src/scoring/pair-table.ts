@@ -1,0 +1,98 @@
+import { spread } from './byte-table.js';
+
+/** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
+export const pairColumn = { subject: 0, other: 1, lastDebitMs: 2, lastCreditMs: 3, lastLeg: 4, fixed: 5 } as const;
+
+const rowsPerChunk = 2048;
+export const never = -1e15;
+
+/** What a subject and one counterparty have had with each other: when they last paid, and their latest leg. */
+export class PairTable {
+  private index = new Int32Array(4096).fill(-1);
+  private readonly chunks: Float64Array[] = [];
+  private readonly spare: number[] = [];
+  private readonly width: number;
+  private rows = 0;
+  size = 0;
+
+  constructor(distinctStreams: number) {
+    this.width = pairColumn.fixed + distinctStreams;
+  }
+
+  chunk(pair: number): Float64Array {
+    return this.chunks[Math.floor(pair / rowsPerChunk)]!;
+  }
+
+  base(pair: number): number {
+    return (pair % rowsPerChunk) * this.width;
+  }
+
+  /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */
+  find(subject: number, other: number, deadBeforeMs: number): number {
+    const mask = this.index.length - 1;
+    let at = hashOf(subject, other) & mask;
+    for (;;) {
+      const pair = this.index[at]!;
+      if (pair === -1) break;
+      const chunk = this.chunk(pair);
+      const base = this.base(pair);
+      if (chunk[base] === subject && chunk[base + 1] === other) return pair;
+      at = (at + 1) & mask;
+    }
+    if ((this.size + 1) * 4 > this.index.length * 3) {
+      this.rebuild(deadBeforeMs);
+      return this.find(subject, other, deadBeforeMs);
+    }
+    const pair = this.open(subject, other);
+    this.index[at] = pair;
+    this.size++;
+    return pair;
+  }
+
+  bytesUsed(): number {
+    return this.index.byteLength + this.chunks.length * rowsPerChunk * this.width * 8;
+  }
+
+  private open(subject: number, other: number): number {
+    let pair = this.spare.pop();
+    if (pair === undefined) {
+      if (this.rows % rowsPerChunk === 0) this.chunks.push(new Float64Array(rowsPerChunk * this.width));
+      pair = this.rows++;
+    }
+    const chunk = this.chunk(pair);
+    const base = this.base(pair);
+    chunk[base] = subject;
+    chunk[base + pairColumn.other] = other;
+    chunk[base + pairColumn.lastDebitMs] = never;
+    chunk[base + pairColumn.lastCreditMs] = never;
+    chunk.fill(-1, base + pairColumn.lastLeg, base + this.width);
+    return pair;
+  }
+
+  /** Forgets dead pairs; doubles the index where that does not make room. */
+  private rebuild(deadBeforeMs: number): void {
+    const live: number[] = [];
+    for (const pair of this.index) {
+      if (pair === -1) continue;
+      const chunk = this.chunk(pair);
+      const base = this.base(pair);
+      const latest = Math.max(chunk[base + pairColumn.lastDebitMs]!, chunk[base + pairColumn.lastCreditMs]!);
+      if (latest >= deadBeforeMs) live.push(pair);
+      else this.spare.push(pair);
+    }
+    this.size = live.length;
+    const wide = live.length * 2 > this.index.length ? this.index.length * 2 : this.index.length;
+    this.index = new Int32Array(wide).fill(-1);
+    for (const pair of live) {
+      const chunk = this.chunk(pair);
+      const base = this.base(pair);
+      let at = hashOf(chunk[base]!, chunk[base + 1]!) & (wide - 1);
+      while (this.index[at] !== -1) at = (at + 1) & (wide - 1);
+      this.index[at] = pair;
+    }
+  }
+}
+
+function hashOf(subject: number, other: number): number {
+  return spread(Math.imul(subject, 0x9e3779b1 | 0) ^ other);
+}

@@ -1,0 +1,159 @@
+import { amountFenMax } from '../domain/money.js';
+import {
+  closedLiteral,
+  matches,
+  nextMember,
+  scanInteger,
+  scannedInteger,
+  scanText,
+  scanToken,
+  skipColon,
+  skipSpace,
+  skipUnknown,
+  tokenOf,
+  unnamedInside,
+} from './json-scanner.js';
+import { invalidDay, scanDate, twoDigits } from './time-scanner.js';
+import { hashBytes, type PartyView } from './transaction-view.js';
+
+/** Reads the payer or payee object at `at` into the view; the position behind it, or -1. `keyBase` as in `skipUnknown`. */
+export function scanParty(bytes: Uint8Array, at: number, end: number, party: PartyView, keyBase: number): number {
+  if (bytes[at] !== 0x7b) return -1;
+  let seen = 0;
+  let unknownAt = keyBase;
+  let p = skipSpace(bytes, at + 1);
+  if (bytes[p] !== 0x22) return -1;
+  for (;;) {
+    const field = partyFieldAt(bytes, p + 1);
+    if (field === 0) {
+      unnamedInside[0] = 1;
+      p = skipUnknown(bytes, p, end, keyBase, unknownAt++);
+    } else {
+      if ((seen & (1 << field)) !== 0) return -1;
+      seen |= 1 << field;
+      p = skipColon(bytes, p + keyBytes[field]!);
+      if (p < 0) return -1;
+      p = scanPartyField(field, bytes, p, end, party);
+    }
+    if (p < 0 || p >= end) return -1;
+    p = nextMember(bytes, p);
+    if (p < 0) return -1;
+    if (bytes[p] === 0x7d) return (seen & (1 << partyAccount)) === 0 ? -1 : p + 1;
+  }
+}
+
+function partyFieldAt(bytes: Uint8Array, at: number): number {
+  switch (bytes[at]!) {
+    case 0x61: // a
+      return matches(bytes, at, literal.account) ? partyAccount : 0;
+    case 0x62: // b
+      return matches(bytes, at, literal.bank) ? partyBank : matches(bytes, at, literal.balanceFen) ? partyBalance : 0;
+    case 0x63: // c
+      return matches(bytes, at, literal.creditCode) ? partyCreditCode : 0;
+    case 0x6b: // k
+      return matches(bytes, at, literal.kind) ? partyKind : 0;
+    case 0x6e: // n
+      return matches(bytes, at, literal.name) ? partyName : 0;
+    case 0x6f: // o
+      return matches(bytes, at, literal.openedOn) ? partyOpenedOn : 0;
+    case 0x72: // r
+      return matches(bytes, at, literal.region) ? partyRegion : 0;
+    default:
+      return 0;
+  }
+}
+
+function scanPartyField(field: number, bytes: Uint8Array, at: number, end: number, party: PartyView): number {
+  let quote: number;
+  switch (field) {
+    case partyAccount:
+      quote = scanToken(bytes, at, end, tokenOf.accountNumber, 4, 34);
+      party.accountStart = at + 1;
+      party.accountEnd = quote;
+      party.accountHash = hashBytes(bytes, at + 1, quote);
+      break;
+    case partyName:
+      quote = scanText(bytes, at, end, 120);
+      party.nameStart = at + 1;
+      party.nameEnd = quote;
+      break;
+    case partyKind:
+      return scanKind(bytes, at, party);
+    case partyBank:
+      quote = scanToken(bytes, at, end, tokenOf.bankCode, 3, 14);
+      party.bankStart = at + 1;
+      party.bankEnd = quote;
+      break;
+    case partyCreditCode:
+      quote = scanToken(bytes, at, end, tokenOf.creditCode, 18, 18);
+      party.creditCodeStart = at + 1;
+      party.creditCodeEnd = quote;
+      break;
+    case partyRegion:
+      quote = scanToken(bytes, at, end, tokenOf.digits, 6, 6);
+      party.regionStart = at + 1;
+      party.regionEnd = quote;
+      if (quote >= 0) party.province = twoDigits(bytes, at + 1);
+      break;
+    case partyOpenedOn:
+      if (bytes[at] !== 0x22 || end - at < 12 || bytes[at + 11] !== 0x22) return -1;
+      party.openedDay = scanDate(bytes, at + 1);
+      return party.openedDay === invalidDay ? -1 : at + 12;
+    default: {
+      const behind = scanInteger(bytes, at);
+      const balanceFen = scannedInteger[0]!;
+      party.balanceFen = balanceFen;
+      return behind >= 0 && balanceFen >= -amountFenMax && balanceFen <= amountFenMax ? behind : -1;
+    }
+  }
+  return quote < 0 ? -1 : quote + 1;
+}
+
+function scanKind(bytes: Uint8Array, at: number, party: PartyView): number {
+  if (bytes[at] !== 0x22) return -1;
+  if (matches(bytes, at + 1, literal.corporate)) {
+    party.kind = 1;
+    return at + 1 + literal.corporate.length;
+  }
+  party.kind = 2;
+  return matches(bytes, at + 1, literal.personal) ? at + 1 + literal.personal.length : -1;
+}
+
+export function resetParty(party: PartyView): void {
+  party.kind = 0;
+  party.province = 0;
+  party.openedDay = -1;
+  party.balanceFen = NaN;
+  party.nameStart = -1;
+  party.nameEnd = -1;
+  party.bankStart = -1;
+  party.bankEnd = -1;
+  party.creditCodeStart = -1;
+  party.creditCodeEnd = -1;
+  party.regionStart = -1;
+  party.regionEnd = -1;
+}
+
+const partyAccount = 1;
+const partyName = 2;
+const partyKind = 3;
+const partyBank = 4;
+const partyCreditCode = 5;
+const partyRegion = 6;
+const partyOpenedOn = 7;
+const partyBalance = 8;
+/** Bytes of a field's key with both quotes. */
+const keyBytes = new Uint8Array([0, 9, 6, 6, 6, 12, 8, 10, 12]);
+
+const literal = {
+  account: closedLiteral('account'),
+  balanceFen: closedLiteral('balanceFen'),
+  bank: closedLiteral('bank'),
+  corporate: closedLiteral('corporate'),
+  creditCode: closedLiteral('creditCode'),
+  kind: closedLiteral('kind'),
+  name: closedLiteral('name'),
+  openedOn: closedLiteral('openedOn'),
+  personal: closedLiteral('personal'),
+  region: closedLiteral('region'),
+};

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { dayMs } from '../domain/bank-day.js';
+import type { Severity } from '../domain/hit.js';
+import { compileReason, type Reason } from './explanation.js';
+import { compileCondition, ExpressionError, type Part, type Scope } from './expression.js';
+import { parsePattern, type ExpressionSource, type ParsedPattern, type Pattern, type PatternProblem, type PatternState } from './pattern.js';
+import { createPlan, type BoolFunction, type Plan } from './plan.js';
+import { createTextCache } from './text-cache.js';
+import { baseStreams } from './vocabulary.js';
+import { parseWindow, type WorkingDays } from './window.js';
+
+/** A pattern as it is kept: its text, and the state that people gave it. */
+export interface PatternSource {
+  readonly file: string;
+  readonly text: string;
+  /** Overrides the state in the text once it was changed by command. */
+  readonly state?: PatternState;
+}
+
+export interface CompiledPattern {
+  readonly pattern: Pattern;
+  readonly state: PatternState;
+  readonly score: number;
+  readonly when: BoolFunction;
+  readonly condition: string;
+  readonly parts: readonly Part[];
+  readonly reasonZh: Reason;
+  readonly reasonEn: Reason;
+  readonly looksAt: { readonly bits: number; readonly spanMs: number };
+}
+
+/** The immutable set of patterns in force. */
+export interface PatternSet {
+  /** Hash of the patterns' texts and states. */
+  readonly id: string;
+  /** Hash of all that shapes what an engine keeps: equal means that a running engine can take the set over as it is. */
+  readonly planId: string;
+  readonly patterns: readonly CompiledPattern[];
+  readonly plan: Plan;
+}
+
+export type CompileResult = { readonly kind: 'compiled'; readonly set: PatternSet } | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
+
+const scoreBySeverity: Readonly<Record<Severity, number>> = { low: 0.3, medium: 0.5, high: 0.7, critical: 0.9 };
+export const patternsMax = 500;
+
+/** Compiles all or nothing: a set with one broken pattern is refused whole, with every problem at once. */
+export function compilePatternSet(sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
+  const plan = createPlan();
+  const problems: PatternProblem[] = [];
+  const patterns: CompiledPattern[] = [];
+  const texts = createTextCache();
+  const seen = new Map<string, string>();
+  if (sources.length > patternsMax) problems.push({ file: '', line: 1, column: 1, path: '', message: `${sources.length} patterns; at most ${patternsMax}` });
+  for (const source of sources.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
+    const result = parsePattern(source.text, source.file);
+    if (result.kind === 'broken') {
+      problems.push(...result.problems);
+      continue;
+    }
+    const { parsed } = result;
+    const earlier = seen.get(parsed.pattern.id);
+    if (earlier) {
+      problems.push({ file: source.file, line: 1, column: 1, path: 'id', message: `pattern ${parsed.pattern.id} stands in ${earlier} already` });
+      continue;
+    }
+    seen.set(parsed.pattern.id, source.file);
+    const compiled = compilePattern(parsed, source.state ?? parsed.pattern.state, { plan, texts, workingDays }, problems);
+    if (compiled) patterns.push(compiled);
+  }
+  if (problems.length > 0) return { kind: 'broken', problems };
+  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan } };
+}
+
+/** The id that a set of these sources has, compiled or not. */
+export function setId(sources: readonly PatternSource[]): string {
+  return hash(JSON.stringify(sources.map(({ file, text, state }) => [file, text, state ?? null]).toSorted()));
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+interface Shared {
+  readonly plan: Plan;
+  readonly texts: Scope['texts'];
+  readonly workingDays: WorkingDays;
+}
+
+function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shared, problems: PatternProblem[]): CompiledPattern | undefined {
+  const { pattern } = parsed;
+  const before = problems.length;
+  const streams = new Map<string, number>(baseStreams);
+  const scopeFor = (about: Scope['about']): Scope => ({
+    ...shared,
+    params: pattern.params,
+    streams,
+    about,
+    usesHistory: false,
+    looksAt: { bits: 0, spanMs: 0 },
+    parts: [],
+  });
+  /** Runs one piece of the file and turns an error in an expression into a problem with its place in the file. */
+  function at<T>(path: (string | number)[], work: (source: ExpressionSource) => T): T | undefined {
+    const source = parsed.expressionAt(path);
+    try {
+      return work(source);
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      problems.push({ file: parsed.file, ...source.position(error.offset), path: path.join('.'), message: error.message });
+      return undefined;
+    }
+  }
+
+  for (const name of Object.keys(pattern.streams)) {
+    if (baseStreams.has(name)) problems.push({ file: parsed.file, line: 1, column: 1, path: `streams.${name}`, message: `"${name}" is a stream that every pattern has; choose another name` });
+    at(['streams', name], () => streams.set(name, declareStream(parsed, name, shared, streams, scopeFor, at)));
+  }
+  const scope = scopeFor('leg');
+  const condition = parsed.expressionAt(['when']).text;
+  const when = at(['when'], ({ text }) => compileCondition(text, scope));
+  const reasonScope = scopeFor('leg');
+  const reasonZh = at(['reason', 'zh'], ({ text }) => compileReason(text, reasonScope));
+  const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope));
+  if (problems.length > before || !when || !reasonZh || !reasonEn) return undefined;
+  const score = pattern.score ?? scoreBySeverity[pattern.severity];
+  return { pattern, state, score, when, condition, parts: scope.parts, reasonZh, reasonEn, looksAt: scope.looksAt };
+}
+
+type At = <T>(path: (string | number)[], work: (source: ExpressionSource) => T) => T | undefined;
+
+function declareStream(
+  parsed: ParsedPattern,
+  name: string,
+  shared: Shared,
+  streams: ReadonlyMap<string, number>,
+  scopeFor: (about: Scope['about']) => Scope,
+  at: At,
+): number {
+  const definition = parsed.pattern.streams[name]!;
+  const isLots = definition.of === 'lots';
+  if (isLots !== (definition.share !== undefined && definition.within !== undefined)) {
+    throw new ExpressionError(isLots ? 'streams of: lots need share and within' : 'share and within go with of: lots', 0);
+  }
+  const within = definition.within === undefined ? undefined : parseWindow(definition.within, shared.workingDays);
+  if (within && 'problem' in within) throw new ExpressionError(within.problem, 0);
+  if (within && within.spanMsMax > 31 * dayMs) throw new ExpressionError('within is at most "31d"', 0);
+  const condition = definition.when === undefined ? '' : parsed.expressionAt(['streams', name, 'when']).text;
+  // Two patterns that mean the same stream share it: same kind, same words, same parameters, same streams behind the names.
+  const key = JSON.stringify([definition.of, condition.replace(/\s+/g, ' ').trim(), definition.share, within?.spanMsMax, usedParams(condition, parsed.pattern), [...streams].filter(([known]) => condition.includes(known) && !baseStreams.has(known))]);
+  const stream = shared.plan.stream({ key, of: definition.of, share: definition.share ?? 0, withinMs: within?.spanMsMax ?? 0 });
+  if (!stream) throw new ExpressionError('the set has more than 28 different streams; share or drop some', 0);
+  if (definition.when !== undefined && !stream.when) {
+    const scope = scopeFor(definition.of === 'day' || definition.of === 'lots' ? definition.of : 'leg');
+    stream.when = at(['streams', name, 'when'], ({ text }) => compileCondition(text, scope));
+    stream.usesHistory = scope.usesHistory;
+  }
+  return stream.bit;
+}
+
+function usedParams(condition: string, pattern: Pattern): unknown {
+  return Object.entries(pattern.params).filter(([name]) => condition.includes(`params.${name}`));
+}
+

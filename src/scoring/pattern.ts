@@ -1,0 +1,182 @@
+import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { z } from 'zod';
+import { audiences, patternSides, severities } from '../domain/hit.js';
+
+/** A pattern file: data, never code. `docs/patterns.md` explains it by example. */
+
+export const patternStates = ['draft', 'shadow', 'active', 'retired'] as const;
+export type PatternState = (typeof patternStates)[number];
+
+const text = (max: number) => z.string().min(1).max(max);
+const bilingual = z.strictObject({ zh: text(600), en: text(600) });
+const identifier = z.string().regex(/^[a-z][A-Za-z0-9]{0,31}$/, 'expected a name such as nearLimit');
+const expression = text(4_000);
+const parameter = z.union([z.number(), z.string().max(200), z.array(z.string().min(1).max(40)).min(1).max(200)]);
+export type Parameter = z.infer<typeof parameter>;
+
+const streamSchema = z.strictObject({
+  /** Which legs: the account's debits, its credits, all of them; its closed days; its credits once they were spent. */
+  of: z.enum(['debit', 'credit', 'any', 'day', 'lots']),
+  /** Only those for which this holds. */
+  when: expression.optional(),
+  /** Lots only: the share of the credit that must have left … */
+  share: z.number().gt(0).max(1).optional(),
+  /** … and within how long. */
+  within: text(8).optional(),
+});
+export type StreamDefinition = z.infer<typeof streamSchema>;
+
+const exampleTransaction = z.strictObject({
+  /** `2026-07-01 09:30` in Asia/Shanghai. */
+  at: z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?$/, 'expected for example 2026-07-01 09:30'),
+  from: text(40),
+  to: text(40),
+  yuan: z.number().positive(),
+  remark: z.string().max(200).optional(),
+  status: z.enum(['settled', 'pending', 'failed', 'reversed']).optional(),
+  /** Balance afterwards, in yuan, of the payer and of the payee. */
+  fromBalance: z.number().optional(),
+  toBalance: z.number().optional(),
+  /** Repeats the line; `{n}` in `from` and `to` counts 1, 2, 3 … */
+  times: z.int().min(1).max(500).default(1),
+  every: z.string().regex(/^\d{1,4}(s|m|h|d)$/, 'expected for example 30m').default('1m'),
+});
+export type ExampleTransaction = z.infer<typeof exampleTransaction>;
+
+const exampleSchema = z.strictObject({
+  name: text(200),
+  /** The account that must (or must not) be hit. */
+  subject: text(40),
+  transactions: z.array(exampleTransaction).min(1).max(60),
+});
+export type PatternExample = z.infer<typeof exampleSchema>;
+
+const exampleAccount = z.strictObject({
+  kind: z.enum(['corporate', 'personal']).optional(),
+  /** Two digits of the province; a list is dealt out to `{n}` accounts in turn. */
+  province: z.union([z.int(), z.array(z.int()).min(1)]).optional(),
+  openedOn: z.iso.date().optional(),
+});
+
+export const patternSchema = z.strictObject({
+  id: z.string().regex(/^[A-Z][0-9]{2,3}[a-z]?$/, 'expected for example V01'),
+  version: z.int().min(1).max(9_999),
+  state: z.enum(patternStates),
+  title: bilingual,
+  side: z.enum(patternSides),
+  /** Hits of one family on one enterprise and day make one warning. */
+  family: z.string().regex(/^[a-z][a-z-]{1,39}$/, 'expected a name such as mule-account'),
+  severity: z.enum(severities),
+  /** 0 to 1; by severity where it is left out. */
+  score: z.number().min(0).max(1).optional(),
+  audience: z.array(z.enum(audiences)).min(1),
+  /** Feature code of the banks' telecom-fraud platform, such as 3006. */
+  bankCode: z.string().regex(/^\d{4}$/, 'expected 4 digits in quotes').optional(),
+  /** On which legs of the account the condition is asked. */
+  on: z.enum(['debit', 'credit', 'both']),
+  params: z.record(identifier, parameter).default({}),
+  streams: z.record(identifier, streamSchema).default({}),
+  when: expression,
+  reason: bilingual,
+  advice: bilingual,
+  story: text(1_000),
+  source: text(600),
+  accounts: z.record(z.string().max(40), exampleAccount).default({}),
+  examples: z.strictObject({ hits: z.array(exampleSchema).min(1).max(20), misses: z.array(exampleSchema).min(1).max(20) }),
+});
+export type Pattern = z.infer<typeof patternSchema>;
+
+/** One thing wrong in one pattern file. Lines and columns count from 1. */
+export interface PatternProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Where in the file: `streams.nearLimit.when`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface ParsedPattern {
+  readonly file: string;
+  readonly pattern: Pattern;
+  /** The expression as it stands in the file, and the position of an offset in it. */
+  readonly expressionAt: (path: readonly (string | number)[]) => ExpressionSource;
+}
+
+export interface ExpressionSource {
+  readonly text: string;
+  position(offset: number): { line: number; column: number };
+}
+
+const textMax = 65_536;
+
+export function parsePattern(text: string, file: string): { kind: 'parsed'; parsed: ParsedPattern } | { kind: 'broken'; problems: PatternProblem[] } {
+  if (text.length > textMax) return broken(file, 1, 1, '', `the file has ${text.length} characters; at most ${textMax}`);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, maxAliasCount: 0, prettyErrors: false } as never);
+  if (document.errors.length > 0) {
+    return {
+      kind: 'broken',
+      problems: document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0]);
+        return { file, line, column: col, path: '', message: `not valid YAML: ${error.message}` };
+      }),
+    };
+  }
+  const result = patternSchema.safeParse(document.toJS({ maxAliasCount: 0 }) as unknown);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => {
+      const path = issue.path as (string | number)[];
+      const { line, column } = positionOf(document, lines, path);
+      return { file, line, column, path: path.join('.'), message: issue.message };
+    });
+    return { kind: 'broken', problems };
+  }
+  return { kind: 'parsed', parsed: { file, pattern: result.data, expressionAt: (path) => expressionSource(text, document, lines, path) } };
+}
+
+function broken(file: string, line: number, column: number, path: string, message: string): { kind: 'broken'; problems: PatternProblem[] } {
+  return { kind: 'broken', problems: [{ file, line, column, path, message }] };
+}
+
+/** Position of the deepest node on the path that exists. */
+function positionOf(document: Document, lines: LineCounter, path: readonly (string | number)[]): { line: number; column: number } {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node = depth === 0 ? document.contents : (document.getIn(path.slice(0, depth), true) as Node | undefined);
+    if (node && typeof node === 'object' && 'range' in node && node.range) {
+      const { line, col } = lines.linePos(node.range[0]);
+      return { line, column: col };
+    }
+  }
+  return { line: 1, column: 1 };
+}
+
+/**
+ * An expression with the position of each of its characters. A block scalar (`|` or `>`) is taken line by line from the
+ * file itself, so that positions stay true; white space means nothing to the language.
+ */
+function expressionSource(text: string, document: Document, lines: LineCounter, path: readonly (string | number)[]): ExpressionSource {
+  const node = document.getIn(path, true);
+  if (!isScalar(node) || !node.range) return { text: String(isMap(node) ? '' : node), position: () => ({ line: 1, column: 1 }) };
+  const at = node.range[0];
+  const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
+  if (!isBlock) {
+    const quote = node.type === 'PLAIN' ? 0 : 1;
+    return {
+      text: String(node.value),
+      position: (offset) => {
+        const { line, col } = lines.linePos(at + quote + offset);
+        return { line, column: col };
+      },
+    };
+  }
+  const bodyStart = text.indexOf('\n', at) + 1;
+  const source = text.slice(bodyStart, node.range[1]);
+  return {
+    text: source,
+    position: (offset) => {
+      const { line, col } = lines.linePos(bodyStart + offset);
+      return { line, column: col };
+    },
+  };
+}

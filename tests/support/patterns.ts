@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { calendarSchema, createCalendar } from '../../src/domain/calendar.js';
+import { compilePatternSet, type PatternSet, type PatternSource } from '../../src/scoring/pattern-set.js';
+
+const config = fileURLToPath(new URL('../../config/', import.meta.url));
+
+/** The calendar and the pattern files that ship. */
+export const workingDays = createCalendar(calendarSchema.parse(parse(readFileSync(`${config}catalogue/calendar.yaml`, 'utf8'))), {
+  unknownYears: 'weekends',
+});
+
+export function shippedPatterns(): PatternSource[] {
+  return readdirSync(`${config}patterns`)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => ({ file, text: readFileSync(`${config}patterns/${file}`, 'utf8') }));
+}
+
+export function compileOrThrow(sources: readonly PatternSource[]): PatternSet {
+  const result = compilePatternSet(sources, workingDays);
+  if (result.kind === 'broken') throw new Error(result.problems.map((p) => `${p.file}:${p.line}:${p.column} ${p.path}: ${p.message}`).join('\n'));
+  return result.set;
+}
