@@ -18,7 +18,8 @@ export function createByteTable(capacity = 1024): ByteTable {
   let mask = capacity - 1;
   let slots = new Int32Array(capacity).fill(-1);
   let hashes = new Int32Array(capacity);
-  let places = new Float64Array(capacity);
+  /** Arena number × 2^20 + offset in it. */
+  let places = new Uint32Array(capacity);
   let lengths = new Uint8Array(capacity);
   const arenas: Uint8Array[] = [new Uint8Array(arenaBytes)];
   let arenaAt = 0;
@@ -27,8 +28,8 @@ export function createByteTable(capacity = 1024): ByteTable {
   function equals(id: number, bytes: Uint8Array, start: number, length: number): boolean {
     if (lengths[id] !== length) return false;
     const place = places[id]!;
-    const arena = arenas[Math.floor(place / arenaBytes)]!;
-    const at = place % arenaBytes;
+    const arena = arenas[place >>> arenaBits]!;
+    const at = place & (arenaBytes - 1);
     for (let i = length - 1; i >= 0; i--) if (arena[at + i] !== bytes[start + i]) return false;
     return true;
   }
@@ -49,7 +50,7 @@ export function createByteTable(capacity = 1024): ByteTable {
     mask = wider - 1;
     slots = new Int32Array(wider).fill(-1);
     hashes = widen(hashes, new Int32Array(wider));
-    places = widen(places, new Float64Array(wider));
+    places = widen(places, new Uint32Array(wider));
     lengths = widen(lengths, new Uint8Array(wider));
     for (let id = 0; id < size; id++) {
       let at = spread(hashes[id]!) & mask;
@@ -83,8 +84,8 @@ export function createByteTable(capacity = 1024): ByteTable {
     },
     text(id) {
       const place = places[id]!;
-      const at = place % arenaBytes;
-      return decoder.decode(arenas[Math.floor(place / arenaBytes)]!.subarray(at, at + lengths[id]!));
+      const at = place & (arenaBytes - 1);
+      return decoder.decode(arenas[place >>> arenaBits]!.subarray(at, at + lengths[id]!));
     },
     bytesUsed: () => slots.byteLength + hashes.byteLength + places.byteLength + lengths.byteLength + arenas.length * arenaBytes,
   };

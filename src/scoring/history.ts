@@ -2,7 +2,7 @@ import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { chunkBits, chunkLegs, type LegLog } from './leg-log.js';
 import { pairColumn, type PairTable } from './pair-table.js';
-import { baseBit, column, type Cell, type Plan, type PlannedStream } from './plan.js';
+import { baseBit, cellKinds, column, lotMemoryMs, type Plan, type PlannedStream, type PlannedWindow } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
 
 const at = chunkLegs - 1;
@@ -33,8 +33,12 @@ export interface History {
 export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: SubjectRows): History {
   const sliding = plan.windows.filter((planned) => planned.headColumn >= 0);
   const endless = plan.windows.filter((planned) => planned.headColumn < 0);
-  /** Start of each sliding window for the leg in hand. */
+  const slidingCells = sliding.map((planned) => packCells(planned, plan.distinctBits));
+  const endlessCells = endless.map((planned) => packCells(planned, plan.distinctBits));
+  const headColumns = Int32Array.from(sliding, ({ headColumn }) => headColumn);
+  /** Start of each sliding window for the clock of the leg in hand; both legs of a transaction mostly share it. */
   const startsMs = new Float64Array(sliding.length);
+  let startsForMs = Number.NaN;
   const distinctBits = plan.distinctBits;
   const dayStreams = plan.streams.filter((stream) => stream.of === 'day');
   const lotStreams = plan.streams.filter((stream) => stream.of === 'lots');
@@ -42,7 +46,8 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   const keepsLots = lotStreams.length > 0;
 
   function expire(row: Float64Array, base: number, window: number, startMs: number): void {
-    const { headColumn, cells } = sliding[window]!;
+    const headColumn = headColumns[window]!;
+    const cells = slidingCells[window]!;
     let slot = row[base + headColumn]!;
     let timeMs = row[base + headColumn + 1]!;
     while (timeMs <= startMs) {
@@ -89,7 +94,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     else row[base + column.newest] = slot;
     for (let w = 0; w < sliding.length; w++) {
       if (placedMs <= startsMs[w]!) continue;
-      const headColumn = sliding[w]!.headColumn;
+      const headColumn = headColumns[w]!;
       const head = row[base + headColumn]!;
       if (head < 0 || head === before) {
         row[base + headColumn] = slot;
@@ -114,9 +119,9 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     }
     for (let w = 0; w < sliding.length; w++) {
       const startMs = startsMs[w]!;
-      if (timeMs > startMs) raise(row, base, sliding[w]!.cells, bits, amountFen, startMs);
+      if (timeMs > startMs) raise(row, base, slidingCells[w]!, bits, amountFen, startMs);
     }
-    for (const { cells } of endless) raise(row, base, cells, bits, amountFen, -Infinity);
+    for (let w = 0; w < endlessCells.length; w++) raise(row, base, endlessCells[w]!, bits, amountFen, -Infinity);
   }
 
   const lastOfPairMs = new Float64Array(distinctBits.length);
@@ -139,25 +144,24 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     return otherMs;
   }
 
-  function raise(row: Float64Array, base: number, cells: readonly Cell[], bits: number, amountFen: number, startMs: number): void {
-    for (let c = 0; c < cells.length; c++) {
-      const cell = cells[c]!;
-      if ((bits & cell.bit) === 0) continue;
-      const place = base + cell.column;
-      switch (cell.kind) {
-        case 'count':
+  function raise(row: Float64Array, base: number, cells: Int32Array, bits: number, amountFen: number, startMs: number): void {
+    for (let c = 0; c < cells.length; c += cellWidth) {
+      if ((bits & cells[c]!) === 0) continue;
+      const place = base + cells[c + 2]!;
+      switch (cells[c + 1]) {
+        case kind.count:
           row[place]!++;
           break;
-        case 'sum':
+        case kind.sum:
           row[place]! += amountFen;
           break;
-        case 'distinct':
-          if (lastOfPairMs[distinctBits.indexOf(cell.bit)]! <= startMs) row[place]!++;
+        case kind.distinct:
+          if (lastOfPairMs[cells[c + 3]!]! <= startMs) row[place]!++;
           break;
-        case 'max':
+        case kind.max:
           if (amountFen > row[place]! || (startMs === -Infinity && Number.isNaN(row[place]!))) row[place] = amountFen;
           break;
-        case 'min':
+        case kind.min:
           if (amountFen < row[place]! || (startMs === -Infinity && Number.isNaN(row[place]!))) row[place] = amountFen;
           break;
       }
@@ -195,6 +199,16 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     row[base + column.lotHead] = leg.slot;
     row[base + column.lotLeftFen] = leg.view.amountFen;
     row[base + column.lotCounted] = 0;
+  }
+
+  /** Credits that nobody spent for so long count as old balance. */
+  function forgetOldLots({ row, base, clockMs }: Evaluation): void {
+    for (;;) {
+      const head = row[base + column.lotHead]!;
+      if (head < 0 || legs.timeMs(head) > clockMs - lotMemoryMs) return;
+      row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
+      openLot(row, base, legs.chunks[head >>> chunkBits]!.next[head & at]!);
+    }
   }
 
   function spend(leg: Evaluation): void {
@@ -261,12 +275,14 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     const row = rows.chunk(number);
     const base = rows.base(number);
     for (let w = 0; w < sliding.length; w++) {
-      if (row[base + sliding[w]!.headColumn] !== slot) continue;
-      // It leaves alone: legs of the same time behind it stay until their own turn.
-      drop(row, base, sliding[w]!.cells, chunk.streams[i]!, chunk.superseded[i]!, chunk.amountFen[i]!);
+      const headColumn = headColumns[w]!;
+      // Inside are all legs from the head on in time; a late leg may stand before older arrivals.
+      if (row[base + headColumn + 1]! > chunk.timeMs[i]!) continue;
+      drop(row, base, slidingCells[w]!, chunk.streams[i]!, chunk.superseded[i]!, chunk.amountFen[i]!);
+      if (row[base + headColumn] !== slot) continue;
       const next = chunk.next[i]!;
-      row[base + sliding[w]!.headColumn] = next;
-      row[base + sliding[w]!.headColumn + 1] = next < 0 ? Infinity : legs.timeMs(next);
+      row[base + headColumn] = next;
+      row[base + headColumn + 1] = next < 0 ? Infinity : legs.timeMs(next);
     }
     if (row[base + column.lotHead] === slot) {
       row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
@@ -288,10 +304,12 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   return {
     advance(leg) {
       const { row, base, clockMs } = leg;
-      for (let w = 0; w < sliding.length; w++) {
-        const startMs = sliding[w]!.window.startMs(clockMs);
-        startsMs[w] = startMs;
-        if (row[base + sliding[w]!.headColumn + 1]! <= startMs) expire(row, base, w, startMs);
+      if (clockMs !== startsForMs) {
+        startsForMs = clockMs;
+        for (let w = 0; w < sliding.length; w++) startsMs[w] = sliding[w]!.window.startMs(clockMs);
+      }
+      for (let w = 0; w < headColumns.length; w++) {
+        if (row[base + headColumns[w]! + 1]! <= startsMs[w]!) expire(row, base, w, startsMs[w]!);
       }
       if (!keepsDays) return;
       const day = dayNumber(clockMs);
@@ -314,6 +332,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     join: (leg, bits) => count(leg.row, leg.base, leg.slot, bits),
     settleLots(leg) {
       if (!keepsLots) return;
+      forgetOldLots(leg);
       if (leg.isDebit) spend(leg);
       else openOrQueueLot(leg);
     },
@@ -327,25 +346,31 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   };
 }
 
-function drop(row: Float64Array, base: number, cells: readonly Cell[], streams: number, superseded: number, amountFen: number): void {
-  for (let c = 0; c < cells.length; c++) {
-    const cell = cells[c]!;
-    if ((streams & cell.bit) === 0) continue;
-    const place = base + cell.column;
-    switch (cell.kind) {
-      case 'count':
+function drop(row: Float64Array, base: number, cells: Int32Array, streams: number, superseded: number, amountFen: number): void {
+  for (let c = 0; c < cells.length; c += cellWidth) {
+    if ((streams & cells[c]!) === 0) continue;
+    const place = base + cells[c + 2]!;
+    switch (cells[c + 1]) {
+      case kind.count:
         row[place]!--;
         break;
-      case 'sum':
+      case kind.sum:
         row[place]! -= amountFen;
         break;
-      case 'distinct':
-        if ((superseded & cell.bit) === 0) row[place]!--;
+      case kind.distinct:
+        if ((superseded & cells[c]!) === 0) row[place]!--;
         break;
-      case 'max':
-      case 'min':
+      default:
         if (row[place] === amountFen) row[place] = Number.NaN;
         break;
     }
   }
+}
+
+const cellWidth = 4;
+const kind = { count: 0, sum: 1, distinct: 2, max: 3, min: 4 } as const;
+
+/** A window's cells as plain numbers for the inner loop: stream bit, kind, column, place among the counted streams. */
+function packCells({ cells }: PlannedWindow, distinctBits: readonly number[]): Int32Array {
+  return Int32Array.from(cells.flatMap((cell) => [cell.bit, cellKinds.indexOf(cell.kind), cell.column, distinctBits.indexOf(cell.bit)]));
 }

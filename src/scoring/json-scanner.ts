@@ -1,4 +1,4 @@
-import { fieldNameUnitsMax, transactionMembersMax } from '../domain/transaction-record.js';
+import { fieldNameCharactersMax, transactionMembersMax } from '../domain/transaction-record.js';
 import { transactionDepthMax } from '../domain/transaction.js';
 
 /**
@@ -84,27 +84,26 @@ export function scanToken(bytes: Uint8Array, at: number, end: number, mask: numb
 }
 
 /**
- * The closing quote of a text that begins at the quote `at`, of at most `unitsMax` UTF-16 units: valid UTF-8 and valid escapes,
- * no bare control characters, no half surrogates.
+ * The closing quote of a text that begins at the quote `at`, of at most `charactersMax` code points (as the schema counts them):
+ * valid UTF-8 and valid escapes, no bare control characters, no half surrogates.
  */
-export function scanText(bytes: Uint8Array, at: number, end: number, unitsMax: number): number {
+export function scanText(bytes: Uint8Array, at: number, end: number, charactersMax: number): number {
   if (bytes[at] !== 0x22) return -1;
   const start = at + 1;
   let p = start;
-  // Bytes that make no UTF-16 unit of their own.
+  // Bytes beyond the first of each character.
   let surplus = 0;
   while (p < end) {
     const c = bytes[p]!;
     if ((classes[c]! & plain) !== 0) {
       p++;
     } else if (c === 0x22) {
-      return p - start - surplus <= unitsMax ? p : -1;
+      return p - start - surplus <= charactersMax ? p : -1;
     } else {
       const length = c === 0x5c ? escapeLength(bytes, p, end) : sequenceLength(bytes, p, end);
       if (length === 0) return -1;
       p += length;
-      // An escape of 12 bytes is a surrogate pair, and 4 bytes of UTF-8 make one too.
-      surplus += length === 12 || (length === 4 && c !== 0x5c) ? length - 2 : length - 1;
+      surplus += length - 1;
     }
   }
   return -1;
@@ -225,7 +224,7 @@ export function skipObject(bytes: Uint8Array, at: number, end: number, depthLeft
   let p = skipSpace(bytes, at + 1);
   if (bytes[p] === 0x7d) return p + 1;
   for (let index = keyBase; ; index++) {
-    const quote = scanText(bytes, p, end, fieldNameUnitsMax);
+    const quote = scanText(bytes, p, end, fieldNameCharactersMax);
     if (quote < 0 || index - keyBase >= transactionMembersMax || !noteKey(bytes, p + 1, quote, keyBase, index)) return -1;
     p = skipColon(bytes, quote + 1);
     if (p < 0) return -1;
@@ -279,7 +278,7 @@ function skipNumber(bytes: Uint8Array, at: number): number {
 export function skipUnknown(bytes: Uint8Array, at: number, end: number, base: number, index: number): number {
   // More or longer ones are left to the complete reader; with `payer.` before it a key stays within its bound.
   if (index - base >= unknownMembersMax) return -1;
-  const quote = scanText(bytes, at, end, unknownKeyUnitsMax);
+  const quote = scanText(bytes, at, end, unknownKeyCharactersMax);
   if (quote < 0 || !noteKey(bytes, at + 1, quote, base, index)) return -1;
   const value = skipColon(bytes, quote + 1);
   // Under `extra` the value lies two levels inside the record.
@@ -288,7 +287,7 @@ export function skipUnknown(bytes: Uint8Array, at: number, end: number, base: nu
 
 /** Payer, payee and device together stay within `transactionMembersMax`. */
 const unknownMembersMax = 40;
-const unknownKeyUnitsMax = 56;
+const unknownKeyCharactersMax = 56;
 
 /** 1 when payer, payee or device of the record at hand held a field that the schema does not name. */
 export const unnamedInside = new Int32Array(1);
@@ -310,7 +309,15 @@ export function scanInteger(bytes: Uint8Array, at: number): number {
 /** What `scanInteger` read; a typed array because a plain variable would be boxed each time. */
 export const scannedInteger = new Float64Array(1);
 
-/** A key or enum value with its closing quote, for `matches`. */
+/** What `fourBytes` behind a quote needs from that quote on; no member or enum value of a record is shorter. */
+export const lookAhead = 6;
+
+/** The four bytes at `at` as one integer, the first byte highest. */
+export function fourBytes(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+}
+
+/** The end of a key or enum value, with the closing quote, for `matches`. */
 export function closedLiteral(word: string): Uint8Array {
   return new TextEncoder().encode(`${word}"`);
 }

@@ -3,7 +3,8 @@ import { spread } from './byte-table.js';
 /** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
 export const pairColumn = { subject: 0, other: 1, lastDebitMs: 2, lastCreditMs: 3, lastLeg: 4, fixed: 5 } as const;
 
-const rowsPerChunk = 2048;
+const chunkBits = 11;
+const rowsPerChunk = 1 << chunkBits;
 export const never = -1e15;
 
 /** What a subject and one counterparty have had with each other: when they last paid, and their latest leg. */
@@ -20,11 +21,11 @@ export class PairTable {
   }
 
   chunk(pair: number): Float64Array {
-    return this.chunks[Math.floor(pair / rowsPerChunk)]!;
+    return this.chunks[pair >>> chunkBits]!;
   }
 
   base(pair: number): number {
-    return (pair % rowsPerChunk) * this.width;
+    return (pair & (rowsPerChunk - 1)) * this.width;
   }
 
   /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */

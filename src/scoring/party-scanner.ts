@@ -1,6 +1,8 @@
 import { amountFenMax } from '../domain/money.js';
 import {
   closedLiteral,
+  fourBytes,
+  lookAhead,
   matches,
   nextMember,
   scanInteger,
@@ -24,6 +26,7 @@ export function scanParty(bytes: Uint8Array, at: number, end: number, party: Par
   let p = skipSpace(bytes, at + 1);
   if (bytes[p] !== 0x22) return -1;
   for (;;) {
+    if (end - p < lookAhead) return -1;
     const field = partyFieldAt(bytes, p + 1);
     if (field === 0) {
       unnamedInside[0] = 1;
@@ -43,21 +46,23 @@ export function scanParty(bytes: Uint8Array, at: number, end: number, party: Par
 }
 
 function partyFieldAt(bytes: Uint8Array, at: number): number {
-  switch (bytes[at]!) {
-    case 0x61: // a
-      return matches(bytes, at, literal.account) ? partyAccount : 0;
-    case 0x62: // b
-      return matches(bytes, at, literal.bank) ? partyBank : matches(bytes, at, literal.balanceFen) ? partyBalance : 0;
-    case 0x63: // c
-      return matches(bytes, at, literal.creditCode) ? partyCreditCode : 0;
-    case 0x6b: // k
-      return matches(bytes, at, literal.kind) ? partyKind : 0;
-    case 0x6e: // n
-      return matches(bytes, at, literal.name) ? partyName : 0;
-    case 0x6f: // o
-      return matches(bytes, at, literal.openedOn) ? partyOpenedOn : 0;
-    case 0x72: // r
-      return matches(bytes, at, literal.region) ? partyRegion : 0;
+  switch (fourBytes(bytes, at)) {
+    case 0x6163636f: // acco
+      return matches(bytes, at + 4, rest.account) ? partyAccount : 0;
+    case 0x6e616d65: // name
+      return bytes[at + 4] === 0x22 ? partyName : 0;
+    case 0x6b696e64: // kind
+      return bytes[at + 4] === 0x22 ? partyKind : 0;
+    case 0x62616e6b: // bank
+      return bytes[at + 4] === 0x22 ? partyBank : 0;
+    case 0x63726564: // cred
+      return matches(bytes, at + 4, rest.creditCode) ? partyCreditCode : 0;
+    case 0x72656769: // regi
+      return matches(bytes, at + 4, rest.region) ? partyRegion : 0;
+    case 0x6f70656e: // open
+      return matches(bytes, at + 4, rest.openedOn) ? partyOpenedOn : 0;
+    case 0x62616c61: // bala
+      return matches(bytes, at + 4, rest.balanceFen) ? partyBalance : 0;
     default:
       return 0;
   }
@@ -78,7 +83,7 @@ function scanPartyField(field: number, bytes: Uint8Array, at: number, end: numbe
       party.nameEnd = quote;
       break;
     case partyKind:
-      return scanKind(bytes, at, party);
+      return scanKind(bytes, at, end, party);
     case partyBank:
       quote = scanToken(bytes, at, end, tokenOf.bankCode, 3, 14);
       party.bankStart = at + 1;
@@ -109,14 +114,18 @@ function scanPartyField(field: number, bytes: Uint8Array, at: number, end: numbe
   return quote < 0 ? -1 : quote + 1;
 }
 
-function scanKind(bytes: Uint8Array, at: number, party: PartyView): number {
-  if (bytes[at] !== 0x22) return -1;
-  if (matches(bytes, at + 1, literal.corporate)) {
-    party.kind = 1;
-    return at + 1 + literal.corporate.length;
+function scanKind(bytes: Uint8Array, at: number, end: number, party: PartyView): number {
+  if (bytes[at] !== 0x22 || end - at < lookAhead) return -1;
+  switch (fourBytes(bytes, at + 1)) {
+    case 0x636f7270: // corp
+      party.kind = 1;
+      return matches(bytes, at + 5, rest.corporate) ? at + 11 : -1;
+    case 0x70657273: // pers
+      party.kind = 2;
+      return matches(bytes, at + 5, rest.personal) ? at + 10 : -1;
+    default:
+      return -1;
   }
-  party.kind = 2;
-  return matches(bytes, at + 1, literal.personal) ? at + 1 + literal.personal.length : -1;
 }
 
 export function resetParty(party: PartyView): void {
@@ -145,15 +154,14 @@ const partyBalance = 8;
 /** Bytes of a field's key with both quotes. */
 const keyBytes = new Uint8Array([0, 9, 6, 6, 6, 12, 8, 10, 12]);
 
-const literal = {
-  account: closedLiteral('account'),
-  balanceFen: closedLiteral('balanceFen'),
-  bank: closedLiteral('bank'),
-  corporate: closedLiteral('corporate'),
-  creditCode: closedLiteral('creditCode'),
-  kind: closedLiteral('kind'),
-  name: closedLiteral('name'),
-  openedOn: closedLiteral('openedOn'),
-  personal: closedLiteral('personal'),
-  region: closedLiteral('region'),
+
+/** What follows the first four bytes of the longer keys and values. */
+const rest = {
+  account: closedLiteral('unt'),
+  balanceFen: closedLiteral('nceFen'),
+  corporate: closedLiteral('orate'),
+  creditCode: closedLiteral('itCode'),
+  openedOn: closedLiteral('edOn'),
+  personal: closedLiteral('onal'),
+  region: closedLiteral('on'),
 };

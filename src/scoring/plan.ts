@@ -1,3 +1,4 @@
+import { dayMs } from '../domain/bank-day.js';
 import type { Window } from './window.js';
 import type { Evaluation } from './evaluation.js';
 
@@ -60,6 +61,8 @@ export interface PlannedSketch {
 
 export const baseBit = { debit: 1, credit: 2, any: 4 } as const;
 const bitsMax = 31;
+/** How long a credit waits to be spent before it counts as old balance. */
+export const lotMemoryMs = 7 * dayMs;
 
 /**
  * What the engine keeps for each subject, collected from all patterns of a set so that nothing is kept twice.
@@ -146,6 +149,7 @@ export function createPlan(): Plan {
       if (index >= bitsMax) return undefined;
       const stream: PlannedStream = { ...definition, bit: 1 << index, when: undefined, usesHistory: false };
       streams.push(stream);
+      if (definition.of === 'lots') lookBack(lotMemoryMs);
       return stream;
     },
     lookBack,

@@ -3,7 +3,9 @@ import { encodeTransaction, parseTransaction, type Rejection } from '../domain/t
 import { transactionBytesMax, transactionDepthMax } from '../domain/transaction.js';
 import {
   closedLiteral,
+  fourBytes,
   isSpace,
+  lookAhead,
   matches,
   nextMember,
   scanInteger,
@@ -59,6 +61,7 @@ export function scanTransaction(bytes: Uint8Array, start: number, end: number, v
   let p = skipSpace(bytes, start + 1);
   if (bytes[p] !== 0x22) return false;
   for (;;) {
+    if (end - p < lookAhead) return false;
     const field = fieldAt(bytes, p + 1);
     if (field === 0) {
       p = skipUnknown(bytes, p, end, 0, unknownCount++);
@@ -100,55 +103,51 @@ const requiredFields = (1 << fieldId) | (1 << fieldTime) | (1 << fieldAmount) | 
 /** Bytes of a field's key with both quotes. */
 const keyBytes = new Uint8Array([0, 4, 6, 11, 10, 8, 7, 7, 6, 9, 8, 8, 10, 7]);
 
-const literal = {
-  amountFen: closedLiteral('amountFen'),
-  bank: closedLiteral('bank'),
-  channel: closedLiteral('channel'),
-  currency: closedLiteral('currency'),
-  device: closedLiteral('device'),
-  extra: closedLiteral('extra'),
-  failed: closedLiteral('failed'),
-  id: closedLiteral('id'),
-  ip: closedLiteral('ip'),
-  mac: closedLiteral('mac'),
-  operator: closedLiteral('operator'),
-  payee: closedLiteral('payee'),
-  payer: closedLiteral('payer'),
-  pending: closedLiteral('pending'),
-  remark: closedLiteral('remark'),
-  reversed: closedLiteral('reversed'),
-  settled: closedLiteral('settled'),
-  status: closedLiteral('status'),
-  time: closedLiteral('time'),
+/** What follows the first four bytes of the longer keys and values. */
+const rest = {
+  amountFen: closedLiteral('ntFen'),
+  channel: closedLiteral('nel'),
+  currency: closedLiteral('ency'),
+  device: closedLiteral('ce'),
+  extra: closedLiteral('a'),
+  failed: closedLiteral('ed'),
+  operator: closedLiteral('ator'),
+  pending: closedLiteral('ing'),
+  remark: closedLiteral('rk'),
+  reversed: closedLiteral('rsed'),
+  settled: closedLiteral('led'),
+  status: closedLiteral('us'),
 };
 
 /** Which top-level field's key stands at `at`, behind its opening quote; 0 for an unknown one. */
 function fieldAt(bytes: Uint8Array, at: number): number {
-  switch (bytes[at]!) {
-    case 0x61: // a
-      return matches(bytes, at, literal.amountFen) ? fieldAmount : 0;
-    case 0x62: // b
-      return matches(bytes, at, literal.bank) ? fieldBank : 0;
-    case 0x63: // c
-      return matches(bytes, at, literal.currency) ? fieldCurrency : matches(bytes, at, literal.channel) ? fieldChannel : 0;
-    case 0x64: // d
-      return matches(bytes, at, literal.device) ? fieldDevice : 0;
-    case 0x65: // e
-      return matches(bytes, at, literal.extra) ? fieldExtra : 0;
-    case 0x69: // i
-      return matches(bytes, at, literal.id) ? fieldId : 0;
-    case 0x6f: // o
-      return matches(bytes, at, literal.operator) ? fieldOperator : 0;
-    case 0x70: // p
-      return matches(bytes, at, literal.payer) ? fieldPayer : matches(bytes, at, literal.payee) ? fieldPayee : 0;
-    case 0x72: // r
-      return matches(bytes, at, literal.remark) ? fieldRemark : 0;
-    case 0x73: // s
-      return matches(bytes, at, literal.status) ? fieldStatus : 0;
-    case 0x74: // t
-      return matches(bytes, at, literal.time) ? fieldTime : 0;
-    default:
-      return 0;
+  const head = fourBytes(bytes, at);
+  switch (head) {
+    case 0x74696d65: // time
+      return bytes[at + 4] === 0x22 ? fieldTime : 0;
+    case 0x616d6f75: // amou
+      return matches(bytes, at + 4, rest.amountFen) ? fieldAmount : 0;
+    case 0x63757272: // curr
+      return matches(bytes, at + 4, rest.currency) ? fieldCurrency : 0;
+    case 0x73746174: // stat
+      return matches(bytes, at + 4, rest.status) ? fieldStatus : 0;
+    case 0x62616e6b: // bank
+      return bytes[at + 4] === 0x22 ? fieldBank : 0;
+    case 0x6368616e: // chan
+      return matches(bytes, at + 4, rest.channel) ? fieldChannel : 0;
+    case 0x72656d61: // rema
+      return matches(bytes, at + 4, rest.remark) ? fieldRemark : 0;
+    case 0x64657669: // devi
+      return matches(bytes, at + 4, rest.device) ? fieldDevice : 0;
+    case 0x6f706572: // oper
+      return matches(bytes, at + 4, rest.operator) ? fieldOperator : 0;
+    case 0x65787472: // extr
+      return matches(bytes, at + 4, rest.extra) ? fieldExtra : 0;
+    case 0x70617965: // paye
+      if (bytes[at + 5] !== 0x22) return 0;
+      return bytes[at + 4] === 0x72 ? fieldPayer : bytes[at + 4] === 0x65 ? fieldPayee : 0;
+    default: // id"
+      return head >> 8 === 0x696422 ? fieldId : 0;
   }
 }
 
@@ -177,7 +176,7 @@ function scanField(field: number, bytes: Uint8Array, at: number, end: number, vi
       view.isCny = quote >= 0 && bytes[at + 1] === 0x43 && bytes[at + 2] === 0x4e && bytes[at + 3] === 0x59;
       break;
     case fieldStatus:
-      return scanStatus(bytes, at, view);
+      return scanStatus(bytes, at, end, view);
     case fieldPayer:
       return scanParty(bytes, at, end, view.payer, keyBase);
     case fieldPayee:
@@ -208,23 +207,24 @@ function scanField(field: number, bytes: Uint8Array, at: number, end: number, vi
   return quote < 0 ? -1 : quote + 1;
 }
 
-function scanStatus(bytes: Uint8Array, at: number, view: TransactionView): number {
-  if (bytes[at] !== 0x22) return -1;
-  const start = at + 1;
-  if (matches(bytes, start, literal.settled)) {
-    view.status = 0;
-    return start + literal.settled.length;
+function scanStatus(bytes: Uint8Array, at: number, end: number, view: TransactionView): number {
+  if (bytes[at] !== 0x22 || end - at < lookAhead) return -1;
+  switch (fourBytes(bytes, at + 1)) {
+    case 0x73657474: // sett
+      view.status = 0;
+      return matches(bytes, at + 5, rest.settled) ? at + 9 : -1;
+    case 0x70656e64: // pend
+      view.status = 1;
+      return matches(bytes, at + 5, rest.pending) ? at + 9 : -1;
+    case 0x6661696c: // fail
+      view.status = 2;
+      return matches(bytes, at + 5, rest.failed) ? at + 8 : -1;
+    case 0x72657665: // reve
+      view.status = 3;
+      return matches(bytes, at + 5, rest.reversed) ? at + 10 : -1;
+    default:
+      return -1;
   }
-  if (matches(bytes, start, literal.pending)) {
-    view.status = 1;
-    return start + literal.pending.length;
-  }
-  if (matches(bytes, start, literal.failed)) {
-    view.status = 2;
-    return start + literal.failed.length;
-  }
-  view.status = 3;
-  return matches(bytes, start, literal.reversed) ? start + literal.reversed.length : -1;
 }
 
 function scanDevice(bytes: Uint8Array, at: number, end: number, keyBase: number): number {
@@ -235,9 +235,11 @@ function scanDevice(bytes: Uint8Array, at: number, end: number, keyBase: number)
   if (bytes[p] === 0x7d) return p + 1;
   if (bytes[p] !== 0x22) return -1;
   for (;;) {
-    const isId = matches(bytes, p + 1, literal.id);
-    const isMac = matches(bytes, p + 1, literal.mac);
-    if (isId || isMac || matches(bytes, p + 1, literal.ip)) {
+    if (end - p < lookAhead) return -1;
+    const head = fourBytes(bytes, p + 1);
+    const isId = head >> 8 === 0x696422; // id"
+    const isMac = head === 0x6d616322; // mac"
+    if (isId || isMac || head >> 8 === 0x697022 /* ip" */) {
       const bit = isId ? 1 : isMac ? 2 : 4;
       if ((seen & bit) !== 0) return -1;
       seen |= bit;

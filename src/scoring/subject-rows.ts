@@ -1,7 +1,8 @@
 import { column, type Plan } from './plan.js';
 import { never } from './pair-table.js';
 
-const rowsPerChunk = 1024;
+const chunkBits = 10;
+const rowsPerChunk = 1 << chunkBits;
 
 /** One row of numbers per subject, laid out by the plan. */
 export interface SubjectRows {
@@ -32,11 +33,11 @@ export function createSubjectRows(plan: Plan): SubjectRows {
       if (size % rowsPerChunk === 0) chunks.push(new Float64Array(rowsPerChunk * width));
       const row = size++;
       rowsByAccount[account] = row;
-      chunks[Math.floor(row / rowsPerChunk)]!.set(blank, (row % rowsPerChunk) * width);
+      chunks[row >>> chunkBits]!.set(blank, (row & (rowsPerChunk - 1)) * width);
       return row;
     },
-    chunk: (row) => chunks[Math.floor(row / rowsPerChunk)]!,
-    base: (row) => (row % rowsPerChunk) * width,
+    chunk: (row) => chunks[row >>> chunkBits]!,
+    base: (row) => (row & (rowsPerChunk - 1)) * width,
     get size() {
       return size;
     },
