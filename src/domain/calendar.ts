@@ -78,7 +78,7 @@ export function createCalendar(data: CalendarData, options: CalendarOptions = {}
       checkCount(n, -workingDaysMax);
       const step = n < 0 ? -1 : 1;
       let at = day;
-      for (let left = Math.abs(n); left > 0; ) {
+      for (let left = Math.abs(n); left > 0;) {
         at += step;
         if (isWorkingDay(at)) left--;
       }
@@ -87,7 +87,7 @@ export function createCalendar(data: CalendarData, options: CalendarOptions = {}
     workingWindowStart(day, n) {
       checkCount(n, 1);
       let at = day;
-      for (let left = isWorkingDay(at) ? n - 1 : n; left > 0; ) {
+      for (let left = isWorkingDay(at) ? n - 1 : n; left > 0;) {
         at--;
         if (isWorkingDay(at)) left--;
       }
@@ -117,7 +117,8 @@ function buildTable(data: CalendarData): DayTable {
     }
     for (const holiday of holidays) {
       const [from, to] = [dayIn(year, holiday.from), dayIn(year, holiday.to)];
-      if (to < from) throw new RangeError(`calendar ${year}: ${holiday.name} ends (${holiday.to}) before it begins (${holiday.from})`);
+      if (to < from)
+        throw new RangeError(`calendar ${year}: ${holiday.name} ends (${holiday.to}) before it begins (${holiday.from})`);
       kinds.fill(dayKind.off, from - firstDay, to + 1 - firstDay);
     }
     for (const text of workingDays) kinds[makeUpDay(year, text, holidays) - firstDay] = dayKind.working;

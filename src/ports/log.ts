@@ -11,7 +11,17 @@
  * 6. `trim` removes only whole records below the given offset and is bounded work per call.
  */
 
-export const topics = ['transactions', 'rejected', 'legs', 'hits', 'warnings', 'deliveries', 'commands', 'events', 'controls'] as const;
+export const topics = [
+  'transactions',
+  'rejected',
+  'legs',
+  'hits',
+  'warnings',
+  'deliveries',
+  'commands',
+  'events',
+  'controls',
+] as const;
 export type Topic = (typeof topics)[number];
 
 export interface LogRecord {
@@ -74,7 +84,9 @@ export interface Log {
 export class OffsetOutOfRange extends Error {
   readonly retriable = false;
   constructor(topic: Topic, partition: number, from: number, first: number) {
-    super(`${topic}/${partition}: offset ${from} is gone, the first kept is ${first}. Restore a snapshot or raise the retention.`);
+    super(
+      `${topic}/${partition}: offset ${from} is gone, the first kept is ${first}. Restore a snapshot or raise the retention.`,
+    );
     this.name = 'OffsetOutOfRange';
   }
 }

@@ -25,7 +25,10 @@ export type CommitResult = 'committed' | 'conflict';
 
 export interface State {
   get(slot: string, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
-  scan(slot: string, options: { readonly prefix: string; readonly after?: string; readonly limit: number }): Promise<StateEntry[]>;
+  scan(
+    slot: string,
+    options: { readonly prefix: string; readonly after?: string; readonly limit: number },
+  ): Promise<StateEntry[]>;
   commit(slot: string, change: Change): Promise<CommitResult>;
   close(): Promise<void>;
 }

@@ -73,7 +73,14 @@ export function nextMember(bytes: Uint8Array, at: number): number {
 }
 
 /** The closing quote of a text that begins at the quote `at`, of lengthMin to lengthMax bytes of one class and nothing else. */
-export function scanToken(bytes: Uint8Array, at: number, end: number, mask: number, lengthMin: number, lengthMax: number): number {
+export function scanToken(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  mask: number,
+  lengthMin: number,
+  lengthMax: number,
+): number {
   if (bytes[at] !== 0x22) return -1;
   const start = at + 1;
   // A token that is cut off or too long ends this loop early; what stands there is then no quote.

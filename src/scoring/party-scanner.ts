@@ -154,7 +154,6 @@ const partyBalance = 8;
 /** Bytes of a field's key with both quotes. */
 const keyBytes = new Uint8Array([0, 9, 6, 6, 6, 12, 8, 10, 12]);
 
-
 /** What follows the first four bytes of the longer keys and values. */
 const rest = {
   account: closedLiteral('unt'),

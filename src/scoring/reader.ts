@@ -80,7 +80,7 @@ export function scanTransaction(bytes: Uint8Array, start: number, end: number, v
   }
   if (p + 1 !== end || (seen & requiredFields) !== requiredFields) return false;
   // Fields that would be gathered under `extra` from more than one place may meet there: the complete reader looks.
-  return ((seen & (1 << fieldExtra)) !== 0 ? 1 : 0) + (unknownCount > 0 ? 1 : 0) + unnamedInside[0]! <= 1;
+  return ((seen & (1 << fieldExtra)) !== 0 ? 1 : 0) + (unknownCount > 0 ? 1 : 0) + unnamedInside[0] <= 1;
 }
 
 /** `{"id":"1",…}` cannot be shorter; keeps reads of a few bytes ahead inside the record. */

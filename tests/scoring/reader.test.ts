@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dayNumber } from '../../src/domain/bank-day.js';
 import { encodeTransaction, parseTransaction, transactionTimeMs } from '../../src/domain/transaction-record.js';
@@ -15,7 +15,13 @@ const example = {
   id: '20260701-000001',
   time: '2026-07-01T09:30:00+08:00',
   amountFen: 1234500,
-  payer: { account: '41001234567890123456', name: '郑州华信商贸有限公司', kind: 'corporate', openedOn: '2024-01-01', balanceFen: -99 },
+  payer: {
+    account: '41001234567890123456',
+    name: '郑州华信商贸有限公司',
+    kind: 'corporate',
+    openedOn: '2024-01-01',
+    balanceFen: -99,
+  },
   payee: { account: '6222020000000000017', kind: 'personal', region: '440300' },
 };
 
@@ -92,16 +98,33 @@ function checkAgreement(bytes: Uint8Array): 'fast' | 'complete' | 'refused' {
   return 'fast';
 }
 
-const record = fc.record({
-  known: knownFields,
-  hand: handwriting,
-  top: fc.option(unknownFields, { nil: {} }),
-  extra: fc.option(unknownFields, { nil: undefined, freq: 2 }),
-  inner: fc.option(unknownFields, { nil: {}, freq: 3 }),
-});
+const none = { top: {}, extra: undefined, inner: {} };
+const record = fc
+  .tuple(
+    knownFields,
+    handwriting,
+    fc.oneof(
+      fc.constant(none),
+      unknownFields.map((top) => ({ ...none, top })),
+      unknownFields.map((extra) => ({ ...none, extra })),
+      unknownFields.map((inner) => ({ ...none, inner })),
+      fc.record({ top: unknownFields, extra: fc.option(unknownFields, { nil: undefined }), inner: unknownFields }),
+    ),
+  )
+  .map(([known, hand, unknown]) => ({ known, hand, ...unknown }));
 const isKnownName = (name: string) => name in transactionSchema.shape || name in transactionSchema.shape.payer.shape;
 const withoutKnown = (fields: JsonObject) => Object.fromEntries(Object.entries(fields).filter(([name]) => !isKnownName(name)));
-const compose = ({ known, top, extra, inner }: { known: JsonObject; top: JsonObject; extra: JsonObject | undefined; inner: JsonObject }) => ({
+const compose = ({
+  known,
+  top,
+  extra,
+  inner,
+}: {
+  known: JsonObject;
+  top: JsonObject;
+  extra: JsonObject | undefined;
+  inner: JsonObject;
+}) => ({
   ...withoutKnown(top),
   ...known,
   payer: { ...withoutKnown(inner), ...(known['payer'] as JsonObject) },
@@ -134,8 +157,8 @@ describe('the fast reader', () => {
   it('never takes a damaged record that the complete reader refuses, nor reads it otherwise', () => {
     const outcomes = { fast: 0, complete: 0, refused: 0 };
     fc.assert(
-      fc.property(record, fc.integer(), fc.integer({ min: 1, max: 3 }), (parts, seed, times) => {
-        let bytes = encode(write(compose(parts), { ...parts.hand, escapes: 0 }));
+      fc.property(record, fc.integer(), fc.integer({ min: 1, max: 2 }), (parts, seed, times) => {
+        let bytes: Uint8Array = encode(write(compose(parts), { ...parts.hand, escapes: 0 }));
         const random = randomFrom(seed);
         for (let i = 0; i < times; i++) bytes = damage(bytes, random);
         outcomes[checkAgreement(bytes)]++;
@@ -175,7 +198,9 @@ describe('the fast reader', () => {
   });
 
   it('does not stop at any place where a record is cut off', () => {
-    const bytes = encode(write({ ...example, device: { id: 'x' }, extra: { a: [1, { b: null }] } }, { seed: 1, space: 0, escapes: 0 }));
+    const bytes = encode(
+      write({ ...example, device: { id: 'x' }, extra: { a: [1, { b: null }] } }, { seed: 1, space: 0, escapes: 0 }),
+    );
     expect(scan(bytes)).toBe(true);
     for (let end = 0; end < bytes.length; end++) {
       expect(scanTransaction(bytes.slice(0, end), 0, end, view)).toBe(false);
@@ -185,7 +210,15 @@ describe('the fast reader', () => {
   });
 
   it('forgets the record before', () => {
-    const full = { ...example, currency: 'USD', status: 'failed', bank: 'ABC', channel: 'c', remark: 'r', payer: { ...example.payee, ...example.payer } };
+    const full = {
+      ...example,
+      currency: 'USD',
+      status: 'failed',
+      bank: 'ABC',
+      channel: 'c',
+      remark: 'r',
+      payer: { ...example.payee, ...example.payer },
+    };
     expect(scan(encode(JSON.stringify(full)))).toBe(true);
     const bare = { id: '1', time: example.time, amountFen: 1, payer: { account: '1111' }, payee: { account: '2222' } };
     expect(checkAgreement(encode(JSON.stringify(bare)))).toBe('fast');
@@ -284,17 +317,20 @@ describe('reading for intake', () => {
   });
 });
 
+/** Values, right and wrong, that may stand where another one stood. */
 const twistedValues = [
-  ...['0', '-0', '1', '-1', '01', '-01', '+1', '1.', '.5', '1.0', '1.5', '1e2', '1E2', '1e-2', '1e+2', '1e400', '1e', '-', '--1', '0x10'],
-  ...['9007199254740991', '9007199254740992', '9007199254740990.9', '9007199254740991.5', '10000000000000', '10000000000001'],
-  ...['-10000000000000', '-10000000000001', '99999999999999999999', '123456789012345', 'NaN', 'Infinity', 'null', 'true', 'false', 'tru', 'nul'],
-  ...['""', '"x"', '"1"', '"settled"', '"settle"', '"settledx"', '"corporate"', '"personal "', '"CNY"', '"cny"', '"Cny"', '"410100"', '"41010"'],
-  ...['"2024-02-29"', '"2023-02-29"', '"2024-2-29"', '"2026-07-01T09:30:00Z"', '"2026-07-01"', '"abcd"', '"ab-d"', '"ab d"', '"ab_d"'],
-  ...['"\\u0041BCD"', '"\\ud800"', '"\\udc00"', '"\\ud83d\\ude00"', '"\\ud83dx"', '"\\u12"', '"\\x"', '"\\n"', '"\t"', '"\u007f"', '"a"b"', '"'],
-  ...['{}', '[]', '[1,]', '[,]', '[1 2]', '{"a":1,}', '{"a"}', '{"a":1,"a":2}', '{"__proto__":1}', '{"constructor":1}', '{"a":{"b":{"c":[[[[1]]]]}}}'],
-  ...['{"account":"1234"}', '{"account":"1234","account":"1234"}', '{"id":"x"}', '{"id":1}', '[[[[[1]]]]]', '[[[[[[1]]]]]]', '[[[[[[[1]]]]]]]'],
-  ...['1,"id":"2"', '1,"note":2', '1,"extra":{}', '1,"extra":[]', '1,"extra":{"note":1}', '1,"extra":{"other":1}', '1,"payer":null', '1}', '{', '}'],
-];
+  '0 ¦ -0 ¦ 1 ¦ -1 ¦ 01 ¦ -01 ¦ +1 ¦ 1. ¦ .5 ¦ 1.0 ¦ 1.5 ¦ 1e2 ¦ 1E2 ¦ 1e-2 ¦ 1e+2 ¦ 1e400 ¦ 1e ¦ - ¦ --1 ¦ 0x10',
+  '9007199254740991 ¦ 9007199254740992 ¦ 9007199254740990.9 ¦ 9007199254740991.5 ¦ 10000000000000 ¦ 10000000000001',
+  '-10000000000000 ¦ -10000000000001 ¦ 99999999999999999999 ¦ 123456789012345 ¦ NaN ¦ Infinity ¦ null ¦ true ¦ false',
+  'tru ¦ nul ¦ "" ¦ "x" ¦ "1" ¦ "settled" ¦ "settle" ¦ "settledx" ¦ "corporate" ¦ "personal " ¦ "CNY" ¦ "cny" ¦ "Cny"',
+  '"410100" ¦ "41010" ¦ "2024-02-29" ¦ "2023-02-29" ¦ "2024-2-29" ¦ "2026-07-01T09:30:00Z" ¦ "2026-07-01" ¦ "abcd"',
+  '"ab-d" ¦ "ab d" ¦ "ab_d" ¦ "\\u0041BCD" ¦ "\\ud800" ¦ "\\udc00" ¦ "\\ud83d\\ude00" ¦ "\\ud83dx" ¦ "\\u12" ¦ "\\x"',
+  '"\\n" ¦ "\t" ¦ "\u007f" ¦ "a"b" ¦ " ¦ {} ¦ [] ¦ [1,] ¦ [,] ¦ [1 2] ¦ {"a":1,} ¦ {"a"} ¦ {"a":1,"a":2}',
+  '{"__proto__":1} ¦ {"constructor":1} ¦ {"a":{"b":{"c":[[[[1]]]]}}} ¦ {"account":"1234"}',
+  '{"account":"1234","account":"1234"} ¦ {"id":"x"} ¦ {"id":1} ¦ [[[[[1]]]]] ¦ [[[[[[1]]]]]] ¦ [[[[[[[1]]]]]]]',
+  '1,"id":"2" ¦ 1,"note":2 ¦ 1,"extra":{} ¦ 1,"extra":[] ¦ 1,"extra":{"note":1} ¦ 1,"extra":{"other":1} ¦ 1,"payer":null',
+  '1} ¦ { ¦ }',
+].flatMap((line) => line.split(' ¦ '));
 
 const structural = encode('{}[]",:\\0123456789-.eE+utrnfs \n\t');
 

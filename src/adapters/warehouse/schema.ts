@@ -1,0 +1,66 @@
+import type { WarehouseTable } from '../../ports/warehouse-rows.js';
+
+export type {
+  DeliveryRow,
+  EventRow,
+  HitRow,
+  RejectedRow,
+  TransactionRow,
+  WarehouseRows,
+  WarehouseTable,
+  WarningRow,
+} from '../../ports/warehouse-rows.js';
+
+export const warehouseTables = ['transactions', 'rejected', 'hits', 'warnings', 'deliveries', 'events'] as const satisfies WarehouseTable[];
+
+export interface Migration {
+  readonly version: number;
+  readonly statements: readonly string[];
+}
+
+const instant = `DateTime64(3, 'Asia/Shanghai')`;
+const word = 'LowCardinality(String)';
+const json = 'String CODEC(ZSTD(3))';
+/** A slice inserted again under its token is dropped; on disk before the insert is answered. */
+const settings = 'non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1';
+
+/** Applied in order, each once. A migration that was released is never changed; a new one is added. Each may run again after a crash. */
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    statements: [
+      `CREATE TABLE IF NOT EXISTS transactions (
+        id String, bank ${word}, time ${instant}, amount_fen Int64, currency ${word}, status ${word},
+        payer_account String, payee_account String, payer_name String, payee_name String,
+        payer_kind ${word}, payee_kind ${word}, payer_bank ${word}, payee_bank ${word},
+        payer_credit_code String, payee_credit_code String, channel ${word}, remark String,
+        received_at ${instant}, raw ${json},
+        INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 4,
+        INDEX by_payer payer_account TYPE bloom_filter(0.01) GRANULARITY 4,
+        INDEX by_payee payee_account TYPE bloom_filter(0.01) GRANULARITY 4
+      ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(time) ORDER BY (time, bank, id) SETTINGS ${settings}`,
+      `CREATE TABLE IF NOT EXISTS rejected (
+        id String, received_at ${instant}, bank ${word}, line Int64, reason String, field ${word}, raw ${json}
+      ) ENGINE = ReplacingMergeTree ORDER BY (received_at, id) SETTINGS ${settings}`,
+      `CREATE TABLE IF NOT EXISTS hits (
+        id String, pattern ${word}, version UInt32, transaction String, bank ${word}, time ${instant},
+        subject String, side ${word}, severity ${word}, score Float64, state ${word}, family ${word},
+        amount_fen Int64, payer_account String, payee_account String, late Bool, received_at ${instant}, data ${json},
+        INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 4,
+        INDEX by_subject subject TYPE bloom_filter(0.01) GRANULARITY 4,
+        INDEX by_transaction transaction TYPE bloom_filter(0.01) GRANULARITY 4
+      ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(time) ORDER BY (time, id) SETTINGS ${settings}`,
+      `CREATE TABLE IF NOT EXISTS warnings (
+        id String, revision UInt32, family ${word}, level ${word}, status ${word}, score Float64,
+        subject String, enterprise String, amount_fen Int64, hit_count UInt32,
+        first_time ${instant}, last_time ${instant}, raised_at ${instant}, data ${json}
+      ) ENGINE = ReplacingMergeTree(revision) ORDER BY id SETTINGS ${settings}`,
+      `CREATE TABLE IF NOT EXISTS deliveries (
+        id String, warning String, recipient String, channel ${word}, attempt UInt32, outcome ${word}, time ${instant}, data ${json}
+      ) ENGINE = ReplacingMergeTree ORDER BY (warning, id) SETTINGS ${settings}`,
+      `CREATE TABLE IF NOT EXISTS events (
+        id String, type ${word}, subject String, time ${instant}, data ${json}
+      ) ENGINE = ReplacingMergeTree ORDER BY (type, time, id) SETTINGS ${settings}`,
+    ],
+  },
+];

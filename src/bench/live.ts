@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { z } from 'zod';
+import { type Platform, startPlatform } from '../app.js';
+import { loadSettings } from '../settings.js';
+import { percentile } from './measure.js';
+
+/** The whole platform in this process on embedded parts, loaded over HTTP by another thread as banks would. */
+
+export interface ThroughputFigures {
+  readonly transactions: number;
+  /** First request to last hit stored in the warehouse. */
+  readonly transactionsPerSecond: number;
+  /** First request to last answer. */
+  readonly acceptedPerSecond: number;
+  readonly hits: number;
+  /** Seconds until the archive held every transaction as well. */
+  readonly archivedSeconds: number;
+}
+
+export interface LatencyFigures {
+  readonly rate: number;
+  readonly warnings: number;
+  /** From sending the request that held the transaction to the warning on the live feed, milliseconds. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+interface Place {
+  readonly paths: { readonly config: string; readonly console: string };
+  readonly version: string;
+}
+
+export async function benchThroughput(place: Place, options: { accounts: number; transactions: number }): Promise<ThroughputFigures> {
+  return withPlatform(place, async (platform, key) => {
+    const load = startLoad({ kind: 'throughput', url: platform.url, key, ...options });
+    await load.ready;
+    const startedMs = performance.now();
+    const { acceptedMs } = await load.run();
+    await untilIdle(platform);
+    await storedHits(platform);
+    const storedMs = performance.now() - startedMs;
+    await platform.pipeline.drained();
+    const archivedMs = performance.now() - startedMs;
+    const { hits, transactions } = await platform.status.fresh();
+    return {
+      transactions: transactions.accepted,
+      transactionsPerSecond: (options.transactions / storedMs) * 1000,
+      acceptedPerSecond: (options.transactions / acceptedMs) * 1000,
+      hits: hits.total,
+      archivedSeconds: archivedMs / 1000,
+    };
+  });
+}
+
+export async function benchLatency(place: Place, options: { accounts: number; transactions: number; rate: number }): Promise<LatencyFigures> {
+  return withPlatform(place, async (platform, key) => {
+    const load = startLoad({ kind: 'latency', url: platform.url, key, ...options });
+    await load.ready;
+    const { latenciesMs } = await load.run();
+    return { rate: options.rate, warnings: latenciesMs.length, p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) };
+  });
+}
+
+async function withPlatform<T>({ paths, version }: Place, work: (platform: Platform, key: string) => Promise<T>): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
+  try {
+    const settings = loadSettings({ env: {}, overrides: { dataDir, http: { port: 0 }, telemetry: { level: 'silent' } } });
+    const platform = await startPlatform({ settings, version, paths, clock: { now: () => Date.now() } });
+    try {
+      return await work(platform, platform.firstKeys?.bank ?? '');
+    } finally {
+      await platform.close();
+    }
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function untilIdle({ pipeline }: Platform): Promise<void> {
+  while ((await pipeline.score.lag()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Waits until every hit that is on the log is in the warehouse. */
+async function storedHits({ pipeline }: Platform): Promise<void> {
+  await pipeline.archive.drained(undefined, ['hits']);
+}
+
+const resultSchema = z.object({ acceptedMs: z.number(), latenciesMs: z.array(z.number()) });
+
+function startLoad(options: object): { ready: Promise<void>; run(): Promise<z.infer<typeof resultSchema>> } {
+  const worker = new Worker(new URL('load.js', import.meta.url), { workerData: options });
+  const failed = new Promise<never>((_, reject) => worker.once('error', reject));
+  failed.catch(() => undefined);
+  const message = () => new Promise<unknown>((resolve) => worker.once('message', resolve));
+  const ready = Promise.race([message(), failed]).then(() => undefined);
+  return {
+    ready,
+    async run() {
+      const answer = message();
+      worker.postMessage('go');
+      const result = resultSchema.parse(await Promise.race([answer, failed]));
+      await worker.terminate();
+      return result;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { z } from 'zod';
+import { createMaterial } from './material.js';
+
+/** The load generator's thread: makes its transactions, says it is ready, sends them when told, reports. */
+
+const { kind, url, key, accounts, transactions, rate } = z
+  .object({ kind: z.enum(['throughput', 'latency']), url: z.string(), key: z.string(), accounts: z.int(), transactions: z.int(), rate: z.int().default(0) })
+  .parse(workerData);
+
+const linesPerBody = kind === 'throughput' ? 2_000 : 50;
+const inFlightMax = 4;
+const agent = new Agent({ keepAlive: true, maxSockets: inFlightMax });
+const sentAtMs = new Map<string, number>();
+
+const { lines } = createMaterial(accounts, transactions);
+const bodies: { readonly bytes: Buffer; readonly ids: readonly string[] }[] = [];
+for (let at = 0; at < lines.length; at += linesPerBody) {
+  const part = lines.slice(at, at + linesPerBody);
+  const ids = kind === 'latency' ? part.map((line) => /"id":"([^"]+)"/.exec(Buffer.from(line).toString('latin1'))?.[1] ?? '') : [];
+  bodies.push({ bytes: Buffer.concat(part.flatMap((line) => [line, Buffer.from('\n')])), ids });
+}
+
+parentPort?.postMessage('ready');
+parentPort?.once('message', () => {
+  void (kind === 'throughput' ? sendAll() : sendAtRate()).then((result) => parentPort?.postMessage(result));
+});
+
+async function sendAll(): Promise<object> {
+  const startedMs = performance.now();
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: inFlightMax }, async () => {
+      for (let body = bodies[next++]; body; body = bodies[next++]) await post(body.bytes);
+    }),
+  );
+  return { acceptedMs: performance.now() - startedMs, latenciesMs: [] };
+}
+
+async function sendAtRate(): Promise<object> {
+  const latenciesMs: number[] = [];
+  const stop = new AbortController();
+  const watching = watch(latenciesMs, stop.signal);
+  const startedMs = performance.now();
+  const pending: Promise<void>[] = [];
+  for (const [i, { bytes, ids }] of bodies.entries()) {
+    const waitMs = startedMs + ((i * linesPerBody) / rate) * 1000 - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    const nowMs = performance.now();
+    for (const id of ids) sentAtMs.set(id, nowMs);
+    pending.push(post(bytes));
+  }
+  await Promise.all(pending);
+  const acceptedMs = performance.now() - startedMs;
+  await sleep(1_000);
+  stop.abort();
+  await watching;
+  return { acceptedMs, latenciesMs };
+}
+
+function post(body: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      new URL('/v1/transactions', url),
+      { method: 'POST', agent, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson', 'content-length': body.length } },
+      (response) => {
+        response.resume();
+        response.on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`the platform answered ${response.statusCode}`))));
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const warningSchema = z.object({ revision: z.int(), hits: z.array(z.object({ transaction: z.string() })) });
+
+/** Reads the live feed and notes how long after its transaction was sent each new warning shows up. */
+async function watch(latenciesMs: number[], signal: AbortSignal): Promise<void> {
+  const response = await fetch(new URL('/v1/stream?from=now', url), { headers: { accept: 'text/event-stream' }, signal }).catch(() => null);
+  if (!response?.body) throw new Error('the live feed does not answer');
+  let text = '';
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of response.body) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        note(text.slice(0, end), latenciesMs);
+        text = text.slice(end + 2);
+      }
+    }
+  } catch {
+    // Ended by us.
+  }
+}
+
+function note(event: string, latenciesMs: number[]): void {
+  const data = event.split('\n').find((line) => line.startsWith('data:'));
+  if (!data) return;
+  const found = warningSchema.safeParse(JSON.parse(data.slice(5)));
+  if (!found.success || found.data.revision !== 1) return;
+  const sent = Math.max(...found.data.hits.map(({ transaction }) => sentAtMs.get(transaction) ?? -Infinity));
+  if (sent > 0) latenciesMs.push(performance.now() - sent);
+}

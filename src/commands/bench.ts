@@ -1,0 +1,159 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { benchEngine, benchGrowth } from '../bench/engine.js';
+import { benchLatency, benchThroughput } from '../bench/live.js';
+import { medianOf } from '../bench/measure.js';
+import { dayNumber } from '../domain/bank-day.js';
+import { createFileScorer } from '../pipeline/score-file.js';
+import type { PatternSet } from '../scoring/pattern-set.js';
+import { writeBankDay } from '../simulate/write.js';
+import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
+import { loadPatterns } from './score.js';
+import { table } from './table.js';
+
+interface Flags {
+  readonly runs: string;
+  readonly scale: string;
+  readonly json?: boolean;
+}
+
+export const benchNames = ['engine', 'score', 'growth', 'live', 'latency'] as const;
+type BenchName = (typeof benchNames)[number];
+
+const help = `
+  engine    the engine alone on transactions that are read already, all patterns, one core; and what reading costs
+  score     huqi score on a file of full records: read, checked, deduplicated, scored
+  growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
+  live      HTTP in → durable → scored → hits stored, everything embedded in one process
+  latency   5,000 transactions a second over HTTP, from the request to the warning on the live feed
+
+Figures are medians of several runs on simulated bank days; a machine that does other work shows lower ones.
+
+Examples:
+  $ huqi bench                      all of them, some minutes
+  $ huqi bench engine score --runs 7
+  $ huqi bench --scale 0.1 --json   quick and small
+
+Exit codes: 0 measured, 1 something failed, 2 wrong arguments.`;
+
+/** `huqi bench`: measures this machine. */
+export function registerBench(program: Command, context: CommandContext, version: string): void {
+  program
+    .command('bench')
+    .summary('measure how fast it runs here')
+    .description('Measures how fast HuQi runs on this machine, on simulated bank days.')
+    .argument('[names...]', benchNames.join(', '))
+    .option('--runs <number>', 'runs of which the median counts', '5')
+    .option('--scale <number>', 'size of the material, 1 is full', '1')
+    .option('--json', 'print the figures as JSON')
+    .addHelpText('after', help)
+    .action((names: string[], flags: Flags) => runBench(names, flags, context, version));
+}
+
+interface Row {
+  readonly bench: BenchName;
+  readonly what: string;
+  readonly figure: string;
+  readonly value: number;
+  readonly runs?: readonly number[];
+}
+
+async function runBench(names: readonly string[], flags: Flags, context: CommandContext, version: string): Promise<void> {
+  const unknown = names.filter((name) => !(benchNames as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new CommandFailure(`there is no benchmark ${unknown.join(', ')}; there are ${benchNames.join(', ')}`, 2);
+  const runs = wholeNumber('--runs', flags.runs, 1, 100);
+  const scale = Number(flags.scale);
+  if (!(scale > 0 && scale <= 10)) throw new CommandFailure(`--scale ${flags.scale}: expected a number above 0, up to 10`, 2);
+  const set = await loadPatterns(join(context.paths.config, 'patterns'), context);
+  const scaled = (count: number): number => Math.max(5_000, Math.round(count * scale));
+  const rows: Row[] = [];
+  for (const name of names.length > 0 ? (names as BenchName[]) : benchNames) {
+    context.stderr.write(`${name} …\n`);
+    rows.push(...(await benches[name]({ set, runs, scaled, context, version })));
+  }
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${context.nodeVersion}`;
+  if (flags.json) context.stdout.write(`${JSON.stringify({ machine, patterns: set.patterns.length, runs, scale, figures: rows })}\n`);
+  else context.stdout.write(`${machine}; ${set.patterns.length} patterns; medians of ${runs} runs\n\n${table(['bench', 'figure', 'what'], rows.map(({ bench, what, figure }) => [bench, figure, what]))}\n`);
+}
+
+interface BenchContext {
+  readonly set: PatternSet;
+  readonly runs: number;
+  readonly scaled: (count: number) => number;
+  readonly context: CommandContext;
+  readonly version: string;
+}
+
+const rate = (value: number): string => Math.round(value).toLocaleString('en');
+
+const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
+  async engine({ set, runs, scaled }) {
+    const { transactionsPerSecond, readMicroseconds, bytesPerRecord, hits } = await benchEngine(set, { accounts: 20_000, transactions: scaled(200_000), runs });
+    return [
+      row('engine', `transactions/s, engine alone, ${hits.toLocaleString('en')} hits built`, rate(transactionsPerSecond.median), transactionsPerSecond),
+      row('engine', `µs to read and check a record of ${Math.round(bytesPerRecord)} bytes`, readMicroseconds.median.toFixed(2), readMicroseconds),
+    ];
+  },
+  async score({ set, runs, scaled }) {
+    const directory = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
+    try {
+      const file = join(directory, 'day.ndjson');
+      const transactions = scaled(400_000);
+      await writeBankDay({ bankDay: { accounts: 40_000, transactions, seed: 1, day: dayNumber(Date.parse('2026-07-01T00:00:00+08:00')) }, out: file });
+      const { size } = await stat(file);
+      const perSecond = await medianOf(runs, async () => {
+        const startedMs = performance.now();
+        const scorer = createFileScorer({ set, partitions: 1, onHits: () => undefined, onRejected: () => undefined });
+        scorer.begin(file);
+        for await (const chunk of createReadStream(file, { highWaterMark: 1_048_576 })) scorer.push(chunk as Buffer);
+        scorer.finish();
+        return (scorer.totals().lines / (performance.now() - startedMs)) * 1000;
+      });
+      return [row('score', `transactions/s, records of ${Math.round(size / transactions)} bytes from a file`, rate(perSecond.median), perSecond)];
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+  async growth({ set, runs, scaled }) {
+    const small = await benchGrowth(set, { accounts: 10_000, transactions: scaled(1_000_000) / 2, runs: Math.min(runs, 3) });
+    const large = await benchGrowth(set, { accounts: 1_000_000, transactions: scaled(1_500_000), runs: Math.min(runs, 3) });
+    const ratio = large.microseconds.median / small.microseconds.median;
+    return [
+      row('growth', `µs a transaction, ${small.subjects.toLocaleString('en')} active accounts`, small.microseconds.median.toFixed(2), small.microseconds),
+      row('growth', `µs a transaction, ${large.subjects.toLocaleString('en')} active accounts`, large.microseconds.median.toFixed(2), large.microseconds),
+      { bench: 'growth', what: 'times the cost', figure: ratio.toFixed(2), value: ratio },
+      { bench: 'growth', what: `bytes an active account, with ${large.legsPerSubject.toFixed(1)} legs each`, figure: rate(large.bytesPerSubject), value: large.bytesPerSubject },
+    ];
+  },
+  async live({ runs, scaled, context, version }) {
+    const figures = [];
+    for (let run = 0; run < Math.min(runs, 3); run++) figures.push(await benchThroughput({ paths: context.paths, version }, { accounts: 20_000, transactions: scaled(300_000) }));
+    const perSecond = { all: figures.map(({ transactionsPerSecond }) => transactionsPerSecond), median: middle(figures.map(({ transactionsPerSecond }) => transactionsPerSecond)) };
+    const accepted = middle(figures.map(({ acceptedPerSecond }) => acceptedPerSecond));
+    const archived = middle(figures.map(({ transactions, archivedSeconds }) => transactions / archivedSeconds));
+    return [
+      row('live', 'transactions/s, first request to last hit stored', rate(perSecond.median), perSecond),
+      { bench: 'live', what: 'transactions/s accepted (durable)', figure: rate(accepted), value: accepted },
+      { bench: 'live', what: 'transactions/s until all transactions are archived too', figure: rate(archived), value: archived },
+    ];
+  },
+  async latency({ scaled, context, version }) {
+    const { rate: perSecond, warnings, p50Ms, p99Ms } = await benchLatency({ paths: context.paths, version }, { accounts: 10_000, transactions: scaled(100_000), rate: 5_000 });
+    const what = `ms from request to warning on the feed at ${perSecond.toLocaleString('en')}/s, ${warnings} warnings`;
+    return [
+      { bench: 'latency', what: `p50 ${what}`, figure: p50Ms.toFixed(1), value: p50Ms },
+      { bench: 'latency', what: `p99 ${what}`, figure: p99Ms.toFixed(1), value: p99Ms },
+    ];
+  },
+};
+
+function row(bench: BenchName, what: string, figure: string, { median, all }: { median: number; all: readonly number[] }): Row {
+  return { bench, what, figure, value: median, runs: all };
+}
+
+function middle(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+}

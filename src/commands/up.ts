@@ -1,0 +1,180 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type Platform, startPlatform } from '../app.js';
+import type { StatusSummary } from '../pipeline/status.js';
+import { loadSettings, type Settings } from '../settings.js';
+import { startReceiver, type Receiver } from '../simulate/receiver.js';
+import { playSample, sampleVictims } from '../simulate/sample.js';
+import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
+import { createProgress } from './progress.js';
+import { table } from './table.js';
+
+interface Flags {
+  readonly only?: string;
+  readonly config?: string;
+  readonly port?: string;
+  readonly data?: string;
+  readonly sample: boolean;
+  readonly sampleRate: string;
+  readonly exitAfterSample?: boolean;
+}
+
+const help = `
+Into an empty data directory the bundled sample day is played, as a bank would send it, and a table shows what came of it.
+A sample that was cut off goes on at the next start. Stop with Ctrl-C; whatever is accepted is kept.
+
+Examples:
+  $ huqi up                                     everything on embedded parts at http://127.0.0.1:8080
+  $ huqi up --no-sample --port 9000 --data /srv/huqi
+  $ HUQI_HOST=0.0.0.0 huqi up --no-sample       for other machines: then reading needs a key as well
+  $ huqi up --exit-after-sample                 play the sample, print the table, end
+
+Exit codes: 0 stopped as asked, 1 it cannot start or a part has failed, 2 wrong arguments.`;
+
+/** `huqi up`: runs the platform. */
+export function registerUp(program: Command, context: CommandContext, version: string): void {
+  program
+    .command('up')
+    .summary('run the platform')
+    .description('Runs the platform: intake, scoring, warnings, dispatch, archive, HTTP and the live page.')
+    .option('--only <parts>', 'run only these parts (in a cluster): score,warn,…')
+    .option('--config <file>', 'settings that differ from the defaults')
+    .option('--port <number>', 'port to listen on; 0 takes a free one')
+    .option('--data <directory>', 'data directory')
+    .option('--no-sample', 'do not play the bundled sample day')
+    .option('--sample-rate <number>', 'transactions of the sample a second', '1500')
+    .option('--exit-after-sample', 'end when the sample is played and everything is stored')
+    .addHelpText('after', help)
+    .action((flags: Flags) => up(flags, context, version));
+}
+
+async function up(flags: Flags, context: CommandContext, version: string): Promise<void> {
+  if (flags.only !== undefined) throw new CommandFailure('--only needs Kafka: with embedded parts all parts run in one process', 2);
+  const rate = wholeNumber('--sample-rate', flags.sampleRate, 1, 1_000_000);
+  const port = flags.port === undefined ? undefined : wholeNumber('--port', flags.port, 0, 65_535);
+  const settings = withSample(
+    loadSettings({
+      file: flags.config,
+      env: context.env,
+      overrides: { ...(flags.data === undefined ? {} : { dataDir: flags.data }), ...(port === undefined ? {} : { http: { port } }) },
+    }),
+    flags.sample,
+  );
+  const platform = await startPlatform({ settings, version, paths: context.paths, clock: context.clock });
+  let receiver: Receiver | undefined;
+  try {
+    await showStart(platform, settings, context);
+    const playing = flags.sample && (await shouldPlay(platform));
+    if (playing) receiver = await demonstrate(platform, rate, context);
+    else await forgetDemonstration(platform);
+    if (!(playing && flags.exitAfterSample)) await Promise.race([stopAsked(context.stop), platform.failed]);
+  } catch (error) {
+    if (!context.stop.aborted) throw error;
+  } finally {
+    await receiver?.close();
+    await platform.close();
+  }
+}
+
+/** The demonstration's receiver listens on loopback, where webhooks may not go otherwise. */
+function withSample(settings: Settings, sample: boolean): Settings {
+  if (!sample) return settings;
+  return { ...settings, dispatch: { ...settings.dispatch, webhookAllowPrivate: [...settings.dispatch.webhookAllowPrivate, '127.0.0.1/32'] } };
+}
+
+async function showStart({ url, firstKeys }: Platform, { dataDir }: Settings, { stdout }: CommandContext): Promise<void> {
+  stdout.write(`HuQi 护企 runs at ${url}\n`);
+  if (!firstKeys) return;
+  const file = join(dataDir, 'keys.json');
+  await writeFile(file, `${JSON.stringify(firstKeys, null, 2)}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+  stdout.write(`API keys for a bank and for the anti-fraud centre were made; they stand once in ${file}\n`);
+}
+
+/** An empty store, or a sample that was cut off. */
+async function shouldPlay({ isEmpty, pipeline }: Platform): Promise<boolean> {
+  if (isEmpty) await pipeline.marks.set('sample', 'playing');
+  return (await pipeline.marks.get('sample')) === 'playing';
+}
+
+const recipientIds = { centre: 'sample-centre', bank: 'sample-bank' };
+const sampleEnterprises = 3;
+
+/** Registers recipients on loopback, plays the sample, waits until all of it is stored, prints the table. */
+async function demonstrate(platform: Platform, rate: number, context: CommandContext): Promise<Receiver> {
+  const { pipeline, status, url } = platform;
+  const directory = join(context.paths.config, 'sample');
+  await forgetDemonstration(platform);
+  const secrets = new Map<string, string>();
+  const receiver = await startReceiver({ secretFor: (recipient) => secrets.get(recipient) });
+  const register = async (id: string, kind: 'enterprise' | 'bank' | 'centre', match: string, name: string): Promise<void> => {
+    const { secret } = await pipeline.recipients.put(id, { kind, match, name, webhook: { url: `${receiver.url}/${id}` } });
+    if (secret !== undefined) secrets.set(id, secret);
+  };
+  await register(recipientIds.centre, 'centre', '*', '省反诈中心（演示）');
+  await register(recipientIds.bank, 'bank', '102', '演示银行');
+  for (const [i, { creditCode, name }] of (await sampleVictims(directory, sampleEnterprises)).entries()) await register(`sample-enterprise-${i + 1}`, 'enterprise', creditCode, name);
+
+  context.stdout.write(`playing the sample day at ${rate.toLocaleString('en')} transactions a second; watch the warnings at ${url}\n`);
+  const progress = createProgress(context, 0);
+  const sent = await Promise.race([
+    playSample({
+      directory,
+      accept: (body) => pipeline.intake.accept(body),
+      rate,
+      clock: context.clock,
+      stop: context.stop,
+      onProgress: (done) => progress.show(done, `${done.toLocaleString('en')} transactions sent`),
+    }),
+    platform.failed,
+  ]);
+  await Promise.race([pipeline.drained(context.stop), platform.failed]);
+  await pipeline.marks.set('sample', 'played');
+  await Promise.race([settledDeliveries(platform, context.stop), platform.failed]);
+  await pipeline.drained(context.stop);
+  progress.clear();
+  context.stdout.write(`${describe(await status.fresh(), { sent, url, receiver })}\n`);
+  return receiver;
+}
+
+async function settledDeliveries({ pipeline }: Platform, stop: AbortSignal): Promise<void> {
+  for (let waits = 0; pipeline.dispatch.pending() > 0 && waits < 200; waits++) {
+    stop.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function forgetDemonstration({ pipeline }: Platform): Promise<void> {
+  const registered = await pipeline.recipients.list();
+  for (const { id } of registered) if (id === recipientIds.centre || id === recipientIds.bank || id.startsWith('sample-enterprise-')) await pipeline.recipients.remove(id);
+}
+
+function stopAsked(stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return Promise.resolve();
+  return new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+const levelWords = { red: '红 red', orange: '橙 orange', yellow: '黄 yellow', blue: '蓝 blue' } as const;
+
+function describe(status: StatusSummary, { sent, url, receiver }: { sent: number; url: string; receiver: Receiver }): string {
+  const count = (value: number): string => value.toLocaleString('en');
+  const { transactions, rejected, hits, warnings, deliveries, latencyMs } = status;
+  const rows = [
+    ['transactions', count(transactions.accepted), `of ${count(sent)} lines sent`],
+    ['rejected', count(rejected.total), Object.entries(rejected.byReason).map(([reason, n]) => `${reason} ${n}`).join(', ')],
+    ['resent', count(transactions.duplicates), 'counted once'],
+    ['hits', count(hits.total), Object.entries(hits.byPattern).map(([pattern, n]) => `${pattern} ${n}`).join(', ')],
+    ['warnings', count(warnings.total), (['red', 'orange', 'yellow', 'blue'] as const).map((level) => `${levelWords[level]} ${warnings.byLevel[level]}`).join(', ')],
+    ['deliveries', count(deliveries.delivered), `refused ${deliveries.refused}, pending ${deliveries.pending}; the webhook receiver verified ${count(receiver.counts.received)}`],
+    ['intake → warning', `${latencyMs.p50?.toFixed(0) ?? '–'} ms`, `p50; p99 ${latencyMs.p99?.toFixed(0) ?? '–'} ms`],
+  ];
+  return [
+    '',
+    table(['sample day', '', ''], rows),
+    '',
+    `  live page     ${url}/`,
+    `  interface     ${url}/openapi.json   metrics ${url}/metrics`,
+    '  a file of yours: huqi send FILE --to URL --key KEY (keys.json in the data directory)',
+  ].join('\n');
+}

@@ -1,0 +1,360 @@
+import type { StatusSummary } from '../http/dependencies.js';
+import type { PresentedWarning } from '../http/present.js';
+import { getJson, postJson, Refused, session } from './api.js';
+import { createAnnouncer } from './announcer.js';
+import { createDialogs } from './dialogs.js';
+import type { Disposition } from './disposition-form.js';
+import { button, byId, element, setText } from './dom.js';
+import { createDrawer } from './drawer.js';
+import { createFeedModel } from './feed-model.js';
+import { createFeedView } from './feed-view.js';
+import { formatClock } from './format.js';
+import { listenToKeys } from './keyboard.js';
+import type { MessageKey } from './messages.js';
+import { bankName, regionName } from './places.js';
+import { openStream, type StreamState } from './stream.js';
+import { createTools } from './tools.js';
+import { createTotals } from './totals.js';
+import { createUi, keepLanguage } from './ui.js';
+
+/** The live page: what comes in on the stream, shown, filtered, read and acted on. */
+
+const windowMax = 500;
+const statusEveryMs = 2_000;
+/** So long after the pointer has left the list it goes on by itself. */
+const leaveMs = 2_000;
+/** Older warnings than this are played back, not announced. */
+const urgentMsMax = 60_000;
+
+const ui = createUi();
+const parts = {
+  feed: byId('feed', HTMLDivElement),
+  rows: byId('rows', HTMLTableSectionElement),
+  placeholder: byId('placeholder', HTMLDivElement),
+  offline: byId('offline', HTMLParagraphElement),
+  resume: byId('resume', HTMLButtonElement),
+  freeze: byId('freeze', HTMLButtonElement),
+  shown: byId('shown', HTMLSpanElement),
+  search: byId('search', HTMLInputElement),
+  connection: byId('connection', HTMLSpanElement),
+  clock: byId('clock', HTMLElement),
+  work: byId('work', HTMLDivElement),
+};
+
+const announcer = createAnnouncer(ui, {
+  urgent: byId('urgent', HTMLDivElement),
+  notice: byId('notice', HTMLDivElement),
+});
+const model = createFeedModel(windowMax, describe);
+const dialogs = createDialogs(ui, byId('dialog', HTMLDialogElement));
+const totals = createTotals(ui, byId('totals', HTMLElement));
+const tools = createTools(
+  ui,
+  { levels: byId('levels', HTMLDivElement), sides: byId('sides', HTMLDivElement), search: parts.search },
+  render,
+);
+const view = createFeedView(ui, { head: byId('columns', HTMLTableRowElement), body: parts.rows }, open);
+const drawer = createDrawer(ui, byId('drawer', HTMLElement), {
+  onClose: close,
+  onAcknowledge: (warning) => void act(warning, 'acknowledge', 'ack', {}),
+  onDispose: (warning, disposition: Disposition) => void act(warning, 'dispose', 'disposition', disposition),
+});
+
+let connection: StreamState = { kind: 'connecting' };
+let lastLiveMs = 0;
+let selectedId: string | null = null;
+
+// What makes the list stand still. `isReleased`: people said to go on, until they turn to the list again.
+let isHeld = false;
+let isHovered = false;
+let isReleased = false;
+
+function settleFreeze(): void {
+  const hasFocus = parts.rows.contains(document.activeElement);
+  const shouldFreeze = isHeld || (!isReleased && (isHovered || selectedId !== null || hasFocus));
+  if (shouldFreeze && !model.frozen) model.freeze();
+  if (!shouldFreeze && model.frozen) model.resume();
+  render();
+}
+
+function resume(): void {
+  isHeld = false;
+  isHovered = false;
+  isReleased = true;
+  settleFreeze();
+  parts.feed.scrollTop = 0;
+}
+
+function toggleFreeze(): void {
+  if (model.frozen) return resume();
+  isHeld = true;
+  settleFreeze();
+}
+
+function open(id: string, how: 'pointer' | 'keyboard' | 'move'): void {
+  const warning = model.get(id);
+  if (!warning) return;
+  selectedId = id;
+  isReleased = false;
+  drawer.show(warning);
+  settleFreeze();
+  if (how === 'keyboard') drawer.focus();
+}
+
+function close(): void {
+  const id = selectedId;
+  selectedId = null;
+  drawer.close();
+  settleFreeze();
+  if (id !== null) view.focus(id);
+}
+
+/** Many warnings of one moment are drawn once; a hidden tab gets no animation frames. */
+let isRenderDue = false;
+function renderSoon(): void {
+  if (isRenderDue) return;
+  isRenderDue = true;
+  const run = () => {
+    isRenderDue = false;
+    render();
+  };
+  if (document.hidden) setTimeout(run, 200);
+  else requestAnimationFrame(run);
+}
+
+function render(): void {
+  const warnings = model.visible(tools.filter());
+  view.render(warnings, selectedId);
+  parts.work.classList.toggle('drawer-open', selectedId !== null);
+  const selected = selectedId === null ? undefined : model.get(selectedId);
+  if (selected) drawer.show(selected);
+  const isFiltered = warnings.length !== model.size;
+  setText(parts.shown, isFiltered ? ui.t('shownOf', { n: warnings.length, of: model.size }) : ui.t('shown', { n: model.size }));
+  parts.resume.hidden = !model.frozen || model.waiting === 0;
+  setText(parts.resume, ui.t('resume', { n: model.waiting }));
+  setText(parts.freeze, ui.t(model.frozen ? 'frozen' : 'freeze'));
+  parts.freeze.setAttribute('aria-pressed', String(model.frozen));
+  renderPlaceholder(warnings.length);
+}
+
+function renderPlaceholder(count: number): void {
+  const kind =
+    count > 0
+      ? 'none'
+      : model.size > 0
+        ? 'filtered'
+        : connection.kind === 'locked'
+          ? 'locked'
+          : lastLiveMs > 0
+            ? 'empty'
+            : 'loading';
+  const wanted = `${kind}/${ui.language}`;
+  if (parts.placeholder.dataset['kind'] === wanted) return;
+  parts.placeholder.dataset['kind'] = wanted;
+  parts.placeholder.hidden = kind === 'none';
+  const text = (title: MessageKey, hint?: MessageKey) => [
+    element('p', { class: 'placeholder-title' }, ui.t(title)),
+    ...(hint ? [element('p', {}, ui.t(hint))] : []),
+  ];
+  switch (kind) {
+    case 'filtered':
+      return parts.placeholder.replaceChildren(
+        ...text('nothingMatches'),
+        button(ui.t('clearFilter'), 'secondary', () => tools.clear()),
+      );
+    case 'locked':
+      return parts.placeholder.replaceChildren(
+        ...text('lockedTitle', 'lockedHint'),
+        button(ui.t('enterKey'), 'primary', () => void unlock()),
+      );
+    case 'empty':
+      return parts.placeholder.replaceChildren(...text('empty', 'emptyHint'));
+    case 'loading':
+      return parts.placeholder.replaceChildren(element('span', { class: 'spinner' }), ...text('loading'));
+    default:
+      parts.placeholder.replaceChildren();
+  }
+}
+
+/** Everything of a warning that the text filter looks at. */
+function describe(warning: PresentedWarning): string {
+  const { subject } = warning;
+  const place = [bankName(subject.bank, ui.language), regionName(subject.region, ui.language)];
+  const texts = [subject.name, subject.account, subject.creditCode, ui.say(warning.title), ui.say(warning.reason), ...place];
+  return [...texts, ...warning.hits.map((hit) => `${hit.pattern} ${hit.transaction}`)].join(' ').toLowerCase();
+}
+
+const stream = openStream({
+  onWarning(warning) {
+    const result = model.apply(warning);
+    if (result === 'stale') return;
+    if (warning.level === 'red' && warning.status === 'open' && ui.now() - Date.parse(warning.raisedAt) < urgentMsMax)
+      announcer.announce(warning);
+    renderSoon();
+  },
+  onState(state) {
+    connection = state;
+    if (state.kind === 'live') lastLiveMs = ui.now();
+    if (state.kind === 'locked') void unlock();
+    renderConnection();
+    renderSoon();
+  },
+  onGap() {
+    model.clear();
+    renderSoon();
+  },
+});
+
+function renderConnection(): void {
+  const words = { connecting: 'connecting', live: 'live', waiting: 'offline', locked: 'locked' } as const;
+  setText(parts.connection, ui.t(words[connection.kind]));
+  parts.connection.className = `connection is-${connection.kind}`;
+  const isOffline = connection.kind === 'waiting' && lastLiveMs > 0;
+  // Connecting again is still offline to the reader.
+  if (connection.kind !== 'connecting') parts.offline.hidden = !isOffline;
+  if (connection.kind === 'waiting' && isOffline) {
+    const n = Math.max(1, Math.ceil((connection.retryAtMs - ui.now()) / 1000));
+    setText(parts.offline, ui.t('offlineBanner', { n, at: formatClock(lastLiveMs, ui.language).slice(-8) }));
+  }
+}
+
+async function unlock(problem?: string): Promise<boolean> {
+  const hadKey = session.key() !== '';
+  if (!(await dialogs.askKey(problem ?? (hadKey ? ui.t('keyRefused') : undefined)))) return false;
+  stream.restart();
+  return true;
+}
+
+/** Sends a command; asks for a key where one is missing or refused, as long as people give one. */
+async function act(warning: PresentedWarning, kind: 'acknowledge' | 'dispose', path: string, body: object): Promise<void> {
+  const officer = session.officer();
+  if (session.key() === '' && !(await unlock())) return;
+  try {
+    const by = session.officer() || officer;
+    const answer = await postJson<{ warning?: PresentedWarning }>(`/v1/warnings/${encodeURIComponent(warning.id)}/${path}`, {
+      ...body,
+      ...(by === '' ? {} : { by }),
+    });
+    if (answer.warning) model.apply(answer.warning);
+    render();
+    announcer.notify(ui.t(`done_${kind}`, { name: warning.subject.name }));
+  } catch (error) {
+    if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
+      if (await unlock(ui.t('keyRefused'))) return act(warning, kind, path, body);
+      return;
+    }
+    announcer.notify(ui.t('failed', { why: error instanceof Refused ? error.message : ui.t('unreachableServer') }));
+  }
+}
+
+async function pollStatus(): Promise<void> {
+  try {
+    if (connection.kind !== 'locked') totals.show(await getJson<StatusSummary>('/v1/status'));
+  } catch {
+    totals.show(null);
+  }
+  setTimeout(() => void pollStatus(), statusEveryMs);
+}
+
+function tick(): void {
+  const nowMs = ui.now();
+  setText(parts.clock, formatClock(nowMs, ui.language));
+  if (connection.kind === 'live') lastLiveMs = nowMs;
+  else renderConnection();
+  view.tick();
+  drawer.tick();
+}
+
+/** Writes every fixed word of index.html. */
+function relabel(): void {
+  document.documentElement.lang = ui.language === 'zh' ? 'zh-CN' : 'en';
+  document.title = ui.t('title');
+  for (const target of document.querySelectorAll<HTMLElement>('[data-text]'))
+    setText(target, ui.t(target.dataset['text'] as MessageKey));
+  for (const target of document.querySelectorAll<HTMLElement>('[data-label]')) {
+    target.setAttribute('aria-label', ui.t(target.dataset['label'] as MessageKey));
+  }
+  parts.search.placeholder = ui.t('searchHint');
+  const language = byId('language', HTMLButtonElement);
+  setText(language, ui.t('otherLanguage'));
+  language.lang = ui.language === 'zh' ? 'en' : 'zh-CN';
+}
+
+function changeLanguage(): void {
+  ui.language = ui.language === 'zh' ? 'en' : 'zh';
+  keepLanguage(ui.language);
+  relabel();
+  totals.relabel();
+  tools.relabel();
+  view.reset();
+  const reading = selectedId === null ? undefined : model.get(selectedId);
+  if (reading) {
+    drawer.close();
+    drawer.show(reading);
+  }
+  renderConnection();
+  tick();
+  render();
+}
+
+function move(step: 1 | -1): void {
+  const next = view.neighbour(selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null), step);
+  if (next === null) return;
+  view.focus(next);
+  if (selectedId !== null) open(next, 'move');
+}
+
+listenToKeys({
+  isBlocked: () => dialogs.isOpen,
+  move,
+  close() {
+    if (!drawer.escape() && selectedId !== null) close();
+  },
+  acknowledge() {
+    const id = selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null);
+    const warning = id === null ? undefined : model.get(id);
+    if (warning?.status === 'open') void act(warning, 'acknowledge', 'ack', {});
+  },
+  toggleFreeze,
+  search: () => parts.search.focus(),
+  help: () => dialogs.showHelp(),
+});
+
+// The way from the list to the button that says to go on must not make the button vanish.
+let leaveTimer: ReturnType<typeof setTimeout> | undefined;
+for (const place of [parts.feed, parts.resume]) {
+  place.addEventListener('pointerenter', () => {
+    clearTimeout(leaveTimer);
+    if (place === parts.feed) isReleased = false;
+    isHovered = true;
+    settleFreeze();
+  });
+  place.addEventListener('pointerleave', () => {
+    clearTimeout(leaveTimer);
+    leaveTimer = setTimeout(() => {
+      isHovered = false;
+      settleFreeze();
+    }, leaveMs);
+  });
+}
+parts.rows.addEventListener('focusin', () => {
+  isReleased = false;
+  settleFreeze();
+});
+parts.rows.addEventListener('focusout', () => setTimeout(settleFreeze, 0));
+parts.resume.addEventListener('click', () => {
+  resume();
+  parts.freeze.focus();
+});
+parts.freeze.addEventListener('click', toggleFreeze);
+byId('language', HTMLButtonElement).addEventListener('click', changeLanguage);
+byId('help', HTMLButtonElement).addEventListener('click', () => dialogs.showHelp());
+byId('key', HTMLButtonElement).addEventListener('click', () => {
+  void dialogs.askKey(ui.t('lockedHint')).then((isEntered) => (isEntered ? stream.restart() : undefined));
+});
+
+relabel();
+tick();
+render();
+setInterval(tick, 1_000);
+void pollStatus();

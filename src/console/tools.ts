@@ -1,0 +1,66 @@
+import { element, levelShape } from './dom.js';
+import type { FeedFilter } from './feed-model.js';
+import type { Ui } from './ui.js';
+
+/** The filters over the feed. */
+export interface Tools {
+  filter(): FeedFilter;
+  clear(): void;
+  relabel(): void;
+}
+
+const levels = ['red', 'orange', 'yellow', 'blue'] as const;
+const sides = ['allSides', 'victim', 'mule'] as const;
+
+export function createTools(
+  ui: Ui,
+  parts: { readonly levels: HTMLElement; readonly sides: HTMLElement; readonly search: HTMLInputElement },
+  onChange: () => void,
+): Tools {
+  const chosen = new Set<string>();
+  let side: 'victim' | 'mule' | null = null;
+
+  function build(): void {
+    parts.levels.replaceChildren(
+      ...levels.map((level) => {
+        const made = toggle([levelShape(level), ui.t(level)], `chip chip-${level}`, chosen.has(level));
+        made.addEventListener('click', () => {
+          if (!chosen.delete(level)) chosen.add(level);
+          made.setAttribute('aria-pressed', String(chosen.has(level)));
+          onChange();
+        });
+        return made;
+      }),
+    );
+    parts.sides.replaceChildren(
+      ...sides.map((name) => {
+        const value = name === 'allSides' ? null : name;
+        const made = toggle([ui.t(name)], 'segment', side === value);
+        made.addEventListener('click', () => {
+          side = value;
+          for (const other of parts.sides.children) other.setAttribute('aria-pressed', String(other === made));
+          onChange();
+        });
+        return made;
+      }),
+    );
+  }
+
+  parts.search.addEventListener('input', onChange);
+  build();
+  return {
+    filter: () => ({ levels: chosen, side, text: parts.search.value.trim().toLowerCase() }),
+    clear() {
+      chosen.clear();
+      side = null;
+      parts.search.value = '';
+      build();
+      onChange();
+    },
+    relabel: build,
+  };
+}
+
+function toggle(content: readonly (Node | string)[], className: string, isPressed: boolean): HTMLButtonElement {
+  return element('button', { type: 'button', class: className, 'aria-pressed': isPressed ? 'true' : 'false' }, ...content);
+}

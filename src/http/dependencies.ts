@@ -1,0 +1,150 @@
+import type { Bilingual } from '../domain/hit.js';
+import type { Recipient, RecipientInput } from '../domain/recipient.js';
+import type { Verdict, Warning } from '../domain/warning.js';
+
+/**
+ * What the HTTP interface needs from the rest of the platform. An error with `retriable: true` is answered 503 with
+ * Retry-After; by name `OffsetOutOfRange` 410, `CursorUnknown` and `RecipientRefused` 400, `BodyTooLong` 413; any other is
+ * a fault, answered 500 without its message and reported to `onFault`.
+ */
+export interface HttpDependencies {
+  readonly intake: Intake;
+  readonly warnings: Warnings;
+  readonly feed: Feed;
+  readonly recipients: Recipients;
+  readonly patterns: Patterns;
+  /** Null for an unknown key. Must compare in constant time. */
+  authenticate(key: string): Caller | null;
+  status(): Promise<StatusSummary>;
+  readiness(): Promise<Readiness>;
+  /** Prometheus text format 0.0.4. */
+  metrics(): Promise<string>;
+  /** Told of every fault that was answered 500; the message never reaches the caller. */
+  onFault(fault: RequestFault): void;
+}
+
+export interface RequestFault {
+  readonly method: string;
+  /** The route, not the URL: no query, no ids. */
+  readonly route: string;
+  readonly error: unknown;
+}
+
+export interface Caller {
+  readonly role: 'bank' | 'centre' | 'enterprise';
+  /** Bank number; set for banks. */
+  readonly bank?: string;
+  readonly name: string;
+}
+
+export interface Intake {
+  /** `body` is NDJSON; one result per line that is not blank. Resolves after the durable append. */
+  accept(body: Uint8Array, options: { bank: string | undefined }): Promise<readonly LineResult[]>;
+}
+
+export interface LineResult {
+  /** Counted from 1, blank lines included. */
+  readonly line: number;
+  readonly id?: string;
+  readonly status: 'accepted' | 'duplicate' | 'rejected' | 'conflict';
+  readonly reason?: string;
+  readonly field?: string;
+  readonly message?: string;
+}
+
+export interface FeedItem {
+  /** Opaque, at most 200 of `[A-Za-z0-9._:~-]`; everything up to and including this item has been seen. */
+  readonly cursor: string;
+  readonly event: 'warning.raised' | 'warning.updated';
+  readonly warning: Warning;
+}
+
+export interface Feed {
+  /** Items after `cursor`, oldest first; undefined = from the first kept. `cursor` of the answer is where to go on. */
+  read(cursor: string | undefined, limit: number): Promise<{ items: readonly FeedItem[]; cursor: string }>;
+  /** True when there is something after `cursor`, false at the time-out or when `signal` aborts. */
+  wait(cursor: string | undefined, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
+  /** A cursor after which about `count` items remain; 0 = the end. */
+  tail(count: number): Promise<string>;
+}
+
+export type WarningCommand =
+  | { readonly kind: 'acknowledge'; readonly note?: string }
+  | { readonly kind: 'dispose'; readonly verdict: Verdict; readonly note: string }
+  | { readonly kind: 'appeal'; readonly text: string };
+
+export type CommandResult =
+  | { readonly kind: 'accepted'; readonly warning?: Warning }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'conflict'; readonly reason?: string };
+
+export interface Warnings {
+  page(query: { after?: string | undefined; limit: number }): Promise<{ items: readonly FeedItem[]; next: string }>;
+  get(id: string): Promise<Warning | null>;
+  /** `idempotencyKey` is unique per caller; the same key means the same command. */
+  command(id: string, command: WarningCommand, by: string, idempotencyKey?: string): Promise<CommandResult>;
+}
+
+export interface Recipients {
+  /** `secret` (`whsec_…`) is set when the recipient is new, and never given again. */
+  put(id: string, recipient: RecipientInput): Promise<{ created: boolean; secret?: string }>;
+  list(): Promise<readonly Recipient[]>;
+  /** False where there was none. */
+  remove(id: string): Promise<boolean>;
+}
+
+export interface PatternSummary {
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'draft' | 'shadow' | 'active' | 'retired';
+  readonly side: 'victim' | 'mule';
+  readonly severity: 'low' | 'medium' | 'high' | 'critical';
+  readonly family: string;
+  readonly title: Bilingual;
+}
+
+export interface PatternDetail extends PatternSummary {
+  readonly condition: string;
+  readonly advice: Bilingual;
+  readonly audience: readonly string[];
+  readonly bankCode?: string;
+  readonly source?: string;
+}
+
+export interface Patterns {
+  list(): Promise<readonly PatternSummary[]>;
+  get(id: string): Promise<PatternDetail | null>;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly problems: readonly string[];
+}
+
+export interface StatusSummary {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** Id of the pattern set in force. */
+  readonly patternSet?: string;
+  readonly transactions: {
+    readonly accepted: number;
+    readonly duplicates: number;
+    readonly conflicts: number;
+    readonly scored: number;
+  };
+  readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
+  readonly warnings: {
+    readonly total: number;
+    readonly open: number;
+    readonly byLevel: { readonly red: number; readonly orange: number; readonly yellow: number; readonly blue: number };
+  };
+  readonly deliveries: {
+    readonly delivered: number;
+    readonly acknowledged: number;
+    readonly pending: number;
+    readonly refused: number;
+  };
+  /** From intake to warning, in milliseconds; null before the first one. */
+  readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+}

@@ -1,0 +1,68 @@
+import { maskAccount, maskPartyName } from '../domain/privacy.js';
+import type { Level, Warning, WarningHit } from '../domain/warning.js';
+
+/** A warning as it leaves the platform: accounts, persons' names, phones and ID numbers masked. */
+export type PresentedWarning = Warning & { readonly levelWord: { readonly zh: string; readonly en: string } };
+
+const levelWords: Readonly<Record<Level, PresentedWarning['levelWord']>> = {
+  red: { zh: '红色预警', en: 'Red warning' },
+  orange: { zh: '橙色预警', en: 'Orange warning' },
+  yellow: { zh: '黄色预警', en: 'Yellow warning' },
+  blue: { zh: '蓝色预警', en: 'Blue warning' },
+};
+
+export function presentWarning(warning: Warning): PresentedWarning {
+  const { subject } = warning;
+  const named = subject.creditCode === undefined ? maskUnknownName(subject.name) : subject.name;
+  return {
+    ...warning,
+    subject: {
+      ...subject,
+      key: subject.key === subject.creditCode ? subject.key : maskAccount(subject.key),
+      name: subject.name === subject.account ? maskAccount(subject.name) : named,
+      account: maskAccount(subject.account),
+    },
+    title: maskBoth(warning.title),
+    reason: maskBoth(warning.reason),
+    hits: warning.hits.map(presentHit),
+    ...(warning.note === undefined ? {} : { note: maskText(warning.note) }),
+    ...(warning.appeal === undefined ? {} : { appeal: { ...warning.appeal, text: maskText(warning.appeal.text) } }),
+    levelWord: levelWords[warning.level],
+  };
+}
+
+function presentHit(hit: WarningHit): WarningHit {
+  const { counterparty } = hit;
+  return {
+    ...hit,
+    reason: maskBoth(hit.reason),
+    counterparty: {
+      ...counterparty,
+      account: maskAccount(counterparty.account),
+      ...(counterparty.name === undefined ? {} : { name: maskUnknownName(counterparty.name) }),
+    },
+  };
+}
+
+/** Endings of organisations' names; a name without one of them is taken for a person's. */
+const organisation =
+  /(公司|集团|合作社|事务所|研究院|研究所|中心|医院|学校|学院|大学|银行|支行|国库|国家金库|财政局|税务局|委员会|协会|商会|基金会|商行|商店|经营部|服务部|加工厂|工厂|总厂|厂|门市部|超市|酒店|饭店|专户|待报解预算收入)([((].*)?$|\b(ltd|inc|llc|corp|co|plc|gmbh|company|limited|bank)\.?$/i;
+
+/** A name whose holder's kind is not known: an organisation's stays, any other is masked as a person's. */
+export function maskUnknownName(name: string): string {
+  return maskPartyName(name, organisation.test(name.trim()) ? 'corporate' : 'personal');
+}
+
+/** Runs that look like an account, card or ID number (12 digits and more) or a mobile number. */
+const numberInText = /\d{12,}[\dXx]?|(?<!\d)1[3-9]\d{9}(?!\d)/g;
+
+/** Free text with account, card, ID and mobile numbers masked. */
+export function maskText(text: string): string {
+  return text.replace(numberInText, (number) =>
+    number.length === 11 ? `${number.slice(0, 3)}****${number.slice(-4)}` : maskAccount(number),
+  );
+}
+
+function maskBoth(text: { zh: string; en: string }): { zh: string; en: string } {
+  return { zh: maskText(text.zh), en: maskText(text.en) };
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { registerBench } from './commands/bench.js';
+import { type CommandContext, CommandFailure, plainReason } from './commands/context.js';
+import { registerDoctor } from './commands/doctor.js';
+import { registerPatterns } from './commands/patterns.js';
+import { registerScore } from './commands/score.js';
+import { registerSend } from './commands/send.js';
+import { registerSimulate } from './commands/simulate.js';
+import { registerUp } from './commands/up.js';
+
+/** The only reader of `process`: arguments, environment, signals, streams and the exit code. */
+
+const root = new URL('../', import.meta.url);
+const { version, description } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string; description: string };
+const stop = new AbortController();
+
+const context: CommandContext = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  paths: { config: fileURLToPath(new URL('config', root)), console: fileURLToPath(new URL('dist/console', root)) },
+  nodeVersion: process.version,
+  clock: { now: () => Date.now() },
+  stop: stop.signal,
+  memoryBytes: () => process.memoryUsage().rss,
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
+};
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new Error(`stopped by ${signal}`));
+  });
+}
+// A consumer that lost a promise has lost a message: better to end and be started again from the last durable position.
+process.on('unhandledRejection', (error) => endWith(error));
+process.on('uncaughtException', (error) => endWith(error));
+// A reader that went away (`huqi score … | head`) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+});
+
+const program = new Command('huqi')
+  .description(description)
+  .version(version)
+  .showHelpAfterError('(see --help)')
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride();
+registerUp(program, context, version);
+registerScore(program, context);
+registerSend(program, context);
+registerSimulate(program, context);
+registerPatterns(program, context);
+registerDoctor(program, context);
+registerBench(program, context, version);
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`huqi: ${plainReason(error)}\n`);
+    process.exitCode = error instanceof CommandFailure ? error.exitCode : 1;
+  }
+}
+
+function endWith(error: unknown): never {
+  process.stderr.write(`huqi: ${plainReason(error)}\n`);
+  if (process.env['HUQI_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,78 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Log, LogRecord, Topic } from '../ports/log.js';
+import { eventRows, tableOfTopic } from './event-rows.js';
+import { LogDamaged, readBetween } from './transaction-frames.js';
+import { createTransactionRows } from './transaction-rows.js';
+
+/**
+ * A slice: the records of one partition in `[from, to)`, stored in the warehouse by one insert. Its bounds are durable before
+ * the first try, and its token derives from them, so that whatever is tried again is the same rows under the same token.
+ */
+export const sliceSchema = z.object({ from: z.int(), to: z.int() });
+export type Slice = z.infer<typeof sliceSchema>;
+
+export function tokenOf(topic: Topic, partition: number, { from, to }: Slice): string {
+  return `${topic}:${partition}:${from}-${to}`;
+}
+
+export interface SliceRows {
+  readonly table: string;
+  /** One JSON object a line. */
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
+/** Bytes of records after which the rest of the process gets its turn: a few milliseconds of work. */
+const stretchBytes = 256 * 1024;
+
+/** The same records give the same bytes. Throws `LogDamaged`. */
+export async function buildRows(topic: Topic, partition: number, records: readonly LogRecord[]): Promise<SliceRows> {
+  const size = records.reduce((sum, { value }) => sum + value.length, 0);
+  const build = topic === 'transactions' ? transactionRowBuilder(size) : eventRowBuilder(topic);
+  let sinceTurn = 0;
+  for (const { offset, value } of records) {
+    try {
+      build.add(value);
+    } catch (cause) {
+      throw new LogDamaged(topic, partition, offset, cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+    sinceTurn += value.length;
+    if (sinceTurn < stretchBytes) continue;
+    sinceTurn = 0;
+    await nextTurn();
+  }
+  return build.rows();
+}
+
+/** Reads exactly the records of a slice again. */
+export async function readSlice(log: Log, topic: Topic, partition: number, { from, to }: Slice): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  const limit = { recordsMax: to - from, bytesMax: Number.MAX_SAFE_INTEGER };
+  for await (const batch of readBetween(log, topic, partition, from, to, limit)) records.push(...batch.records);
+  return records;
+}
+
+interface RowBuilder {
+  add(record: Uint8Array): void;
+  rows(): SliceRows;
+}
+
+function transactionRowBuilder(sizeHint: number): RowBuilder {
+  // Half of the entries are other partitions' payers; those that stay grow to about two and a half times their size.
+  const rows = createTransactionRows(sizeHint * 2);
+  return {
+    add: (record) => rows.addFrame(record),
+    rows: () => ({ table: 'transactions', bytes: rows.bytes(), count: rows.count }),
+  };
+}
+
+function eventRowBuilder(topic: Exclude<Topic, 'transactions'>): RowBuilder {
+  const lines: string[] = [];
+  return {
+    add: (record) => {
+      for (const row of eventRows(topic, record)) lines.push(`${JSON.stringify(row)}\n`);
+    },
+    rows: () => ({ table: tableOfTopic[topic], bytes: Buffer.from(lines.join('')), count: lines.length }),
+  };
+}

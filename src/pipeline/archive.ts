@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bulkhead } from 'cockatiel';
+import { topics, type LogBatch, type Membership, type Topic } from '../ports/log.js';
+import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from './archive-partition.js';
+
+/**
+ * Writes every topic into the warehouse: joins group `archive` on each of them. The warehouse may be away for as long as it
+ * likes, scoring does not notice; when it is back, the same slices go in under the same tokens, so that the archive ends
+ * equal to the log. A fault that no repetition can mend stops the archive visibly.
+ */
+export interface Archive {
+  /** Resolves when it has stopped; rejects with the fault that stopped it. */
+  readonly done: Promise<void>;
+  /** Records on the log that are not known to be stored. */
+  lag(): Promise<number>;
+  /** Resolves when everything that was on the log (or on these topics) at the call is stored; rejects where the archive has stopped or `signal` aborts. */
+  drained(signal?: AbortSignal, only?: readonly Topic[]): Promise<void>;
+  /** Records below it are stored and may be trimmed from the log; null where none is. */
+  storedUpTo(topic: Topic, partition: number): number | null;
+  leave(): Promise<void>;
+}
+
+const drainPollMs = 20;
+
+export async function createArchive(options: ArchiveOptions): Promise<Archive> {
+  const { log, settings, telemetry } = options;
+  const inserts = bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER);
+  const partitions = new Map<string, ArchivePartition>();
+  const drains = new Set<object>();
+  let fail: (fault: unknown) => void = () => undefined;
+  const faulted = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+
+  const memberships: Membership[] = [];
+  for (const topic of topics) memberships.push(await log.join('archive', topic, (partition) => open(topic, partition)));
+
+  async function open(topic: Topic, number: number) {
+    const stopWith = (error: unknown) => {
+      telemetry.consumerFailed({ group: 'archive', topic, error });
+      fail(error);
+    };
+    const partition = await openArchivePartition(options, topic, number, inserts, stopWith);
+    partition.hurry(drains.size > 0);
+    partitions.set(`${topic}/${number}`, partition);
+    const start = partition.start ?? 'earliest';
+    telemetry.consumerStarted({ group: 'archive', topic, partition: number, from: start });
+    return {
+      start,
+      limit: { recordsMax: settings.sliceRecordsMax, bytesMax: settings.sliceBytesMax },
+      process: (batch: LogBatch) => partition.take(batch),
+      close: async () => {
+        await partition.close();
+        partitions.delete(`${topic}/${number}`);
+      },
+    } as const;
+  }
+
+  const leave = async () => {
+    await Promise.all(memberships.map((membership) => membership.leave()));
+  };
+  const all = Promise.all(memberships.map(({ done }) => done));
+  const done = Promise.race([all.then(() => undefined), faulted]);
+  let stopped: { readonly fault: unknown } | null = null;
+  done.catch(async (fault: unknown) => {
+    stopped = { fault };
+    await leave();
+  });
+
+  /** Behind the log's end, or behind `ends` where given. */
+  async function lag(ends?: ReadonlyMap<string, number>): Promise<number> {
+    let records = 0;
+    for (const topic of topics) {
+      for (let p = 0; p < log.partitions(topic); p++) {
+        const { first, next } = await log.bounds(topic, p);
+        const stored = partitions.get(`${topic}/${p}`)?.position() ?? first;
+        records += Math.max((ends ? (ends.get(`${topic}/${p}`) ?? 0) : next) - stored, 0);
+      }
+    }
+    return records;
+  }
+
+  async function ends(only: readonly Topic[]): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const topic of only) {
+      for (let p = 0; p < log.partitions(topic); p++) found.set(`${topic}/${p}`, (await log.bounds(topic, p)).next);
+    }
+    return found;
+  }
+
+  function hurryAll(): void {
+    for (const partition of partitions.values()) partition.hurry(drains.size > 0);
+  }
+
+  return {
+    done,
+    leave,
+    lag: () => lag(),
+    storedUpTo: (topic, partition) => partitions.get(`${topic}/${partition}`)?.position() ?? null,
+    async drained(signal, only = topics) {
+      const goal = await ends(only);
+      const drain = {};
+      drains.add(drain);
+      hurryAll();
+      try {
+        while ((await lag(goal)) > 0) {
+          if (stopped) throw stopped.fault;
+          await sleep(drainPollMs, undefined, signal ? { signal } : {});
+        }
+      } finally {
+        drains.delete(drain);
+        hurryAll();
+      }
+    },
+  };
+}

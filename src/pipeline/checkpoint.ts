@@ -1,0 +1,95 @@
+import type { z } from 'zod';
+import type { State, StateEntry } from '../ports/state.js';
+
+/**
+ * A chain of checkpoints in one slot of the state store: each link has an id of its own and names the one before it, and
+ * the next link is written only if the last one written is still there. Two owners of one partition cannot both go on,
+ * whatever offsets they believe in (comparing offsets was shown wrong under failover).
+ */
+export interface CheckpointChain<T> {
+  /** The last link known to be durable, null before the first. */
+  readonly head: Link<T> | null;
+  /**
+   * Writes the next link and everything beside it in one commit; resolves when it is durable.
+   * Throws `OwnershipLost` when another owner has written to the chain.
+   */
+  advance(body: T, beside?: CheckpointChanges<T>): Promise<Link<T>>;
+}
+
+export type Link<T> = T & { readonly id: string; readonly previous: string | null };
+
+export interface CheckpointChanges<T> {
+  readonly put?: (link: Link<T>) => readonly StateEntry[];
+  readonly delete?: readonly string[];
+}
+
+/** Another process works on the partition that this one believes to own. Whoever wrote last goes on; this one must stop. */
+export class OwnershipLost extends Error {
+  readonly retriable = false;
+  constructor(slot: string) {
+    super(`${slot}: another owner has taken over this partition; this one stops. See that only one process runs on this store.`);
+    this.name = 'OwnershipLost';
+  }
+}
+
+/** The checkpoint in the store is not one that this release can read. */
+export class CheckpointUnreadable extends Error {
+  readonly retriable = false;
+  constructor(slot: string, key: string, options: ErrorOptions) {
+    super(`${slot}: the checkpoint ${key} cannot be read; the store is damaged or was written by a newer release`, options);
+    this.name = 'CheckpointUnreadable';
+  }
+}
+
+export interface CheckpointOptions<T> {
+  readonly state: State;
+  readonly slot: string;
+  readonly key: string;
+  /** Shape of a link: the body with `id` and `previous`. */
+  readonly schema: z.ZodType<Link<T>>;
+  /** Ids that no other owner can have chosen. */
+  readonly newId: () => string;
+}
+
+export async function openCheckpoints<T>({ state, slot, key, schema, newId }: CheckpointOptions<T>): Promise<CheckpointChain<T>> {
+  let [stored = null] = await state.get(slot, [key]);
+  let head = stored && readLink(stored, slot, key, schema);
+
+  return {
+    get head() {
+      return head;
+    },
+    async advance(body, beside = {}) {
+      const link: Link<T> = { ...body, id: newId(), previous: head?.id ?? null };
+      const value = encodeJson(link);
+      const result = await state.commit(slot, {
+        expect: [{ key, value: stored }],
+        put: [{ key, value }, ...(beside.put?.(link) ?? [])],
+        delete: beside.delete ?? [],
+      });
+      if (result === 'conflict') throw new OwnershipLost(slot);
+      stored = value;
+      head = link;
+      return link;
+    },
+  };
+}
+
+function readLink<T>(value: Uint8Array, slot: string, key: string, schema: z.ZodType<Link<T>>): Link<T> {
+  try {
+    return schema.parse(decodeJson(value));
+  } catch (cause) {
+    throw new CheckpointUnreadable(slot, key, { cause });
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encodeJson(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+export function decodeJson(value: Uint8Array): unknown {
+  return JSON.parse(decoder.decode(value)) as unknown;
+}

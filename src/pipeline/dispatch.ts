@@ -1,0 +1,124 @@
+import type { PartitionProcessor } from '../ports/log.js';
+import { attemptDelivery } from './delivery-attempt.js';
+import { createDeliveryLanes } from './delivery-lanes.js';
+import { countOf, isPending, openPartition, type DispatchOptions, type DispatchPartition } from './dispatch-partition.js';
+import { planWarnings } from './dispatch-plan.js';
+import { agedTold, type PendingDelivery } from './dispatch-record.js';
+
+/**
+ * Tells recipients of warnings: joins group `dispatch` on `warnings`, plans deliveries, attempts them until they are
+ * delivered, refused or too late, and says on `deliveries` what became of each attempt.
+ *
+ * What is planned and where the input stands become durable in one commit before anything is sent, so a warning is never
+ * forgotten. An attempt whose outcome was not recorded when the process was killed is made again under the same delivery id:
+ * at-least-once, the receiver drops repeats by id.
+ */
+export interface Dispatch {
+  /** Resolves when it has stopped; rejects with the fault that stopped it. */
+  readonly done: Promise<void>;
+  /** Deliveries planned and not settled. */
+  pending(): number;
+  lag(): Promise<number>;
+  leave(): Promise<void>;
+}
+
+/** How long attempts under way may go on when the partition is given up. */
+const closeGraceMs = 1500;
+const sweepEveryMs = 60_000;
+
+export async function createDispatch(options: DispatchOptions): Promise<Dispatch> {
+  const { log, clock, settings, telemetry } = options;
+  const owners = new Map<PendingDelivery, DispatchPartition>();
+  let fail: (fault: unknown) => void = () => undefined;
+  const faulted = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+
+  const lanes = createDeliveryLanes<PendingDelivery>({
+    settings,
+    clock,
+    telemetry,
+    attempt: async (delivery) => {
+      const partition = owners.get(delivery);
+      if (!partition || partition.closing) return 'answered';
+      const attempt = attemptDelivery(options, partition, delivery, again);
+      partition.underWay.add(attempt);
+      try {
+        const result = await attempt;
+        if (!isPending(partition, delivery)) owners.delete(delivery);
+        telemetry.deliveriesPending(partition.number, countOf(partition));
+        return result;
+      } catch (fault) {
+        fail(fault);
+        return 'answered';
+      } finally {
+        partition.underWay.delete(attempt);
+      }
+    },
+  });
+
+  function again(delivery: PendingDelivery): void {
+    if (owners.get(delivery)?.closing === false) lanes.add([delivery]);
+  }
+
+  const membership = await log.join('dispatch', 'warnings', async (number) => {
+    const partition = await openPartition(options, number);
+    const waiting = [...partition.pending.values()].flatMap((deliveries) => [...deliveries.values()]);
+    for (const delivery of waiting) owners.set(delivery, partition);
+    lanes.add(waiting);
+    telemetry.deliveriesPending(number, waiting.length);
+    return processor(partition);
+  });
+
+  function processor(partition: DispatchPartition): PartitionProcessor {
+    const start = partition.slot.head.next ?? 'earliest';
+    telemetry.consumerStarted({ group: 'dispatch', topic: 'warnings', partition: partition.number, from: start });
+    let sweptMs = clock.now();
+    let sweepAfter: string | undefined;
+    return {
+      start,
+      limit: { recordsMax: settings.batchRecordsMax, bytesMax: settings.batchBytesMax },
+      async process(batch) {
+        const planned = await planWarnings(options, lanes, partition, batch);
+        let removed = planned.delete;
+        if (clock.now() - sweptMs >= sweepEveryMs) {
+          const aged = await agedTold(options.state, partition.name, sweepAfter, clock.now() - settings.toldKeepMs);
+          [sweptMs, sweepAfter] = [aged.after === undefined ? clock.now() : sweptMs, aged.after];
+          removed = [...removed, ...aged.keys];
+        }
+        await partition.slot.commit({ head: { next: batch.next }, put: planned.put, delete: removed, emit: planned.emit });
+        for (const delivery of planned.fresh) owners.set(delivery, partition);
+        for (const delivery of planned.gone) owners.delete(delivery);
+        lanes.add(planned.fresh);
+        telemetry.deliveriesPending(partition.number, countOf(partition));
+      },
+      async close() {
+        partition.closing = true;
+        for (const [delivery, owner] of owners) {
+          if (owner === partition && lanes.remove(delivery)) owners.delete(delivery);
+        }
+        const grace = setTimeout(() => partition.stop.abort(), closeGraceMs);
+        await Promise.allSettled(partition.underWay);
+        clearTimeout(grace);
+        partition.stop.abort();
+        await partition.slot.close();
+      },
+    };
+  }
+
+  const done = Promise.race([membership.done, faulted]);
+  done.catch(async (error: unknown) => {
+    telemetry.consumerFailed({ group: 'dispatch', topic: 'warnings', error });
+    await lanes.stop();
+    await membership.leave();
+  });
+  return {
+    done,
+    pending: () => lanes.pending,
+    lag: () => membership.lag(),
+    async leave() {
+      await membership.leave();
+      await lanes.stop();
+    },
+  };
+}

@@ -1,0 +1,343 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dayNumber, formatDay } from '../domain/bank-day.js';
+import { frameFlag } from '../domain/frame.js';
+import { partitionOf } from '../domain/partition.js';
+import type { RejectReason } from '../domain/transaction-record.js';
+import type { Log, OutgoingRecord } from '../ports/log.js';
+import type { State } from '../ports/state.js';
+import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
+import { createLineReader, type Candidate, type Line, type Refusal } from './intake-lines.js';
+import { createFrameWriter } from './intake-frames.js';
+import { framesOf, recordsOf } from './partitioning.js';
+import { rawText, rejectedEvent } from './rejections.js';
+
+/**
+ * The border: a bank's NDJSON comes in, each line is taken or refused for itself, and the answer is given after all that was
+ * taken is durable on the log. A transaction that comes again is told as such and not put on the log twice.
+ */
+export interface Intake {
+  /**
+   * Takes one body of NDJSON. `bank` is the bank that the caller's key is bound to, if any.
+   * One result for each line that is not blank, in order; lines count from 1, blank ones included.
+   * Throws `BodyTooLong` for too many lines, `IntakeBusy` (retriable) when too much is in hand, and the log's and the store's
+   * faults: then nothing was answered, and the same body may be sent again.
+   */
+  accept(body: Uint8Array, options?: { readonly bank?: string | undefined }): Promise<readonly LineResult[]>;
+  /** Removes claims older than the setting says; bounded work, to be called now and then. Resolves with how many went. */
+  sweepClaims(): Promise<number>;
+  /** Resolves when nothing is in hand any more. */
+  settled(): Promise<void>;
+}
+
+export interface LineResult {
+  readonly line: number;
+  readonly id?: string;
+  readonly status: 'accepted' | 'duplicate' | 'rejected' | 'conflict';
+  readonly reason?: RejectReason;
+  readonly field?: string;
+  readonly message?: string;
+}
+
+export interface IntakeSettings {
+  /** How far in the future an event time may lie. */
+  readonly futureMsMax: number;
+  readonly linesMax: number;
+  readonly bodiesInHandMax: number;
+  readonly bytesInHandMax: number;
+  /** Slots over which claims are spread; never change it on a store in use. */
+  readonly claimSlots: number;
+  /** For how many days a repetition is recognised. */
+  readonly claimDays: number;
+}
+
+export const intakeDefaults: IntakeSettings = {
+  futureMsMax: 120_000,
+  linesMax: 50_000,
+  bodiesInHandMax: 64,
+  bytesInHandMax: 128 * 2 ** 20,
+  claimSlots: 8,
+  claimDays: 35,
+};
+
+export interface IntakeTelemetry {
+  transactionsAccepted(count: number, bank: string | undefined): void;
+  transactionsDuplicate(count: number): void;
+  transactionRejected(reason: string, count?: number): void;
+  bodyAnswered(fact: { lines: number; bytes: number; durationMs: number }): void;
+  intakeBusy(reason: string): void;
+}
+
+export interface IntakeOptions {
+  readonly log: Log;
+  readonly state: State;
+  readonly clock: { now(): number };
+  /** Gives ids that no other process gives: a random UUID. */
+  readonly newId: () => string;
+  readonly settings?: Partial<IntakeSettings>;
+  readonly telemetry?: IntakeTelemetry;
+}
+
+export class IntakeBusy extends Error {
+  readonly retriable = true;
+  constructor(what: string) {
+    super(`${what}; wait a moment and send the body again`);
+    this.name = 'IntakeBusy';
+  }
+}
+
+export class BodyTooLong extends Error {
+  readonly retriable = false;
+  constructor(lines: number, linesMax: number) {
+    super(`the body has ${lines} lines; send at most ${linesMax} at a time`);
+    this.name = 'BodyTooLong';
+  }
+}
+
+/** Lines and bytes after which the rest of the process gets its turn: less than 5 ms of work. */
+const sliceLines = 512;
+const sliceBytes = 256 * 1024;
+const sweepEntries = 2_000;
+
+/** One body on its way. */
+interface Body {
+  readonly attempt: string;
+  readonly bank: string | undefined;
+  readonly lines: Line[];
+  readonly candidates: Candidate[];
+  readonly receivedAtMs: number;
+  readonly done: Promise<void>;
+}
+
+export function createIntake({ log, state, clock, newId, settings: overrides, telemetry }: IntakeOptions): Intake {
+  const settings = { ...intakeDefaults, ...overrides };
+  const claims = createClaims({ state, slots: settings.claimSlots, now: () => clock.now() });
+  const readLine = createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax });
+  const instance = newId().replaceAll('-', '').slice(0, 12);
+  /** Transactions that a body in hand is about to claim, so that two bodies at once never both take the same one. */
+  const inHand = new Map<string, Candidate>();
+  const bodiesInHand = new Map<string, Body>();
+  const background = new Set<Promise<void>>();
+  let bytesInHand = 0;
+  let attempts = 0;
+
+  async function accept(input: Uint8Array, { bank }: { readonly bank?: string | undefined } = {}): Promise<LineResult[]> {
+    const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
+    admit(bytes);
+    const { promise: done, resolve: release } = deferred();
+    const attempt = `${instance}${(attempts++).toString(36)}`;
+    const body: Body = { attempt, bank, lines: [], candidates: [], receivedAtMs: clock.now(), done };
+    bodiesInHand.set(attempt, body);
+    bytesInHand += bytes.length;
+    try {
+      await readLines(body, bytes);
+      await reserve(body);
+      const answers = await claims.claim(attempt, body.candidates);
+      await append(body, answers);
+      finishLater(attempt);
+      return report(body, bytes.length);
+    } catch (error) {
+      claims.abandon(attempt);
+      throw error;
+    } finally {
+      letGo(body, body.candidates.length);
+      bodiesInHand.delete(attempt);
+      bytesInHand -= bytes.length;
+      release();
+    }
+  }
+
+  function admit(bytes: Buffer): void {
+    const lines = countLines(bytes, settings.linesMax);
+    if (lines > settings.linesMax) throw new BodyTooLong(lines, settings.linesMax);
+    const bodies = bodiesInHand.size;
+    const isBusy = bodies >= settings.bodiesInHandMax || (bodies > 0 && bytesInHand + bytes.length > settings.bytesInHandMax);
+    if (!isBusy) return;
+    telemetry?.intakeBusy(bodies >= settings.bodiesInHandMax ? 'bodies' : 'bytes');
+    throw new IntakeBusy(`${bodies} bodies of ${bytesInHand} bytes are in hand`);
+  }
+
+  async function readLines(body: Body, source: Buffer): Promise<void> {
+    let sliceStart = 0;
+    let number = 0;
+    for (let at = 0; at < source.length;) {
+      const newline = source.indexOf(0x0a, at);
+      const lineEnd = newline === -1 ? source.length : newline;
+      number++;
+      if (!isBlank(source, at, lineEnd)) {
+        const line = readLine(source, at, lineEnd, number, body);
+        body.lines.push(line);
+        if (line.kind === 'candidate') body.candidates.push(line);
+      }
+      at = lineEnd + 1;
+      if (number % sliceLines === 0 || at - sliceStart > sliceBytes) {
+        sliceStart = at;
+        await nextTurn();
+      }
+    }
+  }
+
+  /** Waits until no other body has one of these transactions in hand, then takes them all at once: nobody waits while holding. */
+  async function reserve(body: Body): Promise<void> {
+    for (let i = 0; i < body.candidates.length; i++) {
+      const candidate = body.candidates[i]!;
+      const other = inHand.get(candidate.identity);
+      if (!other) {
+        inHand.set(candidate.identity, candidate);
+      } else if (other.attempt === body.attempt) {
+        if (other !== candidate) settleTwin(candidate, other);
+      } else {
+        letGo(body, i);
+        await bodiesInHand.get(other.attempt)?.done;
+        i = -1;
+      }
+    }
+    // Twins within the body are settled already and claim nothing.
+    const first = body.candidates.filter((candidate) => inHand.get(candidate.identity) === candidate);
+    body.candidates.splice(0, body.candidates.length, ...first);
+  }
+
+  function letGo(body: Body, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const { identity } = body.candidates[i]!;
+      if (inHand.get(identity)?.attempt === body.attempt) inHand.delete(identity);
+    }
+  }
+
+  async function append(body: Body, answers: readonly ClaimAnswer[]): Promise<void> {
+    const writer = createFrameWriter(log.partitions('transactions'), body.receivedAtMs);
+    for (const [i, candidate] of body.candidates.entries()) {
+      const answer = answers[i]!;
+      if (answer.kind === 'new') writer.add(candidate, 0);
+      else if (answer.kind === 'again') writer.add(candidate, frameFlag.maybeResent);
+      else if (answer.kind === 'duplicate') candidate.outcome = { kind: 'duplicate' };
+      else
+        candidate.outcome = { kind: 'conflict', earlierContent: answer.earlierContent, earlierDay: formatDay(answer.earlierDay) };
+      if (i % sliceLines === sliceLines - 1) await nextTurn();
+    }
+    const records = [...writer.finish(), ...rejectedRecords(body)];
+    if (records.length > 0) await log.append(records);
+  }
+
+  function rejectedRecords(body: Body): OutgoingRecord[] {
+    const partitions = log.partitions('rejected');
+    const events = [];
+    for (const line of body.lines) {
+      const refusal = refusalOf(line);
+      if (!refusal) continue;
+      const bank = line.bank !== '' ? line.bank : (body.bank ?? '');
+      const { reason, field, message } = refusal;
+      const event = rejectedEvent(
+        {
+          bank,
+          line: line.number,
+          reason,
+          field,
+          message,
+          ...(line.id === undefined ? {} : { id: line.id }),
+          raw: rawText(line.bytes, line.start, line.end),
+          ...conflictFacts(line),
+        },
+        'huqi/intake',
+        body.receivedAtMs,
+      );
+      events.push({ partition: partitionOf(bank, partitions), event });
+    }
+    // Each body is a producer of its own: bodies may reach the log in another order than they came in.
+    return recordsOf(framesOf({ topic: 'rejected', producer: `intake/${body.attempt}`, sequence: 0, events }));
+  }
+
+  /** The answer does not wait for this: without it a repetition goes to the log once more, flagged. */
+  function finishLater(attempt: string): void {
+    const task = claims
+      .finish(attempt)
+      .catch(() => undefined)
+      .finally(() => background.delete(task));
+    background.add(task);
+  }
+
+  function report(body: Body, bytes: number): LineResult[] {
+    const counts = new Map<string, number>();
+    let accepted = 0;
+    let duplicates = 0;
+    const results = body.lines.map((line): LineResult => {
+      const result = resultOf(line);
+      if (result.status === 'accepted') accepted++;
+      else if (result.status === 'duplicate') duplicates++;
+      else counts.set(result.reason ?? 'conflict', (counts.get(result.reason ?? 'conflict') ?? 0) + 1);
+      return result;
+    });
+    if (accepted > 0) telemetry?.transactionsAccepted(accepted, body.bank ?? (body.candidates[0]?.bank || undefined));
+    if (duplicates > 0) telemetry?.transactionsDuplicate(duplicates);
+    for (const [reason, count] of counts) telemetry?.transactionRejected(reason, count);
+    telemetry?.bodyAnswered({ lines: results.length, bytes, durationMs: clock.now() - body.receivedAtMs });
+    return results;
+  }
+
+  return {
+    accept,
+    sweepClaims: () => claims.sweep(dayNumber(clock.now()) - settings.claimDays, sweepEntries),
+    settled: async () => {
+      while (background.size > 0 || bodiesInHand.size > 0) {
+        await Promise.all([...background, ...[...bodiesInHand.values()].map(({ done }) => done)]);
+      }
+    },
+  };
+}
+
+function settleTwin(candidate: Candidate, first: Candidate): void {
+  const isSame = candidate.contentLow === first.contentLow && candidate.contentHigh === first.contentHigh;
+  candidate.outcome = isSame
+    ? { kind: 'duplicate' }
+    : { kind: 'conflict', earlierContent: formatContent(first), earlierDay: undefined };
+}
+
+function resultOf(line: Line): LineResult {
+  const refusal = refusalOf(line);
+  const id = line.id === undefined ? {} : { id: line.id };
+  if (!refusal) return { line: line.number, ...id, status: line.kind === 'candidate' && line.outcome ? 'duplicate' : 'accepted' };
+  const status = refusal.reason === 'conflict' ? 'conflict' : 'rejected';
+  return { line: line.number, ...id, status, reason: refusal.reason, field: refusal.field, message: refusal.message };
+}
+
+function refusalOf(line: Line): Refusal | null {
+  if (line.kind === 'refused') return line.refusal;
+  if (line.outcome?.kind !== 'conflict') return null;
+  const since = line.outcome.earlierDay === undefined ? 'earlier in this body' : `on ${line.outcome.earlierDay}`;
+  return {
+    reason: 'conflict',
+    field: 'id',
+    message: `this id was used ${since} for a transaction that says something else; both are kept, see which is right`,
+  };
+}
+
+function conflictFacts(line: Line): { content?: string; earlierContent?: string; earlierDay?: string } {
+  if (line.kind !== 'candidate' || line.outcome?.kind !== 'conflict') return {};
+  const { earlierContent, earlierDay } = line.outcome;
+  return { content: formatContent(line), earlierContent, ...(earlierDay === undefined ? {} : { earlierDay }) };
+}
+
+function countLines(bytes: Buffer, most: number): number {
+  let lines = 0;
+  for (let at = 0; at < bytes.length && lines <= most; lines++) {
+    const newline = bytes.indexOf(0x0a, at);
+    if (newline === -1) return lines + 1;
+    at = newline + 1;
+  }
+  return lines;
+}
+
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!;
+    if (c !== 0x20 && c !== 0x0d && c !== 0x09) return false;
+  }
+  return true;
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

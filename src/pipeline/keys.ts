@@ -1,0 +1,148 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import type { State } from '../ports/state.js';
+
+/**
+ * API keys, in slot `keys` of the state. Only their SHA-256 is kept: a key is shown once, when it is made. A plain hash
+ * suffices because a key holds 192 random bits; there is nothing to guess.
+ */
+export interface Keys {
+  /** The key itself is in the answer and nowhere else. */
+  make(input: KeyInput): Promise<{ id: string; key: string }>;
+  list(): Promise<readonly KeySummary[]>;
+  remove(id: string): Promise<boolean>;
+  /** Null for an unknown key. Takes the same time whichever key it is compared with. */
+  authenticate(key: string): Caller | null;
+  /** Looks for keys that another process has made or removed. */
+  refresh(): Promise<void>;
+  /** On the first start: a key for the anti-fraud centre and one for a sample bank. Null where there are keys already. */
+  ensureFirstKeys(): Promise<{ centre: string; bank: string } | null>;
+}
+
+export const keyRoles = ['bank', 'centre', 'enterprise'] as const;
+
+const keyInputSchema = z.strictObject({
+  name: z.string().min(1).max(120),
+  role: z.enum(keyRoles),
+  /** The bank number that a bank's key may report for, or `*` for any; only for banks. */
+  bank: z
+    .string()
+    .regex(/^(\*|[0-9A-Za-z]{3,14})$/, 'expected a bank number, or *')
+    .optional(),
+});
+export type KeyInput = z.infer<typeof keyInputSchema>;
+
+export interface KeySummary extends KeyInput {
+  /** First 12 hexadecimal digits of the hash: names the key without giving it away. */
+  readonly id: string;
+  readonly createdAt: string;
+}
+
+export interface Caller {
+  readonly role: (typeof keyRoles)[number];
+  /** The one bank that a bank's key may report for; absent where it may report for any. */
+  readonly bank?: string;
+  readonly name: string;
+}
+
+export interface KeysOptions {
+  readonly state: State;
+  readonly clock: { now(): number };
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly telemetry: { keyMade(fact: { name: string; role: string }): void };
+}
+
+const slot = 'keys';
+const prefix = 'key/';
+const keysMax = 1000;
+const keyBytesMax = 200;
+const storedSchema = keyInputSchema.extend({ createdAt: z.iso.datetime() });
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+interface KnownKey {
+  readonly hash: Uint8Array;
+  readonly summary: KeySummary;
+}
+
+export async function createKeys(options: KeysOptions): Promise<Keys> {
+  const { state, clock } = options;
+  let known: readonly KnownKey[] = await load(state);
+
+  const keys: Keys = {
+    async make(input) {
+      const { name, role, bank } = checkInput(input);
+      if (known.length >= keysMax) throw new RangeError(`keys: at most ${keysMax} are kept; remove one first`);
+      const key = `huqi_${role}_${Buffer.from(options.randomBytes(24)).toString('base64url')}`;
+      const hash = hashOf(key);
+      const stored = { name, role, ...(bank === undefined ? {} : { bank }), createdAt: new Date(clock.now()).toISOString() };
+      await state.commit(slot, { put: [{ key: prefix + hash.toString('hex'), value: encoder.encode(JSON.stringify(stored)) }] });
+      await keys.refresh();
+      options.telemetry.keyMade({ name, role });
+      return { id: idOf(hash), key };
+    },
+
+    list: async () => {
+      await keys.refresh();
+      return known.map(({ summary }) => summary);
+    },
+
+    async remove(id) {
+      await keys.refresh();
+      const found = known.find(({ summary }) => summary.id === id);
+      if (!found) return false;
+      await state.commit(slot, { delete: [prefix + Buffer.from(found.hash).toString('hex')] });
+      await keys.refresh();
+      return true;
+    },
+
+    authenticate(key) {
+      const hash = hashOf(key.slice(0, keyBytesMax));
+      let found: KnownKey | null = null;
+      // Every key is compared, so that the time says nothing about which one, or how far, it matched.
+      for (const candidate of known) if (timingSafeEqual(candidate.hash, hash)) found = candidate;
+      return found && callerOf(found.summary);
+    },
+
+    async refresh() {
+      known = await load(state);
+    },
+
+    async ensureFirstKeys() {
+      await keys.refresh();
+      if (known.length > 0) return null;
+      const centre = await keys.make({ name: 'anti-fraud centre', role: 'centre' });
+      const bank = await keys.make({ name: 'sample bank', role: 'bank', bank: '*' });
+      return { centre: centre.key, bank: bank.key };
+    },
+  };
+  return keys;
+}
+
+async function load(state: State): Promise<KnownKey[]> {
+  const entries = await state.scan(slot, { prefix, limit: keysMax + 1 });
+  return entries.map(({ key, value }) => {
+    const hash = Buffer.from(key.slice(prefix.length), 'hex');
+    return { hash, summary: { id: idOf(hash), ...storedSchema.parse(JSON.parse(decoder.decode(value))) } };
+  });
+}
+
+function checkInput(input: KeyInput): KeyInput {
+  const checked = keyInputSchema.parse(input);
+  if ((checked.role === 'bank') !== (checked.bank !== undefined)) {
+    throw new TypeError(`key "${checked.name}": a bank's key names its bank (or *), and only a bank's key does`);
+  }
+  return checked;
+}
+
+function callerOf({ role, name, bank }: KeySummary): Caller {
+  return bank === undefined || bank === '*' ? { role, name } : { role, name, bank };
+}
+
+function hashOf(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+function idOf(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex').slice(0, 12);
+}

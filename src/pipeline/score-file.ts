@@ -1,0 +1,144 @@
+import { role } from '../domain/frame.js';
+import type { Hit } from '../domain/hit.js';
+import { partitionOfHash } from '../domain/partition.js';
+import { transactionBytesMax, transactionStatuses } from '../domain/transaction.js';
+import { createEngine } from '../scoring/engine.js';
+import { createLineSplitter } from '../scoring/lines.js';
+import type { PatternSet } from '../scoring/pattern-set.js';
+import { readTransaction } from '../scoring/reader.js';
+import { hashBytes, TransactionView } from '../scoring/transaction-view.js';
+import { contentHash } from './content-hash.js';
+import { createIdentityTable } from './identity-table.js';
+import { hashRecord } from './intake-lines.js';
+
+/** Scores files of transactions with the engine of the live platform, in one pass and one process. */
+
+export interface FileRejection {
+  readonly file: string;
+  readonly line: number;
+  readonly reason: string;
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface ScoreFileOptions {
+  readonly set: PatternSet;
+  /** Hits do not depend on it. */
+  readonly partitions: number;
+  /** Hits of the transactions read so far, in their order. The array is used again. */
+  readonly onHits: (hits: readonly Hit[]) => void;
+  readonly onRejected: (rejection: FileRejection) => void;
+}
+
+export interface ScoreFileTotals {
+  lines: number;
+  scored: number;
+  /** Failed or reversed: nothing to score. */
+  withoutEffect: number;
+  duplicates: number;
+  rejected: Record<string, number>;
+  hits: number;
+  subjects: number;
+  earliestMs: number;
+  latestMs: number;
+}
+
+export interface FileScorer {
+  begin(file: string): void;
+  push(chunk: Uint8Array): void;
+  finish(): void;
+  totals(): ScoreFileTotals;
+  bytesUsed(): number;
+}
+
+const settledOrPending = transactionStatuses.indexOf('pending');
+
+export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreFileOptions): FileScorer {
+  const engines = Array.from({ length: partitions }, () => createEngine(set));
+  const identities = createIdentityTable();
+  const view = new TransactionView();
+  const totals: ScoreFileTotals = { lines: 0, scored: 0, withoutEffect: 0, duplicates: 0, rejected: {}, hits: 0, subjects: 0, earliestMs: Infinity, latestMs: -Infinity };
+  const hits: Hit[] = [];
+  let file = '';
+  let line = 0;
+  let splitter = createLineSplitter(transactionBytesMax, visit);
+
+  function visit(bytes: Uint8Array, start: number, end: number): void {
+    line++;
+    totals.lines++;
+    const rejection = readTransaction(bytes, start, end, view);
+    if (rejection) return reject(rejection.reason, rejection.field, rejection.message);
+    hashRecord(view);
+    switch (identities.claim(identityLow(view), identityHigh(view), contentHash[0]!, contentHash[1]!)) {
+      case 'known':
+        totals.duplicates++;
+        return;
+      case 'conflict':
+        return reject('conflict', 'id', 'another transaction of the same bank has this id with other content; the first one counts');
+      case 'new':
+        break;
+    }
+    if (view.status > settledOrPending) {
+      totals.withoutEffect++;
+      return;
+    }
+    totals.scored++;
+    if (view.timeMs < totals.earliestMs) totals.earliestMs = view.timeMs;
+    if (view.timeMs > totals.latestMs) totals.latestMs = view.timeMs;
+    if (partitions === 1) {
+      engines[0]!.score(view, role.debit | role.credit, 0, 0, hits);
+      return;
+    }
+    engines[partitionOfHash(view.payer.accountHash, partitions)]!.score(view, role.debit, 0, 0, hits);
+    engines[partitionOfHash(view.payee.accountHash, partitions)]!.score(view, role.credit, 0, 0, hits);
+  }
+
+  function reject(reason: string, field: string, message: string): void {
+    totals.rejected[reason] = (totals.rejected[reason] ?? 0) + 1;
+    onRejected({ file, line, reason, field, message });
+  }
+
+  function flush(): void {
+    if (hits.length === 0) return;
+    totals.hits += hits.length;
+    onHits(hits);
+    hits.length = 0;
+  }
+
+  return {
+    begin(name) {
+      file = name;
+      line = 0;
+      splitter = createLineSplitter(transactionBytesMax, visit);
+    },
+    push(chunk) {
+      splitter.push(chunk);
+      flush();
+    },
+    finish() {
+      splitter.finish();
+      flush();
+    },
+    totals() {
+      totals.subjects = engines.reduce((sum, engine) => sum + engine.stats().subjects, 0);
+      return totals;
+    },
+    bytesUsed: () => engines.reduce((sum, engine) => sum + engine.stats().bytes, 0) + identities.bytesUsed(),
+  };
+}
+
+/** Reporting bank and id, as in live intake: `bank`, else the payer's bank. */
+function identityLow(view: TransactionView): number {
+  const fromBank = view.bankStart >= 0 ? hashBytes(view.bytes, view.bankStart, view.bankEnd) : view.payer.bankStart >= 0 ? hashBytes(view.bytes, view.payer.bankStart, view.payer.bankEnd) : 0;
+  return Math.imul(fromBank, 0x85ebca6b) ^ hashBytes(view.bytes, view.idStart, view.idEnd);
+}
+
+/** A second, independent hash of the same, so that together they have 64 bits. */
+function identityHigh(view: TransactionView): number {
+  let hash = 0x9747b28c | 0;
+  const from = view.bankStart >= 0 ? view.bankStart : view.payer.bankStart;
+  const to = view.bankStart >= 0 ? view.bankEnd : view.payer.bankEnd;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ view.bytes[i]!, 0x5bd1e995);
+  for (let i = view.idStart; i < view.idEnd; i++) hash = Math.imul(hash ^ view.bytes[i]!, 0x5bd1e995) ^ (hash >>> 15);
+  return hash;
+}

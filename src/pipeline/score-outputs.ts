@@ -1,0 +1,57 @@
+import type { Hit } from '../domain/hit.js';
+import { partitionOf } from '../domain/partition.js';
+import { subjectKeyOf } from '../domain/warning-policy.js';
+import type { OutgoingRecord } from '../ports/log.js';
+import { framesOf, recordsOf } from './partitioning.js';
+import { rawText, rejectedEvent } from './rejections.js';
+
+/** A transaction on which scoring failed: kept for people, the rest went on. */
+export interface Quarantined {
+  readonly id: string;
+  readonly bank: string;
+  readonly timeMs: number;
+  readonly record: Uint8Array;
+  /** Name of the error. Its message may hold what the transaction says. */
+  readonly fault: string;
+}
+
+export interface BatchOutputs {
+  readonly partition: number;
+  /** The journal's. */
+  readonly sequence: number;
+  readonly hits: readonly Hit[];
+  readonly quarantined: readonly Quarantined[];
+  readonly hitPartitions: number;
+  readonly rejectedPartitions: number;
+}
+
+/** What leaves a scored batch: the same records for the same batch under the same pattern set, however often it is scored. */
+export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
+  const producer = `score/${batch.partition}`;
+  const source = `huqi/${producer}`;
+  const hits = batch.hits.map((hit) => ({
+    partition: partitionOf(subjectKeyOf(hit), batch.hitPartitions),
+    event: { id: hit.id, type: 'hit.found', source, subject: hit.transaction, time: hit.time, data: hit },
+  }));
+  const rejected = batch.quarantined.map(({ id, bank, timeMs, record, fault }) => ({
+    partition: partitionOf(bank, batch.rejectedPartitions),
+    event: rejectedEvent(
+      {
+        bank,
+        line: 0,
+        reason: 'scoring-fault',
+        field: '',
+        message: `scoring failed on this transaction (${fault}); it is on the log, but was not looked at`,
+        id,
+        raw: rawText(record, 0, record.length),
+      },
+      source,
+      // Not the clock's: the event is the same whenever the batch is scored.
+      timeMs,
+    ),
+  }));
+  return recordsOf([
+    ...framesOf({ topic: 'hits', producer, sequence: batch.sequence, events: hits }),
+    ...framesOf({ topic: 'rejected', producer, sequence: batch.sequence, events: rejected }),
+  ]);
+}

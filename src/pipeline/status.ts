@@ -1,0 +1,234 @@
+import type { Warehouse } from '../ports/warehouse.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+
+/**
+ * What the platform has done so far, counted in the warehouse, so that it is the same after every restart, and how fast it
+ * did it, from the latest warnings of this process.
+ */
+export interface Status {
+  /** Counted at most every `cacheMs`, less often where counting is slow. Throws the warehouse's error where nothing was counted yet. */
+  summary(): Promise<StatusSummary>;
+  /** Counted now, whatever that costs. */
+  fresh(): Promise<StatusSummary>;
+  readiness(): Promise<Readiness>;
+}
+
+export interface StatusSummary {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly patternSet?: string;
+  readonly transactions: {
+    readonly accepted: number;
+    /** Since this process started: what was sent again leaves no trace on the log. */
+    readonly duplicates: number;
+    readonly conflicts: number;
+    readonly scored: number;
+  };
+  readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
+  readonly warnings: {
+    readonly total: number;
+    readonly open: number;
+    readonly byLevel: { readonly red: number; readonly orange: number; readonly yellow: number; readonly blue: number };
+  };
+  readonly deliveries: {
+    readonly delivered: number;
+    /** Of the delivered ones, those that the endpoint's answer acknowledged. */
+    readonly acknowledged: number;
+    readonly pending: number;
+    readonly refused: number;
+    readonly exhausted: number;
+    readonly cancelled: number;
+    /** Attempts that failed and were made again. */
+    readonly retries: number;
+  };
+  /** From intake to warning over the latest warnings; null before the first one. */
+  readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+  /** Records on the log that the counts do not hold yet. */
+  readonly archiveLag: number;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Sentences, one per thing that is wrong. */
+  readonly problems: readonly string[];
+}
+
+/** A consumer as readiness looks at it. */
+export interface WatchedConsumer {
+  readonly name: string;
+  readonly done: Promise<void>;
+  lag(): Promise<number>;
+}
+
+export interface StatusOptions {
+  readonly warehouse: Warehouse;
+  readonly telemetry: Telemetry;
+  readonly clock: { now(): number };
+  readonly settings: { readonly cacheMs: number };
+  readonly consumers: readonly WatchedConsumer[];
+  readonly archive: { lag(): Promise<number> };
+  readonly dispatch: { pending(): number };
+  /** Records of `transactions` that are not scored yet. */
+  readonly score: { lag(): Promise<number> };
+  readonly patternSet?: () => string | undefined;
+}
+
+/** A count that took a while is not made again before ten times as long has passed. */
+const restFactor = 10;
+const restMsMax = 60_000;
+/** More records behind than this: the warnings come too late to be called ready. */
+const lagReadyMax = 10_000;
+
+export function createStatus(options: StatusOptions): Status {
+  const { warehouse, telemetry, clock, settings } = options;
+  const startedMs = clock.now();
+  const stopped = watchStops(options.consumers);
+  let counts: Counts | null = null;
+  let freshUntilMs = Number.NEGATIVE_INFINITY;
+  let counting: Promise<Counts> | null = null;
+  let warehouseProblem: string | null = null;
+
+  async function current(): Promise<Counts> {
+    if (counts && clock.now() < freshUntilMs) return counts;
+    counting ??= recount().finally(() => {
+      counting = null;
+    });
+    // While a slow count is under way the last one is good enough.
+    return counts ?? counting;
+  }
+
+  async function recount(): Promise<Counts> {
+    const beganMs = clock.now();
+    try {
+      counts = await countAll(warehouse);
+      warehouseProblem = null;
+      return counts;
+    } catch (error) {
+      warehouseProblem = 'the warehouse does not answer; warnings go on, the archive catches up later';
+      if (counts) return counts;
+      throw error;
+    } finally {
+      const tookMs = clock.now() - beganMs;
+      freshUntilMs = clock.now() + Math.max(settings.cacheMs, Math.min(tookMs * restFactor, restMsMax));
+    }
+  }
+
+  async function summary(): Promise<StatusSummary> {
+    const [found, scoreLag, archiveLag] = await Promise.all([current(), options.score.lag(), options.archive.lag()]);
+    const { duplicates, accepted, scored } = telemetry.totals();
+    const behind = scoreLag > 0 ? Math.max(accepted - scored, 0) : 0;
+    const { p50Ms, p99Ms } = telemetry.warningLatency();
+    const patternSet = options.patternSet?.();
+    return {
+      startedAt: new Date(startedMs).toISOString(),
+      ...(patternSet === undefined ? {} : { patternSet }),
+      transactions: {
+        accepted: found.transactions,
+        duplicates,
+        conflicts: found.rejected['conflict'] ?? 0,
+        scored: Math.max(found.transactions - behind, 0),
+      },
+      rejected: { total: total(found.rejected), byReason: found.rejected },
+      hits: { total: total(found.hits), byPattern: found.hits },
+      warnings: {
+        total: total(found.levels),
+        open: found.open,
+        byLevel: { red: 0, orange: 0, yellow: 0, blue: 0, ...found.levels },
+      },
+      deliveries: {
+        delivered: found.deliveries['delivered'] ?? 0,
+        acknowledged: found.acknowledged,
+        pending: options.dispatch.pending(),
+        refused: found.deliveries['refused'] ?? 0,
+        exhausted: found.deliveries['exhausted'] ?? 0,
+        cancelled: found.deliveries['cancelled'] ?? 0,
+        retries: found.deliveries['retried'] ?? 0,
+      },
+      latencyMs: { p50: p50Ms, p99: p99Ms },
+      archiveLag,
+    };
+  }
+
+  return {
+    summary,
+    async fresh() {
+      await counting?.catch(() => undefined);
+      counts = null;
+      return summary();
+    },
+
+    async readiness() {
+      const problems: string[] = [];
+      await Promise.all(
+        options.consumers.map(async (consumer) => {
+          const records = await consumer.lag().catch(() => null);
+          if (records === null) problems.push(`${consumer.name}: the log does not answer`);
+          else if (records > lagReadyMax) problems.push(`${consumer.name}: ${records} records behind`);
+        }),
+      );
+      await current().catch(() => undefined);
+      problems.push(...stopped);
+      if (warehouseProblem) problems.push(warehouseProblem);
+      for (const slice of telemetry.failingSlices())
+        problems.push(`archive: ${slice} is not taken by the warehouse, it is tried again`);
+      return { ready: problems.length === 0, problems };
+    },
+  };
+}
+
+function watchStops(consumers: readonly WatchedConsumer[]): Set<string> {
+  const stopped = new Set<string>();
+  for (const { name, done } of consumers) {
+    done.then(
+      () => stopped.add(`${name}: has left its group`),
+      () => stopped.add(`${name}: a fault has stopped it, see the log; restart the platform`),
+    );
+  }
+  return stopped;
+}
+
+interface Counts {
+  readonly transactions: number;
+  readonly rejected: Record<string, number>;
+  readonly hits: Record<string, number>;
+  readonly levels: Record<string, number>;
+  readonly open: number;
+  readonly deliveries: Record<string, number>;
+  readonly acknowledged: number;
+}
+
+/** FINAL: rows that a restart wrote twice count once, a warning counts with its latest revision. */
+async function countAll(warehouse: Warehouse): Promise<Counts> {
+  const grouped = (column: string, table: string, what = 'count()') =>
+    warehouse.query<{ word: string; count: number }>(
+      `SELECT ${column} AS word, ${what} AS count FROM ${table} FINAL GROUP BY word ORDER BY word`,
+    );
+  const transactions = await warehouse.query<{ count: number }>('SELECT count() AS count FROM transactions FINAL');
+  // The same wrong record sent again is the same refusal.
+  const rejected = await grouped('reason', 'rejected', 'uniqExact(id)');
+  const hits = await grouped('pattern', 'hits');
+  const levels = await grouped('level', 'warnings');
+  const states = await grouped('status', 'warnings');
+  const deliveries = await grouped('outcome', 'deliveries');
+  const acknowledged = await warehouse.query<{ count: number }>(
+    `SELECT countIf(JSONExtractString(data, 'reason') = 'acknowledged') AS count FROM deliveries FINAL WHERE outcome = 'delivered'`,
+  );
+  return {
+    transactions: transactions[0]?.count ?? 0,
+    rejected: toRecord(rejected),
+    hits: toRecord(hits),
+    levels: toRecord(levels),
+    open: toRecord(states)['open'] ?? 0,
+    deliveries: toRecord(deliveries),
+    acknowledged: acknowledged[0]?.count ?? 0,
+  };
+}
+
+function toRecord(rows: readonly { readonly word: string; readonly count: number }[]): Record<string, number> {
+  return Object.fromEntries(rows.map(({ word, count }) => [word, count]));
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

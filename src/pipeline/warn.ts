@@ -1,0 +1,83 @@
+import type { WarningPolicy } from '../domain/warning-policy.js';
+import type { Log, Membership, ReadLimit } from '../ports/log.js';
+import type { State } from '../ports/state.js';
+import { openWarnPartition } from './warn-partition.js';
+
+/**
+ * Groups hits into warnings and listens to what people say about them. The owner of a partition of `hits` also reads the same
+ * partition of `commands`, so that one owner alone writes to a warning: two consumer groups could give the two partitions to
+ * two processes.
+ */
+export interface WarnSettings {
+  readonly limit: ReadLimit;
+  /** Days without a change after which the help for telling repetitions apart is removed; the warning itself stays. */
+  readonly closeAfterDays: number;
+  /** Days without a change after which the warning itself leaves the state store; it stays in the warehouse. */
+  readonly keepDays: number;
+}
+
+export const warnDefaults: WarnSettings = {
+  limit: { recordsMax: 16, bytesMax: 2 ** 20 },
+  closeAfterDays: 35,
+  // 网络安全法 art. 21: records are kept for six months.
+  keepDays: 190,
+};
+
+export interface WarnTelemetry {
+  warningRaised(fact: { level: string; family: string; latencyMs: number }): void;
+  warningUpdated(fact: { level: string; family: string; latencyMs?: number }): void;
+  consumerFailed(fact: { group: string; topic: string; error: unknown }): void;
+}
+
+export interface WarnOptions {
+  readonly log: Log;
+  readonly state: State;
+  readonly policy: WarningPolicy;
+  readonly clock: { now(): number };
+  /** Gives ids that no other process gives: a random UUID. */
+  readonly newId: () => string;
+  readonly settings?: Partial<WarnSettings>;
+  readonly telemetry?: WarnTelemetry;
+}
+
+/** Throws `RangeError` when `hits` and `commands` have different numbers of partitions. */
+export async function createWarn(options: WarnOptions): Promise<Membership> {
+  const { log } = options;
+  const [hits, commands] = [log.partitions('hits'), log.partitions('commands')];
+  if (hits !== commands) {
+    throw new RangeError(`hits has ${hits} partitions and commands ${commands}; give them the same number in the settings`);
+  }
+  const settings = { ...warnDefaults, ...options.settings };
+  const opened = new Map<number, { commandsLag(): Promise<number> }>();
+  // A fault while listening to commands stops the member as one in a batch of hits does.
+  let stop: (fault: unknown) => void = () => undefined;
+  const broken = new Promise<never>((_, reject) => {
+    stop = reject;
+  });
+  broken.catch(() => undefined);
+
+  const membership = await log.join('warn', 'hits', async (partition) => {
+    const warn = await openWarnPartition({ ...options, settings }, partition, stop);
+    opened.set(partition, warn);
+    return {
+      ...warn.processor,
+      close: async () => {
+        opened.delete(partition);
+        await warn.processor.close();
+      },
+    };
+  });
+  const done = Promise.race([membership.done, broken]).catch(async (fault: unknown) => {
+    await membership.leave();
+    throw fault;
+  });
+  done.catch(() => undefined);
+  return {
+    done,
+    leave: () => membership.leave(),
+    async lag() {
+      const lags = await Promise.all([membership.lag(), ...[...opened.values()].map((one) => one.commandsLag())]);
+      return lags.reduce((sum, lag) => sum + lag, 0);
+    },
+  };
+}

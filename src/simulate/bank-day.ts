@@ -1,0 +1,186 @@
+import { dayNumber, formatDay } from '../domain/bank-day.js';
+import { createCommerce } from './commerce.js';
+import { createLedger } from './ledger.js';
+import type { Payment, PlannedPayment, Typology } from './payment.js';
+import { castPerSetMax, plants } from './plants/index.js';
+import { planPlot, type Plot, victimsOf } from './plants/stage.js';
+import { createPopulation, openingBalanceFen, type Population } from './population.js';
+import { createRandom, hash32 } from './random.js';
+import { createRender } from './render.js';
+import { eventTimes, isWeekend, type Stretch } from './timeline.js';
+
+/** What to simulate. The same options give the same bytes. */
+export interface BankDayOptions {
+  /** All accounts there are, of enterprises, institutions and persons; not all of them need to move money. */
+  readonly accounts: number;
+  /** All transactions, history and planted schemes included. */
+  readonly transactions: number;
+  readonly seed: number;
+  /** Day number of the first day (see `domain/bank-day.ts`). */
+  readonly day: number;
+  /** Days after the history; 1 where left out. */
+  readonly days?: number;
+}
+
+export interface SimulatedTransaction {
+  /** One line of NDJSON in UTF-8, without the line's end. */
+  readonly json: Uint8Array;
+  /** Present on the transactions of planted schemes only. */
+  readonly label?: Label;
+  /** Counts the schemes of the file: the transactions of one scheme share it. */
+  readonly scheme?: number;
+}
+
+export interface Label {
+  readonly transaction: string;
+  readonly label: 1;
+  readonly typology: Typology;
+}
+
+export const accountsMin = 1_000;
+export const transactionsMin = 2_000;
+export const accountsMax = 10_000_000;
+export const transactionsMax = 50_000_000;
+export const daysMax = 31;
+
+/** Days of history before the first day, and how many of them every enterprise has been in business lately. */
+const historyDays = 400;
+const recentDays = 168;
+/** Share of all transactions that lies before the first day: about 38 % of the days' own count. */
+const historyShare = 0.275;
+const earlyShare = 0.06;
+const transactionsPerSet = 8_000;
+const failedShare = 0.003;
+const salaryShare = 0.12;
+const regularShare = 0.85;
+
+/**
+ * A synthetic bank day with a light history before it, in order of time. Memory is bounded by the number of accounts
+ * (8 bytes each) and of planted payments, not by the transactions.
+ * Throws `RangeError` for options out of bounds, and for so few accounts that the schemes find nobody to rob.
+ */
+export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedTransaction> {
+  const { transactions, seed, day, days = 1 } = options;
+  checkOptions(options);
+  const { population, plot } = createWorld(options);
+  const ledger = createLedger(
+    options.accounts,
+    (account) => plot.openings.get(account) ?? openingBalanceFen(population, account),
+  );
+  for (const [account, lossFen] of plot.losses) {
+    ledger.endow(account, openingBalanceFen(population, account) + lossFen, lossFen);
+  }
+  const random = createRandom(hash32(seed, 81));
+  const counts = ordinaryCounts(transactions, plot, day);
+  const victims = new Set(plot.losses.keys());
+  const commerce = createCommerce({ population, ledger, random, victims, recentCount: counts.recent });
+  const render = createRender(population, plot.profiles, day);
+  const dateText = createDateText();
+  let sequence = 0;
+
+  function post(payment: Payment, timeMs: number, isSettled: boolean, planned?: PlannedPayment): SimulatedTransaction {
+    if (planned) ledger.release(payment.payer, payment.amountFen);
+    if (isSettled) ledger.move(payment.payer, payment.payee, payment.amountFen);
+    const id = `${dateText(timeMs)}-${String(++sequence).padStart(7, '0')}`;
+    const payerBalanceFen = ledger.balanceFen(payment.payer);
+    const json = render({ payment, id, timeMs, isSettled, payerBalanceFen, payeeBalanceFen: ledger.balanceFen(payment.payee) });
+    if (!planned) return { json };
+    return { json, label: { transaction: id, label: 1, typology: planned.typology }, scheme: planned.scheme };
+  }
+
+  let next = 0;
+  for (const { stretch, phase } of stretchesOf(counts, day, days)) {
+    for (const timeMs of eventTimes(stretch, random)) {
+      for (let due = plot.payments[next]; due && due.timeMs <= timeMs; due = plot.payments[++next])
+        yield post(due, due.timeMs, true, due);
+      const payment =
+        phase === 'daily' ? commerce.daily(timeMs) : phase === 'recent' ? commerce.recent(timeMs) : commerce.early();
+      const isSettled = !(phase === 'daily' && payment.channel === 'ebank' && random.chance(failedShare));
+      yield post(payment, timeMs, isSettled);
+      if (isSettled && phase === 'daily') commerce.settled(payment);
+    }
+  }
+  for (let due = plot.payments[next]; due; due = plot.payments[++next]) yield post(due, due.timeMs, true, due);
+}
+
+/** `20260701`, formatted once a day. */
+function createDateText(): (timeMs: number) => string {
+  let day = Number.NaN;
+  let text = '';
+  return (timeMs) => {
+    if (dayNumber(timeMs) === day) return text;
+    day = dayNumber(timeMs);
+    return (text = formatDay(day).replaceAll('-', ''));
+  };
+}
+
+/** Throws `RangeError` that names every option out of its bounds. */
+function checkOptions({ accounts, transactions, seed, days = 1 }: BankDayOptions): void {
+  const wrong = [
+    outside('accounts', accounts, accountsMin, accountsMax),
+    outside('transactions', transactions, transactionsMin, transactionsMax),
+    outside('seed', seed, 0, 4_294_967_295),
+    outside('days', days, 1, daysMax),
+  ].filter((message) => message !== undefined);
+  if (wrong.length > 0) throw new RangeError(wrong.join('; '));
+}
+
+function outside(name: string, value: number, min: number, max: number): string | undefined {
+  return Number.isInteger(value) && value >= min && value <= max
+    ? undefined
+    : `${name}: expected a whole number from ${min} to ${max}, found ${value}`;
+}
+
+interface World {
+  readonly population: Population;
+  readonly plot: Plot;
+}
+
+/** How often each scheme is played: once for 8,000 transactions, as far as the accounts reach. */
+function setsOf({ accounts, transactions }: BankDayOptions): number {
+  const byAccounts = Math.floor((accounts * 0.25) / castPerSetMax);
+  return Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), byAccounts));
+}
+
+function createWorld(options: BankDayOptions): World {
+  const { accounts, transactions, seed, day, days = 1 } = options;
+  const plan = {
+    seed,
+    accounts,
+    pairHistory: Math.floor(transactions * historyShare * (1 - earlyShare) * regularShare * 0.94),
+    salariesPerDay: (transactions * (1 - historyShare) * salaryShare) / days,
+  };
+  const sets = setsOf(options);
+  // Who can be robbed does not depend on the size of the cast, which is known only when all schemes are planned.
+  const victims = victimsOf(createPopulation({ ...plan, cast: castPerSetMax * sets }));
+  const plot = planPlot({ plants, sets, firstDay: day, days, accounts, seed }, victims);
+  return { population: createPopulation({ ...plan, cast: plot.profiles.size }), plot };
+}
+
+interface Counts {
+  readonly early: number;
+  readonly recent: number;
+  readonly daily: number;
+}
+
+/** Payments of ordinary business in each phase: what the schemes leave of the total. */
+function ordinaryCounts(transactions: number, plot: Plot, day: number): Counts {
+  const planted = plot.payments.length;
+  const plantedBefore = plot.payments.filter(({ timeMs }) => dayNumber(timeMs) < day).length;
+  const history = Math.max(0, Math.round(transactions * historyShare) - plantedBefore);
+  const early = Math.round(history * earlyShare);
+  return { early, recent: history - early, daily: transactions - planted - history };
+}
+
+type Phase = keyof Counts;
+
+function stretchesOf(counts: Counts, day: number, days: number): readonly { stretch: Stretch; phase: Phase }[] {
+  const quiet = (weekday: number, weight: number): number => (isWeekend(weekday) ? weight * 0.15 : weight);
+  const growing = (at: number): number => quiet(at, at < day - 90 ? 1 : 2);
+  const recentFrom = day - recentDays;
+  return [
+    { phase: 'early', stretch: { from: day - historyDays, to: recentFrom, count: counts.early, weight: (at) => quiet(at, 1) } },
+    { phase: 'recent', stretch: { from: recentFrom, to: day, count: counts.recent, weight: growing } },
+    { phase: 'daily', stretch: { from: day, to: day + days, count: counts.daily, weight: (at) => quiet(at, 1) } },
+  ];
+}

@@ -1,0 +1,46 @@
+import { Counter, Gauge, Histogram, collectDefaultMetrics, type Registry } from 'prom-client';
+
+/** Every metric of the platform, in flow order. Durations are seconds, as Prometheus wants them. */
+export function createMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name: `huqi_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name: `huqi_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
+    new Histogram<L>({ name: `huqi_${name}`, help, buckets, labelNames, registers });
+
+  collectDefaultMetrics({ register: registry, prefix: 'huqi_' });
+  const fast = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+  const slow = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+  return {
+    accepted: counter('transactions_accepted_total', 'Transactions accepted, durable on the log', ['bank']),
+    duplicates: counter('transactions_duplicate_total', 'Transactions that were sent again and not counted twice'),
+    rejected: counter('transactions_rejected_total', 'Records refused by intake or scoring', ['reason']),
+    intakeBytes: counter('intake_bytes_total', 'Bytes of records that intake has judged'),
+    intakeSeconds: histogram('intake_body_seconds', 'From a body in hand to its durable answer', fast),
+    intakeBusy: counter('intake_busy_total', 'Bodies turned away because too much was in hand'),
+    scored: counter('transactions_scored_total', 'Transactions scored', ['partition']),
+    scoreSeconds: histogram('score_batch_seconds', 'Scoring of one batch, journal included', fast),
+    hits: counter('hits_total', 'Hits by pattern', ['pattern', 'severity']),
+    patternSets: counter('pattern_set_changes_total', 'Pattern sets taken into force, by whether the state was kept', ['how']),
+    recoverySeconds: gauge('recovery_seconds', 'How long the partition took to be ready again', ['partition']),
+    warnings: counter('warnings_raised_total', 'Warnings raised', ['level', 'family']),
+    warningRevisions: counter('warnings_updated_total', 'Later revisions of warnings', ['level', 'family']),
+    warningSeconds: histogram('warning_latency_seconds', 'From intake of the transaction to its warning', fast),
+    planned: counter('deliveries_planned_total', 'Deliveries planned', ['channel', 'level']),
+    unrouted: counter('warnings_unrouted_total', 'Warnings that no recipient is registered for', ['level']),
+    attempts: counter('delivery_attempts_total', 'Attempts to deliver by outcome', ['channel', 'outcome']),
+    attemptSeconds: histogram('delivery_attempt_seconds', 'One attempt to deliver', slow, ['channel']),
+    pending: gauge('deliveries_pending', 'Deliveries planned and not yet settled', ['partition']),
+    endpointsOpen: gauge('delivery_endpoints_resting', 'Endpoints that rest after repeated failures'),
+    archivedRows: counter('archive_rows_total', 'Rows stored in the warehouse', ['table']),
+    archiveSeconds: histogram('archive_slice_seconds', 'Storing one slice', slow, ['table']),
+    archiveRetries: counter('archive_retries_total', 'Slices that had to be tried again', ['table']),
+    archiveFailing: gauge('archive_partitions_failing', 'Partitions whose slice fails at the moment'),
+    consumerFaults: counter('consumer_faults_total', 'Consumers that a fault has stopped', ['group', 'topic']),
+    lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

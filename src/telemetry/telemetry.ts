@@ -1,0 +1,246 @@
+import { pino, type DestinationStream } from 'pino';
+import { Registry } from 'prom-client';
+import { createMetrics } from './metrics.js';
+import { createRecentSamples } from './recent-samples.js';
+import { describeFault, scrub } from './scrub.js';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface TelemetryOptions {
+  readonly level: LogLevel;
+  /** Where log lines go, one JSON object a line; the standard error stream where it is left out. */
+  readonly destination?: DestinationStream;
+  readonly registry?: Registry;
+  readonly now: () => number;
+  /** How many of the latest warnings the exact percentiles look at. */
+  readonly latencySamplesMax?: number;
+}
+
+export type Telemetry = ReturnType<typeof createTelemetry>;
+
+/** At most this many log lines a second of one kind of high-rate fact; what is left out is counted on the next line. */
+const linesPerSecondMax = 20;
+/** Banks with a metric of their own; the rest are counted together, so that a flood of names cannot fill the memory. */
+const banksMax = 200;
+
+/**
+ * One function per fact: what is logged and what is counted are said in one place and cannot drift apart.
+ * No fact takes an account number; texts from elsewhere are scrubbed.
+ */
+export function createTelemetry(options: TelemetryOptions) {
+  const registry = options.registry ?? new Registry();
+  const metrics = createMetrics(registry);
+  const log = pino(
+    { level: options.level, base: null, timestamp: isoTime(options.now) },
+    options.destination ?? pino.destination(2),
+  );
+  const latencies = createRecentSamples(options.latencySamplesMax ?? 10_000);
+  const sampled = createSampler(options.now);
+  const bankLabel = createBoundedLabel(banksMax);
+  const totals = { accepted: 0, duplicates: 0, scored: 0 };
+  const failingSlices = new Set<string>();
+  const restingEndpoints = new Set<string>();
+
+  return {
+    // Life of the process
+    started(fact: { version: string; address: string; dataDirectory: string; parts: readonly string[] }) {
+      log.info(fact, 'started');
+    },
+    stopping(reason: string) {
+      log.info({ reason }, 'stopping');
+    },
+    requestFailed(fact: { method: string; route: string; error: unknown }) {
+      log.error(
+        { method: fact.method, route: fact.route, fault: describeFault(fact.error) },
+        'a request failed by a fault of ours',
+      );
+    },
+
+    // Intake
+    transactionsAccepted(count: number, bank: string | undefined) {
+      totals.accepted += count;
+      metrics.accepted.inc({ bank: bankLabel(bank ?? 'unknown') }, count);
+    },
+    transactionsDuplicate(count: number) {
+      totals.duplicates += count;
+      metrics.duplicates.inc(count);
+    },
+    transactionRejected(reason: string, count = 1) {
+      metrics.rejected.inc({ reason }, count);
+      sampled(`rejected/${reason}`, (suppressed) => log.debug({ reason, count, suppressed }, 'transaction rejected'));
+    },
+    bodyAnswered(fact: { lines: number; bytes: number; durationMs: number }) {
+      metrics.intakeBytes.inc(fact.bytes);
+      metrics.intakeSeconds.observe(fact.durationMs / 1000);
+    },
+    intakeBusy(reason: string) {
+      metrics.intakeBusy.inc();
+      sampled('intake-busy', (suppressed) => log.warn({ reason, suppressed }, 'a body was turned away, too much is in hand'));
+    },
+
+    // Score
+    /** `transactions` counts those whose debit leg was scored here, so that each is counted once. */
+    batchScored(fact: { partition: number; transactions: number; hits: number; durationMs: number }) {
+      totals.scored += fact.transactions;
+      metrics.scored.inc({ partition: String(fact.partition) }, fact.transactions);
+      metrics.scoreSeconds.observe(fact.durationMs / 1000);
+    },
+    hitFound(pattern: string, severity: string, count = 1) {
+      metrics.hits.inc({ pattern, severity }, count);
+    },
+    patternSetTaken(fact: { partition: number; patternSet: string; how: 'adopted' | 'rebuilt'; durationMs: number }) {
+      metrics.patternSets.inc({ how: fact.how });
+      log.info(fact, 'a pattern set is in force');
+    },
+    partitionRecovered(fact: { partition: number; records: number; transactions: number; durationMs: number }) {
+      metrics.recoverySeconds.set({ partition: String(fact.partition) }, fact.durationMs / 1000);
+      log.info(fact, 'partition ready again');
+    },
+
+    // Warn
+    /** `latencyMs`: from intake of the transaction to the warning. */
+    warningRaised(fact: { level: string; family: string; latencyMs: number }) {
+      metrics.warnings.inc({ level: fact.level, family: fact.family });
+      metrics.warningSeconds.observe(Math.max(fact.latencyMs, 0) / 1000);
+      latencies.add(Math.max(fact.latencyMs, 0));
+      sampled(`warning/${fact.level}`, (suppressed) => log.debug({ ...fact, suppressed }, 'warning raised'));
+    },
+    warningUpdated(fact: { level: string; family: string; latencyMs?: number }) {
+      metrics.warningRevisions.inc({ level: fact.level, family: fact.family });
+      if (fact.latencyMs !== undefined) {
+        metrics.warningSeconds.observe(Math.max(fact.latencyMs, 0) / 1000);
+        latencies.add(Math.max(fact.latencyMs, 0));
+      }
+    },
+
+    // Dispatch
+    deliveryPlanned(fact: { channel: string; level: string }) {
+      metrics.planned.inc(fact);
+    },
+    warningUnrouted(fact: { level: string; warning: string }) {
+      metrics.unrouted.inc({ level: fact.level });
+      sampled('unrouted', (suppressed) => log.debug({ ...fact, suppressed }, 'no recipient is registered for a warning'));
+    },
+    deliveryAttempted(fact: {
+      delivery: string;
+      recipient: string;
+      channel: string;
+      level: string;
+      attempt: number;
+      outcome: string;
+      reason?: string;
+      latencyMs: number;
+    }) {
+      metrics.attempts.inc({ channel: fact.channel, outcome: fact.outcome });
+      metrics.attemptSeconds.observe({ channel: fact.channel }, fact.latencyMs / 1000);
+      const line = fact.reason === undefined ? fact : { ...fact, reason: scrub(fact.reason) };
+      const lost = fact.outcome === 'exhausted' || fact.outcome === 'refused';
+      sampled(`delivery/${fact.outcome}`, (suppressed) =>
+        lost ? log.warn({ ...line, suppressed }, 'delivery given up') : log.debug({ ...line, suppressed }, 'delivery attempted'),
+      );
+    },
+    deliveriesPending(partition: number, count: number) {
+      metrics.pending.set({ partition: String(partition) }, count);
+    },
+    endpointRests(recipient: string, untilMs: number) {
+      restingEndpoints.add(recipient);
+      metrics.endpointsOpen.set(restingEndpoints.size);
+      log.warn(
+        { recipient, until: new Date(untilMs).toISOString() },
+        'an endpoint fails again and again, it rests before the next try',
+      );
+    },
+    endpointRecovered(recipient: string) {
+      if (!restingEndpoints.delete(recipient)) return;
+      metrics.endpointsOpen.set(restingEndpoints.size);
+      log.info({ recipient }, 'an endpoint answers again');
+    },
+
+    // Archive
+    sliceArchived(fact: { topic: string; partition: number; table: string; rows: number; bytes: number; durationMs: number }) {
+      metrics.archivedRows.inc({ table: fact.table }, fact.rows);
+      metrics.archiveSeconds.observe({ table: fact.table }, fact.durationMs / 1000);
+      if (failingSlices.delete(`${fact.topic}/${fact.partition}`)) {
+        metrics.archiveFailing.set(failingSlices.size);
+        log.info({ topic: fact.topic, partition: fact.partition }, 'the warehouse takes rows again');
+      }
+    },
+    archiveRetried(fact: { topic: string; partition: number; table: string; attempt: number; delayMs: number; error: unknown }) {
+      metrics.archiveRetries.inc({ table: fact.table });
+      failingSlices.add(`${fact.topic}/${fact.partition}`);
+      metrics.archiveFailing.set(failingSlices.size);
+      const { error, ...rest } = fact;
+      sampled('archive-retried', (suppressed) =>
+        log.warn({ ...rest, fault: describeFault(error), suppressed }, 'the warehouse did not take a slice, it is tried again'),
+      );
+    },
+
+    // Consumers
+    consumerStarted(fact: { group: string; topic: string; partition: number; from: number | 'earliest' }) {
+      log.debug(fact, 'consumer owns a partition');
+    },
+    consumerFailed(fact: { group: string; topic: string; error: unknown }) {
+      metrics.consumerFaults.inc({ group: fact.group, topic: fact.topic });
+      log.error({ group: fact.group, topic: fact.topic, fault: describeFault(fact.error) }, 'a consumer has stopped');
+    },
+    consumerLag(fact: { group: string; topic: string; records: number }) {
+      metrics.lag.set({ group: fact.group, topic: fact.topic }, fact.records);
+    },
+
+    retentionFailed(error: unknown) {
+      log.error({ fault: describeFault(error) }, 'old records could not be removed; it is tried again');
+    },
+
+    // Who may and who is told
+    recipientChanged(fact: { recipient: string; kind: string; how: 'registered' | 'changed' | 'removed' }) {
+      log.info(fact, 'recipient changed');
+    },
+    keyMade(fact: { name: string; role: string }) {
+      log.info(fact, 'a key was made');
+    },
+
+    // What is read back
+    /** Since this process started; what was counted before is in the warehouse. */
+    totals: () => ({ ...totals }),
+    /** From intake to warning over the latest warnings, exact. */
+    warningLatency: () => ({ count: latencies.count, p50Ms: latencies.percentile(0.5), p99Ms: latencies.percentile(0.99) }),
+    failingSlices: () => [...failingSlices],
+    /** Prometheus text format 0.0.4. */
+    metrics: () => registry.metrics(),
+  };
+}
+
+function isoTime(now: () => number): () => string {
+  return () => `,"time":"${new Date(now()).toISOString()}"`;
+}
+
+function createSampler(now: () => number) {
+  const kinds = new Map<string, { second: number; lines: number; suppressed: number }>();
+  return (kind: string, write: (suppressed: number | undefined) => void) => {
+    const second = Math.floor(now() / 1000);
+    const entry = kinds.get(kind) ?? { second, lines: 0, suppressed: 0 };
+    if (!kinds.has(kind)) kinds.set(kind, entry);
+    if (entry.second !== second) {
+      entry.second = second;
+      entry.lines = 0;
+    }
+    if (entry.lines >= linesPerSecondMax) {
+      entry.suppressed++;
+      return;
+    }
+    entry.lines++;
+    write(entry.suppressed > 0 ? entry.suppressed : undefined);
+    entry.suppressed = 0;
+  };
+}
+
+function createBoundedLabel(labelsMax: number) {
+  const seen = new Set<string>();
+  return (label: string) => {
+    if (seen.has(label)) return label;
+    if (seen.size >= labelsMax) return 'other';
+    seen.add(label);
+    return label;
+  };
+}

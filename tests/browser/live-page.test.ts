@@ -1,0 +1,364 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { HttpServer } from '../../src/http/server.js';
+import { centreKey, createPlatform, makeWarning, startServer, type Platform } from '../http/support.js';
+import { sampleWarnings } from './sample-warnings.js';
+
+const root = join(import.meta.dirname, '../..');
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const consoleDirectory = mkdtempSync(join(tmpdir(), 'huqi-console-'));
+
+let browser: Browser;
+let platform: Platform;
+let server: HttpServer;
+let url: string;
+let port: number;
+let errors: string[];
+
+beforeAll(async () => {
+  await build({
+    configFile: join(root, 'src/console/vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: consoleDirectory, emptyOutDir: true },
+  });
+  browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
+  });
+});
+afterAll(async () => {
+  await browser.close();
+  rmSync(consoleDirectory, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  platform = createPlatform();
+  errors = [];
+  await start({});
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await server.close();
+});
+
+async function start(options: { port?: number; openReading?: boolean }): Promise<void> {
+  ({ server, url, port } = await startServer(platform, { consoleDirectory, openReading: true, ...options }));
+}
+
+async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'zh-CN',
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(8_000);
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(url);
+  // Away from the list, which would stand still.
+  await page.mouse.move(5, 5);
+  return page;
+}
+
+const rowNames = (page: Page) => page.locator('#rows .c-enterprise .main').allTextContents();
+const named = (id: string, change: Parameters<typeof makeWarning>[1] = {}) =>
+  makeWarning(id, { ...change, subject: { ...makeWarning(id).subject, name: `企业${id}有限公司` } });
+const raise = (...ids: string[]) => ids.forEach((id) => platform.raise(named(id)));
+
+async function seriousViolations(page: Page): Promise<string[]> {
+  // The policy of the page forbids inline scripts; evaluation from outside is not bound by it.
+  await page.evaluate(axeSource);
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+      };
+    };
+    return (await axe.run()).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`);
+}
+
+describe('the feed', () => {
+  test('a warning is on the screen within a second of being raised, with level by colour, word and shape', async () => {
+    const page = await openPage();
+    await page.getByText('暂无预警').waitFor();
+    const atMs = Date.now();
+    raise('1');
+    const row = page.locator('#rows tr');
+    await row.waitFor();
+    expect(Date.now() - atMs).toBeLessThan(1_000);
+    expect(await row.locator('.badge-red svg.shape').count()).toBe(1);
+    const text = await row.textContent();
+    for (const word of [
+      '红色',
+      '企业1有限公司',
+      '98万元',
+      '冒充领导诈骗财务',
+      '20分钟内',
+      '工商银行',
+      '郑州市金水区',
+      '09:42:10',
+      '待签收',
+    ]) {
+      expect(text).toContain(word);
+    }
+    expect(await row.locator('.countdown').textContent()).toMatch(/^1[45]:\d\d$/);
+    expect(await page.locator('#connection').textContent()).toBe('实时连接');
+    expect(await page.locator('.tile-wide .figure').textContent()).toBe('31,284');
+    expect(errors).toEqual([]);
+  });
+
+  test('stands still while the pointer is on it, counts what is new, and goes on when told to', async () => {
+    const page = await openPage();
+    raise('1', '2', '3');
+    await page.locator('#rows tr').nth(2).waitFor();
+    await page.locator('#rows tr').nth(1).hover();
+    const before = await page.locator('#rows tr').nth(1).boundingBox();
+    raise(...Array.from({ length: 7 }, (_, i) => `n${i}`));
+    const resume = page.getByRole('button', { name: '继续（7条新预警）' });
+    await resume.waitFor();
+    expect(await rowNames(page)).toEqual(['企业3有限公司', '企业2有限公司', '企业1有限公司']);
+    expect(await page.locator('#rows tr').nth(1).boundingBox()).toEqual(before);
+    await resume.click();
+    await page.locator('#rows tr').nth(9).waitFor();
+    expect((await rowNames(page))[0]).toBe('企业n6有限公司');
+    // Once more by selection alone, then the pointer leaves and everything flows.
+    await page.locator('#rows tr').nth(0).click();
+    await page.mouse.move(5, 5);
+    raise('later');
+    await page.getByRole('button', { name: '继续（1条新预警）' }).waitFor();
+    expect(await rowNames(page)).toHaveLength(10);
+    await page.getByRole('button', { name: '关闭' }).click();
+    await page.getByRole('searchbox').focus();
+    await page.mouse.move(5, 5);
+    await page.getByText('企业later有限公司').waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test('a frozen row still shows what became of its warning', async () => {
+    const page = await openPage();
+    raise('1', '2');
+    await page.locator('#rows tr').nth(1).hover();
+    platform.raise(named('1', { revision: 2, status: 'acknowledged', level: 'red' }));
+    await page.locator('#rows tr').nth(1).getByText('已签收').waitFor();
+    expect(await rowNames(page)).toEqual(['企业2有限公司', '企业1有限公司']);
+  });
+
+  test('after the platform was restarted nothing is missing and nothing is there twice', async () => {
+    const page = await openPage();
+    raise('1', '2', '3');
+    await page.locator('#rows tr').nth(2).waitFor();
+    await server.close();
+    await page.locator('#offline').waitFor();
+    raise('4', '5');
+    await start({ port });
+    raise('6');
+    await page.locator('#rows tr').nth(5).waitFor();
+    expect(await rowNames(page)).toEqual(['6', '5', '4', '3', '2', '1'].map((id) => `企业${id}有限公司`));
+    await page.locator('#connection.is-live').waitFor();
+    expect(await page.locator('#offline').isHidden()).toBe(true);
+    // The browser itself reports the refused connections; nothing else went wrong.
+    expect(errors.filter((text) => !text.includes('net::ERR_'))).toEqual([]);
+  });
+
+  test('holds 500 rows and no more', async () => {
+    for (let i = 0; i < 700; i++) raise(`${i}`);
+    const page = await openPage();
+    await page.getByText('企业699有限公司').waitFor();
+    await page.getByText('显示 500 条').waitFor();
+    expect(await page.locator('#rows tr').count()).toBe(500);
+  });
+
+  test('filters by level, side and text', async () => {
+    sampleWarnings().forEach((warning) => platform.raise(warning));
+    const page = await openPage();
+    await page.locator('#rows tr').nth(15).waitFor();
+    await page.getByRole('button', { name: '红色' }).click();
+    expect(await page.locator('#rows tr').count()).toBe(3);
+    await page.getByRole('button', { name: '涉诈账户' }).click();
+    expect(await rowNames(page)).toEqual(['新乡市卓远信息科技有限公司']);
+    await page.getByRole('searchbox').fill('没有这家');
+    await page.getByRole('button', { name: '清除筛选' }).click();
+    await page.getByRole('searchbox').fill('8899 三门峡');
+    expect(await rowNames(page)).toEqual(['三门峡市渑池鼎盛矿业有限公司']);
+    await page.getByText('显示 1 / 16 条').waitFor();
+  });
+
+  test('shows what a bank sent as text, never as markup', async () => {
+    const subject = { ...makeWarning('x').subject, name: '<img src=x onerror="document.title=1">有限公司' };
+    platform.raise(makeWarning('x', { subject, reason: { zh: '<b>粗</b>', en: 'b' } }));
+    const page = await openPage();
+    await page.getByText('<b>粗</b>').waitFor();
+    expect(await page.locator('#rows img').count()).toBe(0);
+    expect(await page.title()).toBe('护企 HuQi · 实时预警');
+  });
+});
+
+describe('triage', () => {
+  test('a warning is found, read, acknowledged and disposed of without a mouse', async () => {
+    raise('1', '2', '3');
+    const page = await openPage();
+    await page.locator('#rows tr').nth(2).waitFor();
+    const press = (key: string) => page.keyboard.press(key);
+    await press('j');
+    await press('j');
+    expect(await page.evaluate('document.activeElement?.textContent')).toContain('企业2有限公司');
+    await press('Enter');
+    const drawer = page.getByRole('complementary', { name: '预警详情' });
+    await drawer.getByRole('heading', { name: '企业2有限公司' }).waitFor();
+    for (const text of ['暂停付款！', '6222***********2333', '张**', '20260701-000001', '91410100MA44X2Y35K']) {
+      expect(await drawer.textContent()).toContain(text);
+    }
+    await press('a');
+    await page.getByLabel('密钥', { exact: true }).waitFor();
+    await page.keyboard.type(centreKey);
+    await press('Tab');
+    await page.keyboard.type('李警官');
+    await press('Enter');
+    await page.getByText('已签收：企业2有限公司').waitFor();
+    await page.locator('#rows tr').nth(1).getByText('已签收').waitFor();
+    expect(platform.commands[0]).toMatchObject({ id: '2', by: 'zhengzhou-centre/李警官' });
+
+    await drawer.getByRole('button', { name: '处置' }).focus();
+    await press('Enter');
+    await press('ArrowDown');
+    await press('Tab');
+    await page.keyboard.type('已上门见面劝阻，付款撤销');
+    await press('Tab');
+    await press('Enter');
+    await page.getByText('已处置：企业2有限公司').waitFor();
+    expect(platform.commands[1]).toMatchObject({
+      command: { kind: 'dispose', verdict: 'fraud', note: '已上门见面劝阻，付款撤销' },
+    });
+
+    await press('k');
+    await drawer.getByRole('heading', { name: '企业3有限公司' }).waitFor();
+    await press('Escape');
+    expect(await drawer.isHidden()).toBe(true);
+    expect(await page.evaluate('document.activeElement?.textContent')).toContain('企业3有限公司');
+    await press('/');
+    await page.keyboard.type('企业1');
+    expect(await rowNames(page)).toEqual(['企业1有限公司']);
+    await press('Escape');
+    await press('?');
+    await page.getByRole('dialog', { name: '键盘操作' }).waitFor();
+    await press('Escape');
+    expect(errors).toEqual([]);
+  });
+
+  test('a wrong key is asked for again, and the command goes through with the right one', async () => {
+    raise('1');
+    const page = await openPage();
+    await page.locator('#rows tr').click();
+    await page.getByRole('button', { name: '签收' }).click();
+    await page.getByLabel('密钥', { exact: true }).fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('密钥不正确或没有权限').waitFor();
+    await page.getByLabel('密钥', { exact: true }).fill(centreKey);
+    await page.keyboard.press('Enter');
+    await page.locator('#rows tr').getByText('已签收').waitFor();
+    expect(platform.commands).toHaveLength(1);
+  });
+
+  test('the condition of a pattern is read when somebody wants to see it', async () => {
+    raise('1');
+    const page = await openPage();
+    await page.locator('#rows tr').click();
+    await page.getByText('判定条件').click();
+    await page.getByText('newPayee("180d")').waitFor();
+  });
+
+  test('a suspected mule is marked as not to be told', async () => {
+    platform.raise(named('1', { side: 'mule' }));
+    const page = await openPage();
+    await page.locator('#rows tr').click();
+    await page.getByText('不得告知该账户持有人').waitFor();
+  });
+
+  test('a red warning is announced to screen readers', async () => {
+    const page = await openPage();
+    raise('1');
+    await page.getByRole('alert').getByText('红色预警：企业1有限公司，98万元，冒充领导诈骗财务').waitFor({ state: 'attached' });
+  });
+});
+
+describe('the page', () => {
+  test('asks for a key where reading is closed, and keeps it in this tab only', async () => {
+    await server.close();
+    await start({ openReading: false });
+    raise('1');
+    const page = await openPage();
+    await page.getByLabel('密钥', { exact: true }).fill(centreKey);
+    await page.keyboard.press('Enter');
+    await page.getByText('企业1有限公司').waitFor();
+    expect(await page.evaluate('[JSON.stringify(localStorage), document.cookie]')).toEqual(['{}', '']);
+  });
+
+  test('has no serious accessibility violation in any of its states, in both languages', async () => {
+    const page = await openPage();
+    await page.getByText('暂无预警').waitFor();
+    expect(await seriousViolations(page), 'empty').toEqual([]);
+    sampleWarnings().forEach((warning) => platform.raise(warning));
+    await page.locator('#rows tr').nth(15).waitFor();
+    expect(await seriousViolations(page), 'feed').toEqual([]);
+    await page.locator('#rows tr').nth(2).click();
+    expect(await seriousViolations(page), 'drawer').toEqual([]);
+    await page.getByRole('button', { name: '处置' }).click();
+    expect(await seriousViolations(page), 'disposition').toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('Boss impersonation of finance staff').first().waitFor();
+    expect(await page.evaluate('document.documentElement.lang')).toBe('en');
+    expect(await seriousViolations(page), 'English').toEqual([]);
+    await page.getByRole('button', { name: 'Keyboard help' }).click();
+    expect(await seriousViolations(page), 'help').toEqual([]);
+    expect(errors).toEqual([]);
+  });
+
+  test('loads nothing from anywhere but the platform', async () => {
+    const page = await openPage();
+    const hosts = new Set<string>();
+    page.on('request', (request) => hosts.add(new URL(request.url()).host));
+    await page.reload();
+    await page.locator('#connection.is-live').waitFor();
+    expect([...hosts]).toEqual([new URL(url).host]);
+  });
+
+  test.each([
+    [1440, 900, 'live-page.png', true],
+    [1920, 1080, 'live-page-1920.png', true],
+    [1440, 900, 'live-page-feed.png', false],
+    [1440, 900, 'live-page-en.png', true],
+  ])('fits a screen %i wide (%i high, %s)', async (width, height, name, isReading) => {
+    sampleWarnings().forEach((warning) => platform.raise(warning));
+    const page = await openPage({ viewport: { width, height } });
+    await page.locator('#rows tr').nth(15).waitFor();
+    await page.locator('.tile-open .figure').getByText('40').waitFor();
+    if (name.includes('-en')) await page.getByRole('button', { name: 'English' }).click();
+    if (isReading) await page.locator('#rows tr').first().click();
+    await page.mouse.move(5, 5);
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+    expect(overflow).toBe(0);
+    const clipped = await page
+      .locator('th, .c-level, .c-amount, .c-remaining, .c-status, .status, .tile .label')
+      .evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent));
+    expect(clipped).toEqual([]);
+    // Pictures change with every run (clock, countdowns): they are kept only when asked for.
+    const directory = process.env['HUQI_IMAGES'];
+    if (directory !== undefined) mkdirSync(directory, { recursive: true });
+    const picture = await page.screenshot(directory === undefined ? {} : { path: join(directory, name) });
+    expect(picture.length).toBeGreaterThan(50_000);
+  });
+});

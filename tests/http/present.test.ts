@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { maskText, maskUnknownName, presentWarning } from '../../src/http/present.js';
+import { account, counterpartyAccount, makeWarning } from './support.js';
+
+describe('a warning as it leaves the platform', () => {
+  test('shows no account, phone or ID number whole, wherever it stands', () => {
+    const said = `卡号${counterpartyAccount}，身份证41010519900101123X，电话13812345678`;
+    const warning = makeWarning('w1', { note: said, appeal: { by: '华信', text: said, at: '2026-07-01T10:00:00+08:00' } });
+    const shown = JSON.stringify(presentWarning({ ...warning, reason: { zh: said, en: said } }));
+    for (const whole of [account, counterpartyAccount, '41010519900101123', '13812345678', '张三丰'])
+      expect(shown).not.toContain(whole);
+    expect(shown).toContain('91410100MA44X2Y35K');
+  });
+
+  test('an account that stands for an enterprise without a credit code is masked as key and as name', () => {
+    const { subject } = presentWarning(makeWarning('w1', { subject: { key: account, name: account, account } }));
+    expect(subject).toEqual({ key: '4100***********2345', name: '4100***********2345', account: '4100***********2345' });
+  });
+
+  test('leaves the warning itself untouched', () => {
+    const warning = makeWarning('w1');
+    const before = structuredClone(warning);
+    presentWarning(warning);
+    expect(warning).toEqual(before);
+  });
+
+  test.each([
+    ['张三', '张*'],
+    ['欧阳修文', '欧***'],
+    ['阿依古丽·买买提', '阿*******'],
+    ['郑州华信商贸有限公司', '郑州华信商贸有限公司'],
+    ['开封祥瑞建材经营部', '开封祥瑞建材经营部'],
+    ['华信公司(郑州)', '华信公司(郑州)'],
+    ['Acme Trading Co., Ltd.', 'Acme Trading Co., Ltd.'],
+    ['John Smith', 'J*********'],
+  ])('the name %s is shown as %s', (name, shown) => {
+    expect(maskUnknownName(name)).toBe(shown);
+  });
+
+  test.each([
+    ['付款98万元，12倍', '付款98万元，12倍'],
+    ['流水20260701-000001', '流水20260701-000001'],
+    ['12345678901', '12345678901'],
+    ['123456789012', '1234****9012'],
+    ['拨打13812345678', '拨打138****5678'],
+  ])('of the text %s what is shown is %s', (text, shown) => {
+    expect(maskText(text)).toBe(shown);
+  });
+});

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { openChdbWarehouse } from '../../src/adapters/warehouse/chdb.js';
+import type { Event } from '../../src/domain/event.js';
+import { readFrame, role } from '../../src/domain/frame.js';
+import type { Warning } from '../../src/domain/warning.js';
+import { createArchive, type Archive } from '../../src/pipeline/archive.js';
+import type { ArchiveSettings } from '../../src/pipeline/archive-partition.js';
+import type { Log } from '../../src/ports/log.js';
+import type { Warehouse } from '../../src/ports/warehouse.js';
+import { eventsOn, valuesOn, type EmbeddedParts } from '../support/embedded.js';
+import { quiet } from './dispatch-support.js';
+
+/** Small slices, so that a few thousand records make many of them. */
+export const smallSlices: ArchiveSettings = {
+  sliceBytesMax: 64 * 1024,
+  sliceRecordsMax: 8,
+  lingerMs: 30,
+  insertsMax: 2,
+  retryMsMin: 10,
+  retryMsMax: 40,
+};
+
+export async function openWarehouse(directory: string): Promise<Warehouse> {
+  const warehouse = await openChdbWarehouse({ directory: join(directory, 'warehouse') });
+  await warehouse.migrate();
+  return warehouse;
+}
+
+export function startArchive(
+  parts: Pick<EmbeddedParts, 'log' | 'state'>,
+  warehouse: Warehouse,
+  settings: Partial<ArchiveSettings> = {},
+): Promise<Archive> {
+  return createArchive({
+    log: parts.log,
+    state: parts.state,
+    warehouse,
+    settings: { ...smallSlices, ...settings },
+    clock: Date,
+    newId: randomUUID,
+    telemetry: quiet(),
+  });
+}
+
+/** Ids by table, sorted, repeats left in, so that a row that stands twice shows. */
+export interface Contents {
+  readonly transactions: readonly string[];
+  readonly rejected: readonly string[];
+  readonly hits: readonly string[];
+  readonly warnings: readonly string[];
+  readonly deliveries: readonly string[];
+  readonly events: readonly string[];
+}
+
+/** What the log holds, each thing once. */
+export async function contentsOfLog(log: Log): Promise<Contents> {
+  const transactions = new Set<string>();
+  for (let p = 0; p < log.partitions('transactions'); p++) {
+    for (const value of await valuesOn(log, 'transactions', p)) {
+      for (const { roles, start, end } of readFrame(value)) {
+        if ((roles & role.debit) === 0) continue;
+        const { id, amountFen } = JSON.parse(Buffer.from(value.subarray(start, end)).toString()) as {
+          id: string;
+          amountFen: number;
+        };
+        transactions.add(`${id} ${amountFen}`);
+      }
+    }
+  }
+  const idsOn = async (...topics: Parameters<typeof eventsOn>[1][]) => {
+    const events = (await Promise.all(topics.map((topic) => eventsOn(log, topic)))).flat();
+    return distinct(events.map((event) => event.id));
+  };
+  return {
+    transactions: distinct([...transactions]),
+    rejected: await idsOn('rejected'),
+    hits: await idsOn('hits'),
+    warnings: latest(await eventsOn(log, 'warnings')),
+    deliveries: await idsOn('deliveries'),
+    events: await idsOn('legs', 'commands', 'events', 'controls'),
+  };
+}
+
+/** What the warehouse holds. */
+export async function contentsOfWarehouse(warehouse: Warehouse): Promise<Contents> {
+  const rows = async (what: string, table: string) =>
+    (await warehouse.query<{ text: string }>(`SELECT ${what} AS text FROM ${table} FINAL`)).map(({ text }) => text).sort();
+  return {
+    transactions: await rows(`concat(id, ' ', toString(amount_fen))`, 'transactions'),
+    rejected: await rows('id', 'rejected'),
+    hits: await rows('id', 'hits'),
+    warnings: await rows(`concat(id, '#', toString(revision))`, 'warnings'),
+    deliveries: await rows('id', 'deliveries'),
+    events: await rows('id', 'events'),
+  };
+}
+
+function latest(events: readonly Event[]): string[] {
+  const revisions = new Map<string, number>();
+  for (const { data } of events) {
+    const { id, revision } = data as Warning;
+    revisions.set(id, Math.max(revision, revisions.get(id) ?? 0));
+  }
+  return [...revisions].map(([id, revision]) => `${id}#${revision}`).sort();
+}
+
+function distinct(ids: readonly string[]): string[] {
+  return [...new Set(ids)].sort();
+}

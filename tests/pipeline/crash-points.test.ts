@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { temporaryEmbedded, testPartitions } from '../support/embedded.js';
+import { Crash, crashPoints, withFault, type CrashPoint, type Fault } from '../support/faults.js';
+import { resultOf, startPipeline, type Pipeline, type RunResult } from '../support/pipeline.js';
+import { body, makeStream } from '../support/stream.js';
+
+/**
+ * The crash-point table, exhaustively over a short history: a process that dies at any one of its writes, before or after it
+ * took effect, and a new one on the same store.
+ */
+const lines = makeStream({ transactions: 360, seed: 3 });
+const bodies = [0, 120, 240].map((at) => body(lines.slice(at, at + 120)));
+const partitions = { ...testPartitions, transactions: 2, hits: 1, commands: 1 };
+const incarnationsMax = 4;
+
+let quiet: RunResult;
+let writes: ReadonlyMap<CrashPoint, number>;
+const crashed = new Set<string>();
+
+beforeAll(async () => {
+  ({ result: quiet, writes } = await run(null));
+}, 60_000);
+
+describe('whatever write a crash cuts off, the hits and warnings are those of a quiet run', () => {
+  test('the quiet run has hits, warnings and every kind of write several times', () => {
+    expect(quiet.hits.size).toBeGreaterThan(20);
+    expect(quiet.warnings.size).toBeGreaterThan(3);
+    expect([...writes.keys()].sort()).toEqual([...crashPoints].sort());
+    for (const count of writes.values()) expect(count).toBeGreaterThanOrEqual(3);
+  });
+
+  for (const point of crashPoints) {
+    for (const mode of ['before', 'after'] as const) {
+      test(`${mode} the ${point}`, async () => {
+        for (let number = 0; number < (writes.get(point) ?? 0); number++) {
+          const { result, hasCrashed } = await run({ point, number, mode });
+          if (hasCrashed) crashed.add(`${point}/${mode}`);
+          expect(result.transactions).toEqual(quiet.transactions);
+          expect(result.hits).toEqual(quiet.hits);
+          expect(result.warnings).toEqual(quiet.warnings);
+        }
+      });
+    }
+  }
+});
+
+afterAll(() => {
+  // A crash that was never reached proves nothing.
+  expect(crashed.size).toBe(2 * crashPoints.length);
+});
+
+/** A bank sends three bodies, and sends again what was not answered and the one before it; the platform dies once. */
+async function run(fault: Fault | null) {
+  const parts = temporaryEmbedded(partitions);
+  try {
+    let answered = 0;
+    let hasCrashed = false;
+    let writes: ReadonlyMap<CrashPoint, number> = new Map();
+    for (let incarnation = 0; incarnation < incarnationsMax; incarnation++) {
+      const faulty = withFault(parts.log, parts.state, incarnation === 0 ? fault : null);
+      if (incarnation === 0) writes = faulty.counts;
+      let pipeline: Pipeline | undefined;
+      try {
+        pipeline = await startPipeline({
+          ...faulty,
+          intake: { claimSlots: 2 },
+          score: { limit: { recordsMax: 1, bytesMax: 2 ** 20 } },
+        });
+        for (let number = Math.max(0, answered - 1); number < bodies.length; number++) {
+          await pipeline.intake.accept(bodies[number]!);
+          answered = number + 1;
+        }
+        await pipeline.drained();
+        await pipeline.stop();
+        hasCrashed ||= faulty.hasCrashed();
+        return { result: await resultOf(parts.log, parts.state), writes, hasCrashed };
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        hasCrashed = true;
+        await pipeline?.stop();
+      }
+    }
+    throw new Error('the platform did not get through');
+  } finally {
+    await parts.remove();
+  }
+}

@@ -1,0 +1,309 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decodeEvents } from '../../src/domain/event.js';
+import { encodeFrame, role } from '../../src/domain/frame.js';
+import type { Hit } from '../../src/domain/hit.js';
+import { partitionOf } from '../../src/domain/partition.js';
+import { subjectKeyOf } from '../../src/domain/warning-policy.js';
+import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
+import { createIntake } from '../../src/pipeline/intake.js';
+import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';
+import type { RejectedRecord } from '../../src/pipeline/rejections.js';
+import { createScore, type Score } from '../../src/pipeline/score.js';
+import { ScoringFault } from '../../src/pipeline/score-partition.js';
+import { LogDamaged } from '../../src/pipeline/transaction-frames.js';
+import { createEngine } from '../../src/scoring/engine.js';
+import type { PatternSet } from '../../src/scoring/pattern-set.js';
+import { eventsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
+import { withFault } from '../support/faults.js';
+import { compileOrThrow, shippedPatterns } from '../support/patterns.js';
+import { patternStoreOf, shippedPatternSet } from '../support/pipeline.js';
+import { body, makeStream } from '../support/stream.js';
+
+const lines = makeStream({ transactions: 1_200, seed: 11 });
+const whole = shippedPatternSet();
+/** Without one pattern: another set that keeps another state. */
+const smaller = compileOrThrow(shippedPatterns().filter(({ file }) => !file.startsWith('M01')));
+/** One pattern in shadow: another set that keeps the same state. */
+const shadowed = compileOrThrow(
+  shippedPatterns().map((source) => (source.file.startsWith('M01') ? { ...source, state: 'shadow' as const } : source)),
+);
+
+let parts: ReturnType<typeof temporaryEmbedded>;
+let scores: Score[];
+
+beforeEach(() => {
+  parts = temporaryEmbedded();
+  scores = [];
+});
+
+afterEach(async () => {
+  for (const score of scores) await score.leave();
+  await parts.remove();
+});
+
+describe('hits are a pure function of the log', () => {
+  test('however the log is cut into batches, with restarts between, the hits are the same', async () => {
+    await send(lines, 40);
+    await drain(await open({ limit: { recordsMax: 1_000, bytesMax: 64 * 2 ** 20 } }));
+    const expected = await hitIds();
+    expect(expected.length).toBeGreaterThan(50);
+
+    const other = temporaryEmbedded();
+    try {
+      await send(lines, 40, other);
+      for (const recordsMax of [1, 3, 7]) {
+        const score = await open({ limit: { recordsMax, bytesMax: 2 ** 20 } }, patternStoreOf(whole), other);
+        await wait(15);
+        await score.leave();
+      }
+      await drain(await open({ limit: { recordsMax: 2, bytesMax: 2 ** 20 } }, patternStoreOf(whole), other));
+      expect([...new Set(await hitIds(other))].sort()).toEqual([...new Set(expected)].sort());
+    } finally {
+      await Promise.all(scores.splice(0).map((score) => score.leave()));
+      await other.remove();
+    }
+  });
+
+  test('a hit lies in the partition of its enterprise, and frames of one producer count up', async () => {
+    await send(lines, 100);
+    await drain(await open());
+    for (let partition = 0; partition < parts.log.partitions('hits'); partition++) {
+      const marks = new Map<string, number>();
+      for (const value of await valuesOn(parts.log, 'hits', partition)) {
+        const { producer, sequence, events } = decodeEvents(value);
+        expect(sequence).toBeGreaterThan(marks.get(producer) ?? -1);
+        marks.set(producer, sequence);
+        for (const { data } of events) expect(partitionOf(subjectKeyOf(data as Hit), 2)).toBe(partition);
+      }
+      expect(marks.size).toBeGreaterThan(1);
+    }
+  });
+});
+
+describe('what was journaled is scored again as it was', () => {
+  test('nothing leaves before its journal entry is durable', async () => {
+    await send(lines, 1_200);
+    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 0, mode: 'before' });
+    await expect((await open({}, patternStoreOf(whole), faulty)).done).rejects.toThrow('before journal');
+    expect(await hitIds()).toEqual([]);
+  });
+
+  test('a batch whose hits were lost is scored under the set that it was journaled with, though another is in force', async () => {
+    await send(lines, 1_200);
+    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 2, mode: 'after' });
+    await expect((await open({}, patternStoreOf(smaller), faulty)).done).rejects.toThrow('after journal');
+    const store = patternStoreOf(whole, smaller);
+    await drain(await open({}, store));
+
+    const fresh = temporaryEmbedded();
+    try {
+      await send(lines, 1_200, fresh);
+      await drain(await open({}, patternStoreOf(smaller), fresh));
+      const journaled = [...new Set(await hitIds())];
+      expect(journaled.sort()).toEqual([...new Set(await hitIds(fresh))].sort());
+    } finally {
+      await Promise.all(scores.splice(0).map((score) => score.leave()));
+      await fresh.remove();
+    }
+  });
+
+  test('after a clean stop the last batch’s hits come again under the same sequence, and nothing else', async () => {
+    const limit = { recordsMax: 1, bytesMax: 2 ** 20 };
+    await send(lines, 100);
+    await drain(await open({ limit }));
+    await scores.pop()?.leave();
+    const before = await frames();
+    await drain(await open({ limit }));
+    for (const [partition, all] of (await frames()).entries()) {
+      const known = before[partition] ?? [];
+      const again = all.slice(known.length);
+      expect(all.slice(0, known.length)).toEqual(known);
+      for (const frame of again) expect(known.findLast(({ producer }) => producer === frame.producer)).toEqual(frame);
+      expect(again.length).toBeLessThanOrEqual(3);
+    }
+  });
+
+  test('each entry names the one before it, and the offsets leave no gap', async () => {
+    await send(lines, 50);
+    await drain(await open({ limit: { recordsMax: 2, bytesMax: 2 ** 20 } }));
+    const stored = await parts.state.scan(journalSlot(0), { prefix: 'journal/entry/', limit: 1_000 });
+    const entries = stored.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>);
+    expect(entries.length).toBeGreaterThan(5);
+    for (const [i, entry] of entries.entries()) {
+      expect(entry['previous']).toBe(entries[i - 1]?.['id'] ?? null);
+      expect(entry['from']).toBe(entries[i - 1]?.['upTo'] ?? 0);
+      expect(entry['sequence']).toBe(i + 1);
+    }
+  });
+});
+
+describe('a change of patterns is taken between batches', () => {
+  test('a set that keeps the same state is adopted as it is', async () => {
+    expect(shadowed.planId).toBe(whole.planId);
+    const store = patternStoreOf(whole, shadowed);
+    await send(lines.slice(0, 600), 600);
+    const score = await open({}, store);
+    await drain(score);
+    store.current = shadowed.id;
+    await send(lines.slice(600), 600);
+    await drain(score);
+    expect(score.stats().patternSets).toEqual([shadowed.id]);
+    const found = (await hits()).filter(({ pattern }) => pattern === 'M01');
+    const statesOf = (isLater: boolean) =>
+      new Set(found.filter(({ transaction }) => transaction >= 'T0000600' === isLater).map(({ state }) => state));
+    expect(statesOf(false)).toEqual(new Set(['active']));
+    expect(statesOf(true)).toEqual(new Set(['shadow']));
+  });
+
+  test('a set that keeps another state is warmed up from the log: it hits as if it had always been there', async () => {
+    expect(smaller.planId).not.toBe(whole.planId);
+    const store = patternStoreOf(smaller, whole);
+    await send(lines.slice(0, 600), 600);
+    const score = await open({}, store);
+    await drain(score);
+    const before = new Set(await hitIds());
+    store.current = whole.id;
+    await send(lines.slice(600), 600);
+    await drain(score);
+    const later = (await hitIds()).filter((id) => !before.has(id));
+
+    const reference = temporaryEmbedded();
+    try {
+      await send(lines.slice(0, 600), 600, reference);
+      const always = await open({}, patternStoreOf(whole), reference);
+      await drain(always);
+      const early = new Set(await hitIds(reference));
+      await send(lines.slice(600), 600, reference);
+      await drain(always);
+      const expected = (await hitIds(reference)).filter((id) => !early.has(id));
+      expect(expected.length).toBeGreaterThan(10);
+      expect(later.sort()).toEqual(expected.sort());
+    } finally {
+      await Promise.all(scores.splice(0).map((one) => one.leave()));
+      await reference.remove();
+    }
+  });
+
+  test('a set that cannot be loaded leaves the one in force where it is', async () => {
+    const store = patternStoreOf(whole);
+    await send(lines.slice(0, 600), 600);
+    const score = await open({}, store);
+    await drain(score);
+    store.current = 'broken';
+    await send(lines.slice(600), 600);
+    await drain(score);
+    expect(score.stats().patternSets).toEqual([whole.id]);
+  });
+});
+
+describe('faults', () => {
+  test('of two owners of one partition the second to write stops, and says why', async () => {
+    await send(lines.slice(0, 300), 300);
+    const score = await open();
+    await drain(score);
+    for (let partition = 0; partition < 3; partition++) {
+      const journal = await openJournal(parts.state, partition, randomUUID);
+      await journal.append({ from: journal.head?.upTo ?? 0, upTo: journal.head?.upTo ?? 0, patternSetId: whole.id });
+    }
+    await send(lines.slice(300, 600), 300);
+    await expect(score.done).rejects.toThrow(OwnershipLost);
+    await expect(score.done).rejects.toThrow(/another owner has taken over/);
+  });
+
+  test('a damaged frame stops the partition and is never skipped', async () => {
+    await send(lines.slice(0, 300), 300);
+    await parts.log.append([{ topic: 'transactions', partition: 1, value: new Uint8Array([1, 9, 0, 0, 0, 7]) }]);
+    await expect((await open()).done).rejects.toThrow(LogDamaged);
+    await expect(scores[0]?.done).rejects.toThrow(/transactions\/1: the record at offset 1 is damaged/);
+  });
+
+  test('a frame with a record that cannot be read stops the partition as well', async () => {
+    const json = new TextEncoder().encode('{"id":"A1"}');
+    const value = encodeFrame([{ roles: role.debit, flags: 0, receivedAtMs: 0, json }]);
+    await parts.log.append([{ topic: 'transactions', partition: 0, value }]);
+    await expect((await open()).done).rejects.toThrow(/offset 0 is damaged: a transaction in it cannot be read/);
+  });
+
+  test('a transaction on which scoring fails is kept aside, told, and the rest goes on', async () => {
+    await send(lines, 200);
+    await drain(await open({}, patternStoreOf(whole), parts, failingOn('T0000100')));
+    const rejected = (await eventsOn(parts.log, 'rejected')).map(({ data }) => data as RejectedRecord);
+    expect(new Set(rejected.map(({ id, reason }) => `${id}/${reason}`))).toEqual(new Set(['T0000100/scoring-fault']));
+    expect(rejected[0]?.raw).toBe(lines[100]);
+    expect((await hitIds()).length).toBeGreaterThan(50);
+  });
+
+  test('where scoring fails on everything, the batch is not skipped', async () => {
+    await send(lines, 1_200);
+    const score = await open({ quarantinedMax: 20 }, patternStoreOf(whole), parts, failingOn(''));
+    await expect(score.done).rejects.toThrow(ScoringFault);
+    expect(await parts.state.get(journalSlot(0), [journalHeadKey])).toEqual([null]);
+  });
+});
+
+async function send(part: readonly string[], perBody: number, to: Pick<typeof parts, 'log' | 'state'> = parts): Promise<void> {
+  const intake = createIntake({ ...to, clock: { now: () => Date.parse('2026-07-02T00:00:00+08:00') }, newId: randomUUID });
+  for (let at = 0; at < part.length; at += perBody) await intake.accept(body(part.slice(at, at + perBody)));
+  await intake.settled();
+}
+
+async function open(
+  settings: Parameters<typeof createScore>[0]['settings'] = {},
+  patternStore = patternStoreOf(whole),
+  on: Pick<typeof parts, 'log' | 'state'> = parts,
+  engineOf: typeof createEngine = createEngine,
+): Promise<Score> {
+  const score = await createScore<PatternSet>({
+    log: on.log,
+    state: on.state,
+    patternStore,
+    createEngine: engineOf,
+    clock: Date,
+    newId: randomUUID,
+    settings: { pollMs: 0, ...settings },
+  });
+  scores.push(score);
+  return score;
+}
+
+/** The real engine, failing on every transaction whose id begins so. */
+function failingOn(prefix: string): typeof createEngine {
+  return (set) => {
+    const engine = createEngine(set);
+    return {
+      get patternSet() {
+        return engine.patternSet;
+      },
+      score: (view, roles, flags, receivedAtMs, found) => {
+        if (view.id.startsWith(prefix)) throw new TypeError('made to fail');
+        engine.score(view, roles, flags, receivedAtMs, found);
+      },
+      adopt: (next) => engine.adopt(next),
+      stats: () => engine.stats(),
+    };
+  };
+}
+
+async function drain(score: Score): Promise<void> {
+  const failed = score.done.then(() => {
+    throw new Error('the scorer has left');
+  });
+  failed.catch(() => undefined);
+  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
+}
+
+async function hits(from: Pick<typeof parts, 'log'> = parts): Promise<Hit[]> {
+  return (await eventsOn(from.log, 'hits')).map(({ data }) => data as Hit);
+}
+
+async function hitIds(from: Pick<typeof parts, 'log'> = parts): Promise<string[]> {
+  return (await hits(from)).map(({ id }) => id);
+}
+
+/** By partition, in the order of the log. */
+async function frames() {
+  const partitions = [0, 1].map((partition) => valuesOn(parts.log, 'hits', partition));
+  return (await Promise.all(partitions)).map((values) => values.map((value) => decodeEvents(value)));
+}

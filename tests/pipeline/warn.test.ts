@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeEvents } from '../../src/domain/event.js';
+import type { Hit } from '../../src/domain/hit.js';
+import { partitionOf } from '../../src/domain/partition.js';
+import { subjectKeyOf, warningIdOf } from '../../src/domain/warning-policy.js';
+import type { Warning } from '../../src/domain/warning.js';
+import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
+import { createWarn } from '../../src/pipeline/warn.js';
+import { createWarningCommands, createWarningsReader } from '../../src/pipeline/warnings.js';
+import type { Membership } from '../../src/ports/log.js';
+import { eventsOn, temporaryEmbedded, testPartitions } from '../support/embedded.js';
+import { withFault } from '../support/faults.js';
+import { makeHit } from '../support/hits.js';
+import { shippedPolicy } from '../support/pipeline.js';
+
+let parts: ReturnType<typeof temporaryEmbedded>;
+let members: Membership[];
+let nowMs = 0;
+let sequence = 0;
+
+beforeEach(() => {
+  parts = temporaryEmbedded();
+  members = [];
+  nowMs = Date.parse('2026-07-01T10:00:00+08:00');
+  sequence = 0;
+});
+
+afterEach(async () => {
+  for (const member of members) await member.leave();
+  await parts.remove();
+});
+
+describe('hits become warnings', () => {
+  test('the first hit raises, a later one updates, and both are whole', async () => {
+    const warn = await open();
+    await find(makeHit({ transaction: 'T1' }));
+    await drain(warn);
+    await find(makeHit({ transaction: 'T2' }));
+    await drain(warn);
+    const told = await eventsOn(parts.log, 'warnings');
+    expect(told.map(({ type, data }) => [type, (data as Warning).revision, (data as Warning).hitCount])).toEqual([
+      ['warning.raised', 1, 1],
+      ['warning.updated', 2, 2],
+    ]);
+    expect(told[1]?.data).toEqual(await stored(makeHit({})));
+    expect(new Set(told.map(({ id }) => id)).size).toBe(2);
+  });
+
+  test('many hits of one batch are told as one warning', async () => {
+    const warn = await open();
+    await find(...Array.from({ length: 20 }, (_, n) => makeHit({ transaction: `T${n}` })));
+    await drain(warn);
+    expect(await eventsOn(parts.log, 'warnings')).toHaveLength(1);
+    expect(await stored(makeHit({}))).toMatchObject({ hitCount: 20, amountFen: 20 * 5_000_000 });
+  });
+
+  test('a shadow pattern never warns', async () => {
+    const warn = await open();
+    await find(makeHit({ state: 'shadow' }));
+    await drain(warn);
+    expect(await eventsOn(parts.log, 'warnings')).toEqual([]);
+    expect(await stored(makeHit({}))).toBeNull();
+  });
+
+  test('a suspected mule’s enterprise is in no audience that leaves here', async () => {
+    const warn = await open();
+    await find(makeHit({ side: 'mule', audience: ['enterprise', 'own-bank', 'city-centre'] }));
+    await drain(warn);
+    const [told] = await eventsOn(parts.log, 'warnings');
+    expect(told?.data).toMatchObject({ audience: ['own-bank', 'city-centre'] });
+  });
+
+  test('two hits on one transaction, batches and a restart apart, count its amount once', async () => {
+    const first = await open();
+    await find(makeHit({ pattern: 'V01' }));
+    await drain(first);
+    await first.leave();
+    const second = await open();
+    await find(makeHit({ pattern: 'V12' }));
+    await drain(second);
+    expect(await stored(makeHit({}))).toMatchObject({ hitCount: 2, amountFen: 5_000_000, revision: 2 });
+  });
+});
+
+describe('what is sent again is dropped', () => {
+  test('a frame of a sequence already taken is not looked at', async () => {
+    const warn = await open();
+    await find(makeHit({ transaction: 'T1' }));
+    sequence--;
+    await find(makeHit({ transaction: 'never sent under this sequence' }));
+    await drain(warn);
+    expect(await stored(makeHit({}))).toMatchObject({ hitCount: 1, revision: 1 });
+  });
+
+  test('the same hit under a new sequence changes nothing', async () => {
+    const warn = await open();
+    await find(makeHit({}));
+    await drain(warn);
+    await find(makeHit({}));
+    await drain(warn);
+    expect(await stored(makeHit({}))).toMatchObject({ hitCount: 1, revision: 1 });
+    expect(await eventsOn(parts.log, 'warnings')).toHaveLength(1);
+  });
+
+  test('a warning that was stored but not told is told by the next owner', async () => {
+    const faulty = withFault(parts.log, parts.state, { point: 'append of warnings', number: 0, mode: 'before' });
+    const first = await open(faulty);
+    await find(makeHit({}));
+    await expect(first.done).rejects.toThrow('before append of warnings');
+    expect(await eventsOn(parts.log, 'warnings')).toEqual([]);
+    await drain(await open());
+    const told = await eventsOn(parts.log, 'warnings');
+    expect(told.map(({ data }) => data)).toEqual([await stored(makeHit({}))]);
+  });
+
+  test('of two owners the second to write stops', async () => {
+    const warn = await open();
+    await find(makeHit({ transaction: 'T1' }));
+    await drain(warn);
+    const other = temporaryEmbedded();
+    try {
+      // The same store through another log: an owner that does not know of the first one.
+      const usurper = await createWarn({ ...options(), log: other.log });
+      await usurper.leave();
+    } finally {
+      await other.remove();
+    }
+    await find(makeHit({ transaction: 'T2' }));
+    await expect(warn.done).rejects.toThrow(OwnershipLost);
+  });
+});
+
+describe('people answer', () => {
+  test('acknowledged, disposed of and appealed against, each in its own revision', async () => {
+    const warn = await open();
+    const hit = makeHit({});
+    await find(hit);
+    await drain(warn);
+    const commands = openCommands();
+    const id = warningIdOf(hit);
+    expect(await commands.command(id, { kind: 'acknowledge', note: '已致电' }, '王警官')).toMatchObject({
+      kind: 'accepted',
+      warning: { status: 'acknowledged' },
+    });
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({ status: 'acknowledged', acknowledgedBy: '王警官', note: '已致电', revision: 2 });
+    await commands.command(id, { kind: 'appeal', text: '正常付款' }, '样例公司');
+    await drain(warn);
+    await commands.command(id, { kind: 'dispose', verdict: 'false-alarm', note: '核实无误' }, '王警官');
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({
+      status: 'disposed',
+      verdict: 'false-alarm',
+      appeal: { by: '样例公司' },
+      revision: 4,
+    });
+    const told = await eventsOn(parts.log, 'warnings');
+    expect(told.map(({ type }) => type)).toEqual(['warning.raised', 'warning.updated', 'warning.updated', 'warning.updated']);
+    expect(await commands.command(id, { kind: 'acknowledge' }, '王警官')).toMatchObject({ kind: 'conflict' });
+  });
+
+  test('found tricked, a mule’s enterprise is told from then on', async () => {
+    const warn = await open();
+    const hit = makeHit({ side: 'mule', audience: ['own-bank'] });
+    await find(hit);
+    await drain(warn);
+    await openCommands().command(warningIdOf(hit), { kind: 'dispose', verdict: 'tricked', note: '被利用' }, '王警官');
+    await drain(warn);
+    expect((await stored(hit))?.audience).toEqual(['enterprise', 'own-bank']);
+  });
+
+  test('the same word twice changes the warning once', async () => {
+    const warn = await open();
+    const hit = makeHit({});
+    await find(hit);
+    await drain(warn);
+    const commands = openCommands();
+    await Promise.all([1, 2].map(() => commands.command(warningIdOf(hit), { kind: 'acknowledge' }, '王警官', 'key-1')));
+    await drain(warn);
+    expect((await stored(hit))?.revision).toBe(2);
+    expect(new Set((await eventsOn(parts.log, 'commands')).map(({ id }) => id)).size).toBe(1);
+  });
+
+  test('a word about a warning that nobody knows is told so, and one on the log does no harm', async () => {
+    const warn = await open();
+    expect(await openCommands().command('no such', { kind: 'acknowledge' }, '王警官')).toEqual({ kind: 'not-found' });
+    const data = { warningId: 'no such', subjectKey: 'k', by: 'x' };
+    const event = {
+      id: 'e',
+      type: 'warning.acknowledge',
+      source: 's',
+      subject: 'no such',
+      time: '2026-07-01T10:00:00+08:00',
+      data,
+    };
+    const other = { ...event, id: 'f', type: 'something.else', data: 5 };
+    await parts.log.append([
+      { topic: 'commands', partition: 0, value: encodeEvents({ producer: 'p', sequence: 0, events: [event, other] }) },
+    ]);
+    await find(makeHit({}));
+    await drain(warn);
+    expect((await stored(makeHit({})))?.revision).toBe(1);
+  });
+});
+
+describe('bounds', () => {
+  test('warnings long without a change leave the store step by step; a busy one stays', async () => {
+    const old = makeHit({ family: 'old' });
+    const busy = makeHit({ family: 'busy' });
+    const warn = await open();
+    await find(old, busy);
+    await drain(warn);
+    const keys = async () =>
+      (await parts.state.scan(`warn/${partitionOfHit(old)}`, { prefix: '', limit: 100 })).map(({ key }) => key.slice(0, 1));
+    for (const days of [30, 36, 37]) {
+      nowMs = Date.parse('2026-07-01T10:00:00+08:00') + days * 86_400_000;
+      await find(makeHit({ family: 'busy', transaction: `T${days}` }));
+      await drain(warn);
+    }
+    // The old one's transactions are gone, the warning is still there.
+    expect((await keys()).filter((kind) => kind === 't')).toHaveLength(4);
+    expect(await stored(old)).not.toBeNull();
+    nowMs += 200 * 86_400_000;
+    await find(makeHit({ family: 'busy', transaction: 'later' }));
+    await drain(warn);
+    await find(makeHit({ family: 'busy', transaction: 'later still' }));
+    await drain(warn);
+    expect(await stored(old)).toBeNull();
+    expect(await stored(busy)).toMatchObject({ hitCount: 6 });
+  });
+
+  test('hits and commands must have the same number of partitions', async () => {
+    const uneven = temporaryEmbedded({ ...testPartitions, commands: 3 });
+    try {
+      await expect(createWarn({ ...options(), ...uneven })).rejects.toThrow(/hits has 2 partitions and commands 3/);
+    } finally {
+      await uneven.remove();
+    }
+  });
+});
+
+function options(on: Pick<typeof parts, 'log' | 'state'> = parts) {
+  return { log: on.log, state: on.state, policy: shippedPolicy, clock: { now: () => nowMs }, newId: randomUUID };
+}
+
+async function open(on: Pick<typeof parts, 'log' | 'state'> = parts): Promise<Membership> {
+  const member = await createWarn(options(on));
+  members.push(member);
+  return member;
+}
+
+function openCommands() {
+  return createWarningCommands({ ...options(), partitions: 2 });
+}
+
+function partitionOfHit(hit: Hit): number {
+  return partitionOf(subjectKeyOf(hit), 2);
+}
+
+/** Puts hits on the log as the scorer does; all go to one partition here. */
+async function find(...hits: readonly Hit[]): Promise<void> {
+  const events = hits.map((hit) => ({
+    id: hit.id,
+    type: 'hit.found',
+    source: 'test',
+    subject: hit.transaction,
+    time: hit.time,
+    data: hit,
+  }));
+  const value = encodeEvents({ producer: 'score/0', sequence: ++sequence, events });
+  await parts.log.append([{ topic: 'hits', partition: partitionOfHit(hits[0]!), value }]);
+}
+
+async function drain(member: Membership): Promise<void> {
+  const failed = member.done.then(() => {
+    throw new Error('the member has left');
+  });
+  failed.catch(() => undefined);
+  while ((await Promise.race([member.lag(), failed])) > 0) await wait(2);
+}
+
+function stored(hit: Hit): Promise<Warning | null> {
+  return createWarningsReader({ state: parts.state, partitions: 2 }).get(warningIdOf(hit));
+}

@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
+import { Command } from 'commander';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { registerSimulate } from '../../src/commands/simulate.js';
+
+describe('huqi simulate', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'huqi-simulate-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  async function simulate(...args: string[]) {
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    let exitCode = 0;
+    const program = new Command('huqi');
+    registerSimulate(program, { stdout, stderr, clock: Date, setExitCode: (code) => (exitCode = code) });
+    await program.parseAsync(['node', 'huqi', 'simulate', '--accounts', '1000', '--transactions', '3000', ...args]);
+    const read = (stream: PassThrough): string => String(stream.read() ?? '');
+    return { exitCode, out: read(stdout), err: read(stderr) };
+  }
+  const path = (name: string) => join(directory, name);
+  const lines = (name: string) => readFileSync(path(name), 'utf8').trimEnd().split('\n');
+
+  it('writes the transactions and the labels of the planted ones, and says how many', async () => {
+    const { exitCode, out, err } = await simulate('--seed', '4', '--out', path('day.ndjson'), '--labels', path('labels.ndjson'));
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    const ids = new Set(lines('day.ndjson').map((line) => (JSON.parse(line) as { id: string }).id));
+    expect(ids.size).toBe(3_000);
+    const labels = lines('labels.ndjson').map(
+      (line) => JSON.parse(line) as { transaction: string; label: number; typology: string },
+    );
+    expect(labels.every((label) => ids.has(label.transaction))).toBe(true);
+    expect(Object.keys(labels[0] ?? {})).toEqual(['transaction', 'label', 'typology']);
+    expect(new Set(labels.map(({ typology }) => typology)).size).toBe(12);
+    expect(out).toContain('3000 transactions');
+    expect(out).toContain(`${labels.length} of them planted`);
+    expect(readdirSync(directory).toSorted()).toEqual(['day.ndjson', 'labels.ndjson']);
+  });
+
+  it('writes the same bytes again, compressed where the name ends in .gz', async () => {
+    await simulate('--seed', '4', '--out', path('day.ndjson'));
+    await simulate('--seed', '4', '--out', path('a.gz'));
+    await simulate('--seed', '4', '--out', path('b.gz'));
+    expect(readFileSync(path('a.gz')).equals(readFileSync(path('b.gz')))).toBe(true);
+    expect(gunzipSync(readFileSync(path('a.gz'))).equals(readFileSync(path('day.ndjson')))).toBe(true);
+  });
+
+  it('prints its summary as JSON when asked', async () => {
+    const { out } = await simulate('--out', path('day.ndjson'), '--json');
+    const summary = JSON.parse(out) as { transactions: number; typologies: Record<string, { schemes: number }> };
+    expect(summary.transactions).toBe(3_000);
+    expect(summary.typologies['M16']?.schemes).toBe(1);
+  });
+
+  it('names every wrong argument at once, writes nothing and exits with 2', async () => {
+    const { exitCode, err } = await simulate('--accounts', '10', '--seed', '-1', '--date', '2026-02-30');
+    expect(exitCode).toBe(2);
+    for (const mistake of [
+      '--accounts: ',
+      '--seed: ',
+      '--date: expected a date such as 2026-07-01, found "2026-02-30"',
+      '--out: ',
+    ]) {
+      expect(err).toContain(mistake);
+    }
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('says so in one line, leaves no half-written file and exits with 1 when it cannot write', async () => {
+    const { exitCode, err, out } = await simulate('--out', path('missing/day.ndjson'));
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/^huqi simulate: .*missing.*\n$/);
+    expect(out).toBe('');
+    writeFileSync(path('file'), '');
+    expect((await simulate('--out', path('day.ndjson'), '--labels', path('file/labels.ndjson'))).exitCode).toBe(1);
+    expect(readdirSync(directory).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+});

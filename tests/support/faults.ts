@@ -1,0 +1,75 @@
+import type { Log, OutgoingRecord } from '../../src/ports/log.js';
+import type { Change, State } from '../../src/ports/state.js';
+
+/** A write of the pipeline, as the crash table names it. */
+export const crashPoints = [
+  'claims',
+  'append of transactions',
+  'marking claims done',
+  'journal',
+  'append of hits',
+  'checkpoint of warnings',
+  'append of warnings',
+] as const;
+export type CrashPoint = (typeof crashPoints)[number];
+
+/** `before`: the write never happened. `after`: it happened, and nobody was told. */
+export interface Fault {
+  readonly point: CrashPoint;
+  /** The how manieth write of this kind, from 0. */
+  readonly number: number;
+  readonly mode: 'before' | 'after';
+}
+
+export class Crash extends Error {}
+
+export interface FaultyParts {
+  readonly log: Log;
+  readonly state: State;
+  /** Writes of each kind so far. */
+  readonly counts: ReadonlyMap<CrashPoint, number>;
+  hasCrashed(): boolean;
+}
+
+/** The real parts, of a process that dies at one write: from then on nothing that it tries reaches them. */
+export function withFault(log: Log, state: State, fault: Fault | null): FaultyParts {
+  const counts = new Map<CrashPoint, number>();
+  let crashed = false;
+
+  async function guarded<T>(point: CrashPoint | null, write: () => Promise<T>): Promise<T> {
+    if (crashed) throw new Crash('the process is dead');
+    const number = point ? (counts.get(point) ?? 0) : 0;
+    if (point) counts.set(point, number + 1);
+    const isNow = fault !== null && fault.point === point && fault.number === number;
+    if (isNow && fault.mode === 'before') {
+      crashed = true;
+      throw new Crash(`before ${fault.point} ${number}`);
+    }
+    const result = await write();
+    if (isNow) {
+      crashed = true;
+      throw new Crash(`after ${fault.point} ${number}`);
+    }
+    return result;
+  }
+
+  return {
+    log: { ...log, append: (records) => guarded(appendPoint(records), () => log.append(records)) },
+    state: { ...state, commit: (slot, change) => guarded(commitPoint(slot, change), () => state.commit(slot, change)) },
+    counts,
+    hasCrashed: () => crashed,
+  };
+}
+
+function appendPoint(records: readonly OutgoingRecord[]): CrashPoint | null {
+  const topics = new Set(records.map(({ topic }) => topic));
+  if (topics.has('transactions')) return 'append of transactions';
+  if (topics.has('hits')) return 'append of hits';
+  return topics.has('warnings') ? 'append of warnings' : null;
+}
+
+function commitPoint(slot: string, change: Change): CrashPoint | null {
+  if (slot.startsWith('ids/')) return (change.put?.length ?? 0) > 0 ? 'claims' : 'marking claims done';
+  if (slot.startsWith('score/')) return 'journal';
+  return slot.startsWith('warn/') ? 'checkpoint of warnings' : null;
+}
