@@ -4,8 +4,7 @@
  * Some codes handed out early fail the checks and are legal all the same: a doubt is shown, a record is never refused for it.
  */
 
-export const creditCodeDoubts = ['wrong-length', 'wrong-alphabet', 'wrong-check-character', 'wrong-organisation-check'] as const;
-export type CreditCodeDoubt = (typeof creditCodeDoubts)[number];
+export type CreditCodeDoubt = 'wrong-length' | 'wrong-alphabet' | 'wrong-check-character' | 'wrong-organisation-check';
 
 export type CreditCodeCheck =
   | { readonly kind: 'valid' }

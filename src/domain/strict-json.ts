@@ -27,7 +27,7 @@ export interface StrictJsonLimits {
 }
 
 /** Keys that would reach an object's prototype in careless code further on. */
-export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor']);
+const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor']);
 
 export function parseStrictJson(text: string, limits: StrictJsonLimits): StrictJson {
   const cursor: Cursor = { text, at: 0, limits };

@@ -2,12 +2,6 @@ import { z } from 'zod';
 import type { Event } from './event.js';
 import { verdicts } from './warning.js';
 
-/**
- * What people say about a warning: events on `commands`, in the partition of the warning's subject key
- * (`partitionOf(subjectKey, partitions)`), so that one owner sees the hits and the answers to them.
- */
-export const warningCommandTypes = ['warning.acknowledge', 'warning.dispose', 'warning.appeal'] as const;
-
 const about = {
   warningId: z.string().min(1).max(128),
   subjectKey: z.string().min(1).max(64),
@@ -15,6 +9,10 @@ const about = {
   by: z.string().min(1).max(128),
 };
 
+/**
+ * What people say about a warning: events on `commands`, in the partition of the warning's subject key
+ * (`partitionOf(subjectKey, partitions)`), so that one owner sees the hits and the answers to them.
+ */
 export const warningCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('warning.acknowledge'), data: z.object({ ...about, note: z.string().max(500).optional() }) }),
   z.object({

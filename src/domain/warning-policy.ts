@@ -1,142 +1,14 @@
-import { z } from 'zod';
-import { dayNumber, formatDay, formatShanghai } from './bank-day.js';
-import { audiences, severities, type Audience, type Bilingual, type Hit, type PatternSide, type Severity } from './hit.js';
-import { transactionIdentity, warningId } from './identity.js';
+import { formatShanghai } from './bank-day.js';
+import type { Audience } from './hit.js';
 import type { WarningCommand } from './warning-command.js';
-import { levels, type Level, type Verdict, type Warning, type WarningHit } from './warning.js';
+import { strength, union, type WarningFacts } from './warning-facts.js';
+import type { WarningPolicy } from './warning-policy-schema.js';
+import { levels, type Level, type Verdict, type Warning } from './warning.js';
 
 /**
- * How hits become a warning. Pure: what a warning says follows from the set of its hits, never from the order they came
- * in; only `revision` and the wall-clock times (`raisedAt`, `dueAt`) tell of the order.
+ * How hits become a warning and what people's words do to it. Pure: what a warning says follows from the set of its hits, never
+ * from the order they came in; only `revision` and the wall-clock times (`raisedAt`, `dueAt`) tell of the order.
  */
-
-const share = z.number().gt(0).max(1);
-const minutes = z.int().min(1).max(43_200);
-
-export const warningPolicySchema = z.strictObject({
-  /** How much a pattern of this severity adds, times the hit's own score. */
-  severityWeights: z.strictObject({ low: share, medium: share, high: share, critical: share }),
-  /** Least score of each level; below yellow's it is blue. */
-  levelScores: z
-    .strictObject({ yellow: share, orange: share, red: share })
-    .refine((at) => at.yellow < at.orange && at.orange < at.red, 'expected yellow < orange < red'),
-  /** The level that one hit of this severity reaches by itself. */
-  severityFloors: z.strictObject({
-    low: z.enum(levels),
-    medium: z.enum(levels),
-    high: z.enum(levels),
-    critical: z.enum(levels),
-  }),
-  /** A critical pattern and this many other patterns make it red whatever the score. */
-  redCorroboration: z.int().min(1).max(10),
-  /** By when someone must acknowledge, in minutes from when the level was reached. */
-  dueMinutes: z.strictObject({ red: minutes, orange: minutes, yellow: minutes, blue: minutes }),
-});
-export type WarningPolicy = z.infer<typeof warningPolicySchema>;
-
-/** Most hits that a warning lists; `hitCount` counts all. */
-export const hitsListedMax = 50;
-
-/** What is kept of all hits of one warning. Every field is a maximum, a minimum, a union or a sum over the set of hits. */
-export interface WarningFacts {
-  readonly id: string;
-  readonly family: string;
-  readonly day: string;
-  readonly key: string;
-  readonly side: PatternSide;
-  /** The strongest hit of each pattern. */
-  readonly patterns: Readonly<Record<string, { readonly severity: Severity; readonly score: number }>>;
-  /** Union over the hits, before the rule that a suspected mule is not told. */
-  readonly audience: readonly Audience[];
-  /** Distinct transactions, by currency. */
-  readonly amounts: Readonly<Record<string, number>>;
-  readonly hitCount: number;
-  readonly firstTime: string;
-  readonly lastTime: string;
-  readonly receivedAtMs: number;
-  /** Strongest first, at most `hitsListedMax`. */
-  readonly hits: readonly WarningHit[];
-  readonly strongest: Told;
-  /** Of the strongest hit that names its subject, so that one bank's missing name hides nobody. */
-  readonly named: Told | null;
-}
-
-/** What the strongest hit gives to the whole warning. */
-interface Told {
-  readonly rank: Rank;
-  readonly subject: Warning['subject'];
-  readonly currency: string;
-  readonly title: Bilingual;
-  readonly reason: Bilingual;
-  readonly advice: Bilingual;
-}
-
-interface Rank {
-  readonly severity: Severity;
-  readonly score: number;
-  readonly time: string;
-  readonly id: string;
-}
-
-/** The party that the hit is about, and the other one. */
-export function subjectOf(hit: Hit): { party: Hit['payer']; counterparty: Hit['payer'] } {
-  return hit.subject.id === hit.payer.account
-    ? { party: hit.payer, counterparty: hit.payee }
-    : { party: hit.payee, counterparty: hit.payer };
-}
-
-/** What warnings are grouped by: the enterprise where the bank names it, else the account. */
-export function subjectKeyOf(hit: Hit): string {
-  const { party } = subjectOf(hit);
-  return party.creditCode ?? party.account;
-}
-
-export function warningIdOf(hit: Hit): string {
-  return warningId(subjectKeyOf(hit), hit.family, dayOf(hit));
-}
-
-/** The transaction that a hit is about, as one warning tells transactions apart. */
-export function transactionOf(hit: Hit): string {
-  return transactionIdentity(hit.bank ?? '', hit.transaction);
-}
-
-/**
- * Adds one hit. `seen` are the ids of this warning's hits on the same transaction so far.
- * Hits of shadow patterns must be left out before.
- */
-export function absorbHit(
-  facts: WarningFacts | null,
-  hit: Hit,
-  seen: readonly string[],
-  policy: WarningPolicy,
-): { outcome: 'absorbed'; facts: WarningFacts } | { outcome: 'repeat'; facts: WarningFacts | null } {
-  if (seen.includes(hit.id)) return { outcome: 'repeat', facts };
-  const told = toldBy(hit);
-  if (!facts) return { outcome: 'absorbed', facts: firstFacts(hit, told) };
-
-  const known = facts.patterns[hit.pattern];
-  const isStronger = !known || strength(hit, policy) > strength(known, policy);
-  return {
-    outcome: 'absorbed',
-    facts: {
-      ...facts,
-      side: hit.side === 'mule' ? 'mule' : facts.side,
-      patterns: isStronger ? { ...facts.patterns, [hit.pattern]: { severity: hit.severity, score: hit.score } } : facts.patterns,
-      audience: union(facts.audience, hit.audience),
-      amounts:
-        seen.length > 0
-          ? facts.amounts
-          : { ...facts.amounts, [hit.currency]: (facts.amounts[hit.currency] ?? 0) + hit.amountFen },
-      hitCount: facts.hitCount + 1,
-      firstTime: hit.time < facts.firstTime ? hit.time : facts.firstTime,
-      lastTime: hit.time > facts.lastTime ? hit.time : facts.lastTime,
-      receivedAtMs: Math.min(facts.receivedAtMs, hit.receivedAtMs),
-      hits: insertHit(facts.hits, listed(hit), policy),
-      strongest: strongerOf(facts.strongest, told, policy),
-      named: told.subject.name === '' ? facts.named : facts.named ? strongerOf(facts.named, told, policy) : told,
-    },
-  };
-}
 
 /** Why a new revision is told. */
 export type WarningChange = 'raised' | 'level-risen' | 'grown' | 'acknowledged' | 'disposed' | 'appealed';
@@ -221,7 +93,7 @@ export function obeyCommand(warning: Warning, facts: WarningFacts, command: Warn
  * Whom the warning reaches. A suspected mule is never told (反洗钱法 2024, art. 35: reports of suspicion are confidential),
  * until a person found that the firm was tricked: then it is a victim and must be told.
  */
-export function audienceOf(facts: Pick<WarningFacts, 'side' | 'audience'>, verdict: Verdict | undefined): Audience[] {
+function audienceOf(facts: Pick<WarningFacts, 'side' | 'audience'>, verdict: Verdict | undefined): Audience[] {
   if (facts.side === 'victim') return [...facts.audience];
   if (verdict === 'tricked') return union(facts.audience, ['enterprise']);
   return facts.audience.filter((audience) => !audience.endsWith('enterprise'));
@@ -296,100 +168,4 @@ function seenBy(by: string, at: string): { acknowledgedAt: string; acknowledgedB
 
 function noted(note: string | undefined): { note?: string } {
   return note === undefined ? {} : { note };
-}
-
-function firstFacts(hit: Hit, told: Told): WarningFacts {
-  return {
-    id: warningIdOf(hit),
-    family: hit.family,
-    day: dayOf(hit),
-    key: told.subject.key,
-    side: hit.side,
-    patterns: { [hit.pattern]: { severity: hit.severity, score: hit.score } },
-    audience: union([], hit.audience),
-    amounts: { [hit.currency]: hit.amountFen },
-    hitCount: 1,
-    firstTime: hit.time,
-    lastTime: hit.time,
-    receivedAtMs: hit.receivedAtMs,
-    hits: [listed(hit)],
-    strongest: told,
-    named: told.subject.name === '' ? null : told,
-  };
-}
-
-function toldBy(hit: Hit): Told {
-  const { party } = subjectOf(hit);
-  const { zh, en } = hit.explanation;
-  return {
-    rank: { severity: hit.severity, score: hit.score, time: hit.time, id: hit.id },
-    subject: {
-      key: subjectKeyOf(hit),
-      name: party.name ?? '',
-      account: party.account,
-      ...(party.creditCode === undefined ? {} : { creditCode: party.creditCode }),
-      ...(party.bank === undefined ? {} : { bank: party.bank }),
-      ...(party.region === undefined ? {} : { region: party.region }),
-    },
-    currency: hit.currency,
-    title: hit.title,
-    reason: { zh, en },
-    advice: hit.advice,
-  };
-}
-
-function listed(hit: Hit): WarningHit {
-  const { counterparty } = subjectOf(hit);
-  return {
-    id: hit.id,
-    pattern: hit.pattern,
-    version: hit.version,
-    severity: hit.severity,
-    score: hit.score,
-    transaction: hit.transaction,
-    time: hit.time,
-    amountFen: hit.amountFen,
-    title: hit.title,
-    reason: { zh: hit.explanation.zh, en: hit.explanation.en },
-    counterparty: {
-      account: counterparty.account,
-      ...(counterparty.name === undefined ? {} : { name: counterparty.name }),
-      ...(counterparty.bank === undefined ? {} : { bank: counterparty.bank }),
-    },
-    ...(hit.bankCode === undefined ? {} : { bankCode: hit.bankCode }),
-  };
-}
-
-function insertHit(hits: readonly WarningHit[], hit: WarningHit, policy: WarningPolicy): WarningHit[] {
-  const rank = rankOf(hit);
-  const at = hits.findIndex((other) => isStrongerRank(rank, rankOf(other), policy));
-  return hits.toSpliced(at === -1 ? hits.length : at, 0, hit).slice(0, hitsListedMax);
-}
-
-function rankOf(hit: WarningHit): Rank {
-  const severity = severities.find((known) => known === hit.severity) ?? 'low';
-  return { severity, score: hit.score, time: hit.time, id: hit.id };
-}
-
-function strongerOf(known: Told, other: Told, policy: WarningPolicy): Told {
-  return isStrongerRank(other.rank, known.rank, policy) ? other : known;
-}
-
-/** A total order: strength, then the later transaction, then the id. All times are written alike, so text order is time order. */
-function isStrongerRank(one: Rank, other: Rank, policy: WarningPolicy): boolean {
-  const difference = strength(one, policy) - strength(other, policy);
-  if (difference !== 0) return difference > 0;
-  return one.time === other.time ? one.id < other.id : one.time > other.time;
-}
-
-function strength(of: { readonly severity: Severity; readonly score: number }, policy: WarningPolicy): number {
-  return policy.severityWeights[of.severity] * Math.min(Math.max(of.score, 0), 1);
-}
-
-function union(one: readonly Audience[], other: readonly Audience[]): Audience[] {
-  return audiences.filter((audience) => one.includes(audience) || other.includes(audience));
-}
-
-function dayOf(hit: Hit): string {
-  return formatDay(dayNumber(Date.parse(hit.time)));
 }

@@ -18,7 +18,7 @@ export interface CheckpointChain<T> {
 
 export type Link<T> = T & { readonly id: string; readonly previous: string | null };
 
-export interface CheckpointChanges<T> {
+interface CheckpointChanges<T> {
   readonly put?: (link: Link<T>) => readonly StateEntry[];
   readonly delete?: readonly string[];
 }
@@ -33,7 +33,7 @@ export class OwnershipLost extends Error {
 }
 
 /** The checkpoint in the store is not one that this release can read. */
-export class CheckpointUnreadable extends Error {
+class CheckpointUnreadable extends Error {
   readonly retriable = false;
   constructor(slot: string, key: string, options: ErrorOptions) {
     super(`${slot}: the checkpoint ${key} cannot be read; the store is damaged or was written by a newer release`, options);

@@ -34,7 +34,7 @@ export type ClaimAnswer =
   | { readonly kind: 'conflict'; readonly earlierContent: string; readonly earlierDay: number };
 
 /** The store kept changing under us; nothing was accepted. */
-export class ClaimsContended extends Error {
+class ClaimsContended extends Error {
   readonly retriable = true;
   constructor(slot: string) {
     super(`${slot}: other intakes keep claiming the same transactions; send the body again`);

@@ -33,7 +33,7 @@ export interface Candidate extends LineFacts, Claim {
   outcome: { kind: 'duplicate' } | { kind: 'conflict'; earlierContent: string; earlierDay: string | undefined } | undefined;
 }
 
-export interface RefusedLine extends LineFacts {
+interface RefusedLine extends LineFacts {
   readonly kind: 'refused';
   readonly refusal: Refusal;
 }
@@ -44,7 +44,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface BodyFacts {
+interface BodyFacts {
   readonly attempt: string;
   /** The bank that the caller's key is bound to. */
   readonly bank: string | undefined;

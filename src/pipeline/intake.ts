@@ -50,7 +50,7 @@ export interface IntakeSettings {
   readonly claimDays: number;
 }
 
-export const intakeDefaults: IntakeSettings = {
+const intakeDefaults: IntakeSettings = {
   futureMsMax: 120_000,
   linesMax: 50_000,
   bodiesInHandMax: 64,
@@ -59,7 +59,7 @@ export const intakeDefaults: IntakeSettings = {
   claimDays: 35,
 };
 
-export interface IntakeTelemetry {
+interface IntakeTelemetry {
   transactionsAccepted(count: number, bank: string | undefined): void;
   transactionsDuplicate(count: number): void;
   transactionRejected(reason: string, count?: number): void;

@@ -6,7 +6,7 @@ import { encodeJson, openCheckpoints, type Link } from './checkpoint.js';
  * Which batch of the log was scored under which pattern set, written before the batch's hits leave. What is journaled is
  * scored again after a crash under the same set, and gives the same hits with the same ids and the same sequence.
  */
-export interface JournalBody {
+interface JournalBody {
   /** Counts the batches of the partition, from 1. */
   readonly sequence: number;
   /** Offsets of `transactions`: `[from, upTo)`. */
@@ -14,7 +14,7 @@ export interface JournalBody {
   readonly upTo: number;
   readonly patternSetId: string;
 }
-export type JournalEntry = Link<JournalBody>;
+type JournalEntry = Link<JournalBody>;
 
 export interface Journal {
   readonly head: JournalEntry | null;

@@ -5,9 +5,9 @@ import type { OutgoingRecord, Topic } from '../ports/log.js';
 /** Events of one producer's batch, on their way to the partitions of a topic. */
 
 /** Most events of one frame: keeps a record far below what a broker refuses. */
-export const eventsPerFrameMax = 256;
+const eventsPerFrameMax = 256;
 /** Most frames that one batch may make of one partition; a batch's sequence numbers are multiples of it. */
-export const framesPerBatchMax = 65_536;
+const framesPerBatchMax = 65_536;
 
 export interface EventBatch {
   readonly topic: Topic;

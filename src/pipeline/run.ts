@@ -1,5 +1,5 @@
 import type { Routes } from '../domain/dispatch-policy.js';
-import type { WarningPolicy } from '../domain/warning-policy.js';
+import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Channel } from '../ports/channel.js';
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';

@@ -1,6 +1,6 @@
 import type { Hit } from '../domain/hit.js';
 import { partitionOf } from '../domain/partition.js';
-import { subjectKeyOf } from '../domain/warning-policy.js';
+import { subjectKeyOf } from '../domain/warning-facts.js';
 import type { OutgoingRecord } from '../ports/log.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';

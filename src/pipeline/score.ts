@@ -13,7 +13,7 @@ export interface Score extends Membership {
   stats(): ScoreStats;
 }
 
-export interface ScoreStats {
+interface ScoreStats {
   readonly partitions: number;
   readonly subjects: number;
   readonly legs: number;
@@ -37,7 +37,7 @@ export interface PatternSetIdentity {
   readonly planId: string;
 }
 
-export interface PatternSource<Patterns extends PatternSetIdentity> {
+interface PatternSource<Patterns extends PatternSetIdentity> {
   currentId(): Promise<string>;
   load(id: string): Promise<Patterns>;
 }
@@ -50,13 +50,13 @@ export interface ScoreSettings {
   readonly quarantinedMax: number;
 }
 
-export const scoreDefaults: ScoreSettings = {
+const scoreDefaults: ScoreSettings = {
   limit: { recordsMax: 64, bytesMax: 4 * 2 ** 20 },
   pollMs: 500,
   quarantinedMax: 100,
 };
 
-export interface ScoreTelemetry {
+interface ScoreTelemetry {
   batchScored(fact: { partition: number; transactions: number; hits: number; durationMs: number }): void;
   hitFound(pattern: string, severity: string, count?: number): void;
   transactionRejected(reason: string, count?: number): void;

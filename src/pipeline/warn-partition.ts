@@ -5,15 +5,8 @@ import { hitSchema, type Hit } from '../domain/hit.js';
 import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
 import { warningCommandSchema } from '../domain/warning-command.js';
-import {
-  absorbHit,
-  obeyCommand,
-  settleWarning,
-  transactionOf,
-  warningIdOf,
-  type WarningChange,
-  type WarningFacts,
-} from '../domain/warning-policy.js';
+import { absorbHit, transactionOf, warningIdOf, type WarningFacts } from '../domain/warning-facts.js';
+import { obeyCommand, settleWarning, type WarningChange } from '../domain/warning-policy.js';
 import type { Warning } from '../domain/warning.js';
 import type { LogBatch, LogRecord, PartitionProcessor, Topic } from '../ports/log.js';
 import { openOwnedSlot, type Emission } from './owned-slot.js';

@@ -1,4 +1,4 @@
-import type { WarningPolicy } from '../domain/warning-policy.js';
+import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Log, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { openWarnPartition } from './warn-partition.js';
@@ -16,14 +16,14 @@ export interface WarnSettings {
   readonly keepDays: number;
 }
 
-export const warnDefaults: WarnSettings = {
+const warnDefaults: WarnSettings = {
   limit: { recordsMax: 16, bytesMax: 2 ** 20 },
   closeAfterDays: 35,
   // 网络安全法 art. 21: records are kept for six months.
   keepDays: 190,
 };
 
-export interface WarnTelemetry {
+interface WarnTelemetry {
   warningRaised(fact: { level: string; family: string; latencyMs: number }): void;
   warningUpdated(fact: { level: string; family: string; latencyMs?: number }): void;
   consumerFailed(fact: { group: string; topic: string; error: unknown }): void;

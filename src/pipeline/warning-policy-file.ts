@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { warningPolicySchema, type WarningPolicy } from '../domain/warning-policy.js';
+import { warningPolicySchema, type WarningPolicy } from '../domain/warning-policy-schema.js';
 
 /** Every mistake at once, each with its path. */
 export class WarningPolicyError extends Error {

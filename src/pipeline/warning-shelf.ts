@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { dayNumber, formatDay } from '../domain/bank-day.js';
-import type { WarningFacts } from '../domain/warning-policy.js';
+import type { WarningFacts } from '../domain/warning-facts.js';
 import type { Warning } from '../domain/warning.js';
 import type { State, StateEntry } from '../ports/state.js';
 import { decodeJson, encodeJson } from './checkpoint.js';

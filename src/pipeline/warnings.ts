@@ -4,7 +4,8 @@ import { encodeEvents } from '../domain/event.js';
 import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
 import type { WarningCommand } from '../domain/warning-command.js';
-import { obeyCommand, type WarningFacts } from '../domain/warning-policy.js';
+import type { WarningFacts } from '../domain/warning-facts.js';
+import { obeyCommand } from '../domain/warning-policy.js';
 import type { Verdict, Warning } from '../domain/warning.js';
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
@@ -40,12 +41,12 @@ async function findStored(
   return value ? (storedSchema.parse(decodeJson(value)) as unknown as { warning: Warning; facts: WarningFacts }) : null;
 }
 
-export type WarningWord =
+type WarningWord =
   | { readonly kind: 'acknowledge'; readonly note?: string }
   | { readonly kind: 'dispose'; readonly verdict: Verdict; readonly note?: string }
   | { readonly kind: 'appeal'; readonly text: string };
 
-export type WarningWordResult =
+type WarningWordResult =
   /** On the log; `warning` is what it will be once the owner has read it. */
   | { readonly kind: 'accepted'; readonly warning: Warning }
   | { readonly kind: 'not-found' }

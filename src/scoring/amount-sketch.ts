@@ -9,14 +9,16 @@ const classRatio = Math.pow(1e7, 1 / (classes - 1));
 const classWidth = Math.log(classRatio);
 const logSmallest = Math.log(smallestFen);
 const rowBytes = classes * 2;
-const rowsPerChunk = 4096;
+const chunkBits = 10;
+const rowsPerChunk = 1 << chunkBits;
 /** Counts are bytes; a full one halves its row, which keeps the shape. */
 const countMax = 255;
 
 export interface AmountSketches {
   /** A row for one more subject. */
   open(): number;
-  add(row: number, amountFen: number, timeMs: number): void;
+  /** `amountClass` is `amountClassOf` the amount. */
+  add(row: number, amountClass: number, timeMs: number): void;
   /** Number of amounts seen in the window, up to the halving of full rows; 0 for row -1. */
   samples(row: number, timeMs: number): number;
   /** Amount in fen that the share `rank` (0..1) of the amounts does not exceed; NaN without amounts. */
@@ -31,10 +33,10 @@ export function createAmountSketches(windowMs: number): AmountSketches {
   let rows = 0;
 
   /** Brings a row to the half that holds `timeMs`; earlier halves fall out. A late amount stays in the present half. */
-  function turn(row: number, timeMs: number): { chunk: Uint8Array; at: number } {
-    const chunk = counts[Math.floor(row / rowsPerChunk)]!;
-    const half = halves[Math.floor(row / rowsPerChunk)]!;
-    const place = row % rowsPerChunk;
+  function turn(row: number, timeMs: number): Uint8Array {
+    const chunk = counts[row >>> chunkBits]!;
+    const half = halves[row >>> chunkBits]!;
+    const place = row & (rowsPerChunk - 1);
     const at = place * rowBytes;
     const now = Math.floor(timeMs / halfMs);
     const then = half[place]!;
@@ -44,8 +46,10 @@ export function createAmountSketches(windowMs: number): AmountSketches {
       chunk.fill(0, at, at + classes);
       half[place] = now;
     }
-    return { chunk, at };
+    return chunk;
   }
+
+  const offset = (row: number): number => (row & (rowsPerChunk - 1)) * rowBytes;
 
   function total(chunk: Uint8Array, at: number): number {
     let sum = 0;
@@ -61,20 +65,23 @@ export function createAmountSketches(windowMs: number): AmountSketches {
       }
       return rows++;
     },
-    add(row, amountFen, timeMs) {
-      const { chunk, at } = turn(row, timeMs);
-      const index = at + classOf(amountFen);
+    add(row, amountClass, timeMs) {
+      const chunk = turn(row, timeMs);
+      const at = offset(row);
+      const index = at + amountClass;
       if (chunk[index] === countMax) for (let i = 0; i < rowBytes; i++) chunk[at + i] = chunk[at + i]! >> 1;
       chunk[index] = chunk[index]! + 1;
     },
     samples(row, timeMs) {
       if (row < 0) return 0;
-      const { chunk, at } = turn(row, timeMs);
+      const chunk = turn(row, timeMs);
+      const at = offset(row);
       return total(chunk, at);
     },
     percentile(row, rank, timeMs) {
       if (row < 0) return Number.NaN;
-      const { chunk, at } = turn(row, timeMs);
+      const chunk = turn(row, timeMs);
+      const at = offset(row);
       const all = total(chunk, at);
       if (all === 0) return Number.NaN;
       let before = 0;
@@ -88,7 +95,8 @@ export function createAmountSketches(windowMs: number): AmountSketches {
   };
 }
 
-function classOf(amountFen: number): number {
+/** The logarithmic class of an amount in fen, 0 to 63. */
+export function amountClassOf(amountFen: number): number {
   if (amountFen <= smallestFen) return 0;
   return Math.min(classes - 1, Math.floor((Math.log(amountFen) - logSmallest) / classWidth) + 1);
 }

@@ -14,25 +14,18 @@ const arenaBits = 20;
 const arenaBytes = 1 << arenaBits;
 const decoder = new TextDecoder();
 
+/** A place of the table, in 32-bit words: hash, number + 1 (0 = free), where the bytes are, how many. One cache line holds four. */
+const placeWords = 4;
+
 export function createByteTable(capacity = 1024): ByteTable {
   let mask = capacity - 1;
-  let slots = new Int32Array(capacity).fill(-1);
-  let hashes = new Int32Array(capacity);
-  /** Arena number × 2^20 + offset in it. */
-  let places = new Uint32Array(capacity);
+  let places = new Int32Array(capacity * placeWords);
+  /** By number: where its bytes are, and how many. */
+  let starts = new Uint32Array(capacity);
   let lengths = new Uint8Array(capacity);
   const arenas: Uint8Array[] = [new Uint8Array(arenaBytes)];
   let arenaAt = 0;
   let size = 0;
-
-  function equals(id: number, bytes: Uint8Array, start: number, length: number): boolean {
-    if (lengths[id] !== length) return false;
-    const place = places[id]!;
-    const arena = arenas[place >>> arenaBits]!;
-    const at = place & (arenaBytes - 1);
-    for (let i = length - 1; i >= 0; i--) if (arena[at + i] !== bytes[start + i]) return false;
-    return true;
-  }
 
   function keep(bytes: Uint8Array, start: number, length: number): number {
     if (arenaAt + length > arenaBytes) {
@@ -40,22 +33,23 @@ export function createByteTable(capacity = 1024): ByteTable {
       arenaAt = 0;
     }
     arenas[arenas.length - 1]!.set(bytes.subarray(start, start + length), arenaAt);
-    const place = (arenas.length - 1) * arenaBytes + arenaAt;
+    const kept = (arenas.length - 1) * arenaBytes + arenaAt;
     arenaAt += length;
-    return place;
+    return kept;
   }
 
   function grow(): void {
-    const wider = slots.length * 2;
+    const old = places;
+    const wider = (mask + 1) * 2;
     mask = wider - 1;
-    slots = new Int32Array(wider).fill(-1);
-    hashes = widen(hashes, new Int32Array(wider));
-    places = widen(places, new Uint32Array(wider));
+    places = new Int32Array(wider * placeWords);
+    starts = widen(starts, new Uint32Array(wider));
     lengths = widen(lengths, new Uint8Array(wider));
-    for (let id = 0; id < size; id++) {
-      let at = spread(hashes[id]!) & mask;
-      while (slots[at] !== -1) at = (at + 1) & mask;
-      slots[at] = id;
+    for (let place = 0; place < old.length; place += placeWords) {
+      if (old[place + 1] === 0) continue;
+      let at = spread(old[place]!) & mask;
+      while (places[at * placeWords + 1] !== 0) at = (at + 1) & mask;
+      places.set(old.subarray(place, place + placeWords), at * placeWords);
     }
   }
 
@@ -66,29 +60,40 @@ export function createByteTable(capacity = 1024): ByteTable {
     intern(bytes, start, end, hash) {
       const length = end - start;
       let at = spread(hash) & mask;
-      for (;;) {
-        const id = slots[at]!;
-        if (id === -1) break;
-        if (hashes[id] === hash && equals(id, bytes, start, length)) return id;
+      let place = at * placeWords;
+      while (places[place + 1] !== 0) {
+        if (places[place] === hash && places[place + 3] === length) {
+          const kept = places[place + 2]! >>> 0;
+          if (equals(arenas[kept >>> arenaBits]!, kept & (arenaBytes - 1), bytes, start, length)) return places[place + 1]! - 1;
+        }
         at = (at + 1) & mask;
+        place = at * placeWords;
       }
       if (length > 255) throw new RangeError(`account of ${length} bytes; at most 255`);
       const id = size++;
-      hashes[id] = hash;
+      const kept = keep(bytes, start, length);
+      starts[id] = kept;
       lengths[id] = length;
-      places[id] = keep(bytes, start, length);
-      slots[at] = id;
+      places[place] = hash;
+      places[place + 1] = id + 1;
+      places[place + 2] = kept;
+      places[place + 3] = length;
       // At most 5/8 full: `size` indexes the columns, which are as wide as the table.
-      if (size * 8 > slots.length * 5) grow();
+      if (size * 8 > (mask + 1) * 5) grow();
       return id;
     },
     text(id) {
-      const place = places[id]!;
-      const at = place & (arenaBytes - 1);
-      return decoder.decode(arenas[place >>> arenaBits]!.subarray(at, at + lengths[id]!));
+      const kept = starts[id]!;
+      const at = kept & (arenaBytes - 1);
+      return decoder.decode(arenas[kept >>> arenaBits]!.subarray(at, at + lengths[id]!));
     },
-    bytesUsed: () => slots.byteLength + hashes.byteLength + places.byteLength + lengths.byteLength + arenas.length * arenaBytes,
+    bytesUsed: () => places.byteLength + starts.byteLength + lengths.byteLength + arenas.length * arenaBytes,
   };
+}
+
+function equals(arena: Uint8Array, at: number, bytes: Uint8Array, start: number, length: number): boolean {
+  for (let i = length - 1; i >= 0; i--) if (arena[at + i] !== bytes[start + i]) return false;
+  return true;
 }
 
 /** Mixes a hash so that its low bits are good for a power-of-two table. */

@@ -3,7 +3,7 @@ import { dayMs, dayNumber, formatShanghai, shanghaiOffsetMs } from '../domain/ba
 import { role, frameFlag } from '../domain/frame.js';
 import type { Hit, HitParty } from '../domain/hit.js';
 import { accountKinds } from '../domain/transaction.js';
-import { createAmountSketches } from './amount-sketch.js';
+import { amountClassOf, createAmountSketches } from './amount-sketch.js';
 import { createByteTable } from './byte-table.js';
 import { Evaluation } from './evaluation.js';
 import { substitute } from './explanation.js';
@@ -53,6 +53,7 @@ export function createEngine(set: PatternSet): ScoringEngine {
   const pairs = new PairTable(plan.distinctBits.length);
   const rows = createSubjectRows(plan);
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
+  const sketchedBits = plan.sketches.reduce((bits, { bit }) => bits | bit, 0);
   const history = createHistory(plan, legs, pairs, rows);
   const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
   const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
@@ -70,12 +71,11 @@ export function createEngine(set: PatternSet): ScoringEngine {
     creditPatterns = scored.filter(({ pattern }) => pattern.on !== 'debit');
   }
 
-  function scoreLeg(isDebit: boolean, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
+  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
     const { view } = leg;
     leg.isDebit = isDebit;
     leg.self = isDebit ? view.payer : view.payee;
     leg.other = isDebit ? view.payee : view.payer;
-    const subject = accounts.intern(view.bytes, leg.self.accountStart, leg.self.accountEnd, leg.self.accountHash);
     const row = rows.rowOf(subject);
     leg.subject = subject;
     leg.row = rows.chunk(row);
@@ -85,7 +85,6 @@ export function createEngine(set: PatternSet): ScoringEngine {
     leg.previousLegMs = previousMs;
     leg.late = leg.timeMs < previousMs;
     leg.clockMs = leg.late ? previousMs : leg.timeMs;
-    const other = accounts.intern(view.bytes, leg.other.accountStart, leg.other.accountEnd, leg.other.accountHash);
     leg.pair = pairs.find(subject, other, latestMs - pairMemoryMs);
     const pairRow = pairs.chunk(leg.pair);
     const pairBase = pairs.base(leg.pair);
@@ -104,10 +103,14 @@ export function createEngine(set: PatternSet): ScoringEngine {
       for (let p = 0; p < patterns.length; p++) if (patterns[p]!.when(leg)) hits.push(hitOf(patterns[p]!, leg, receivedAtMs));
     }
 
-    for (let k = 0; k < sketches.length; k++) addToSketch(k, streams);
+    if ((streams & sketchedBits) !== 0) addToSketches(streams);
     leg.row[leg.base + column.clockMs] = leg.clockMs;
     const lastColumn = pairBase + (isDebit ? pairColumn.lastDebitMs : pairColumn.lastCreditMs);
     if (leg.timeMs > pairRow[lastColumn]!) pairRow[lastColumn] = leg.timeMs;
+  }
+
+  function numberOf(party: PartyView): number {
+    return accounts.intern(leg.view.bytes, party.accountStart, party.accountEnd, party.accountHash);
   }
 
   function belongs(stream: PlannedStream, isDebit: boolean): boolean {
@@ -115,15 +118,18 @@ export function createEngine(set: PatternSet): ScoringEngine {
     return !stream.when || stream.when(leg);
   }
 
-  function addToSketch(k: number, streams: number): void {
-    const { bit, column: at } = plan.sketches[k]!;
-    if ((streams & bit) === 0) return;
-    let row = leg.row[leg.base + at]!;
-    if (row < 0) {
-      row = sketches[k]!.open();
-      leg.row[leg.base + at] = row;
+  function addToSketches(streams: number): void {
+    const amountClass = amountClassOf(leg.view.amountFen);
+    for (let k = 0; k < sketches.length; k++) {
+      const { bit, column: at } = plan.sketches[k]!;
+      if ((streams & bit) === 0) continue;
+      let row = leg.row[leg.base + at]!;
+      if (row < 0) {
+        row = sketches[k]!.open();
+        leg.row[leg.base + at] = row;
+      }
+      sketches[k]!.add(row, amountClass, leg.clockMs);
     }
-    sketches[k]!.add(row, leg.view.amountFen, leg.clockMs);
   }
 
   /** Whether this very transaction is among the subject's legs of the same instant already. */
@@ -147,8 +153,10 @@ export function createEngine(set: PatternSet): ScoringEngine {
       leg.day = dayNumber(view.timeMs);
       leg.hour = Math.floor((view.timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
       if (view.timeMs > latestMs) latestMs = view.timeMs;
-      if ((roles & role.debit) !== 0) scoreLeg(true, flags, receivedAtMs, hits);
-      if ((roles & role.credit) !== 0) scoreLeg(false, flags, receivedAtMs, hits);
+      const payer = numberOf(view.payer);
+      const payee = numberOf(view.payee);
+      if ((roles & role.debit) !== 0) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
+      if ((roles & role.credit) !== 0) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
       if (++sinceSweep >= sweepEveryLegs) {
         sinceSweep = 0;
         history.sweep(latestMs - plan.legsMs - latenessMs);

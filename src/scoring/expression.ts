@@ -1,5 +1,4 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
-import type { Evaluation } from './evaluation.js';
 import type { Parameter } from './pattern.js';
 import type { BoolFunction, NumberFunction, Plan, TextFunction } from './plan.js';
 import type { TextCache } from './text-cache.js';
@@ -14,13 +13,16 @@ import type { WorkingDays } from './window.js';
 export type Typed =
   | { readonly type: 'number'; readonly read: NumberFunction; readonly constant?: number }
   | { readonly type: 'bool'; readonly read: BoolFunction }
-  | { readonly type: 'text'; readonly read: TextFunction; readonly constant?: string; readonly span?: SpanFunction }
+  | { readonly type: 'text'; readonly read: TextFunction; readonly constant?: string; readonly span?: Span }
   | { readonly type: 'enum'; readonly read: NumberFunction; readonly names: readonly string[] }
   | { readonly type: 'list'; readonly words: readonly string[] }
   | { readonly type: 'stream'; readonly bit: number; readonly name: string };
 
 /** Where a text lies in the transaction's bytes, for searches that need no string. */
-export type SpanFunction = (leg: Evaluation) => readonly [number, number];
+export interface Span {
+  readonly start: NumberFunction;
+  readonly end: NumberFunction;
+}
 
 export interface Scope {
   readonly plan: Plan;

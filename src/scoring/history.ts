@@ -1,6 +1,6 @@
 import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import { chunkBits, chunkLegs, type LegLog } from './leg-log.js';
+import { chunkBits, type LegChunk, chunkLegs, type LegLog } from './leg-log.js';
 import { pairColumn, type PairTable } from './pair-table.js';
 import { baseBit, cellKinds, column, lotMemoryMs, type Plan, type PlannedStream, type PlannedWindow } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
@@ -53,7 +53,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     while (timeMs <= startMs) {
       const chunk = legs.chunks[slot >>> chunkBits]!;
       const i = slot & at;
-      drop(row, base, cells, chunk.streams[i]!, chunk.superseded[i]!, chunk.amountFen[i]!);
+      drop(row, base, cells, slot, chunk, i);
       slot = chunk.next[i]!;
       timeMs = slot < 0 ? Infinity : legs.timeMs(slot);
     }
@@ -67,7 +67,8 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     let after = row[base + column.newest]!;
     let before = -1;
     let placedMs = timeMs;
-    for (let steps = 0; after >= 0 && legs.timeMs(after) > timeMs; steps++) {
+    // Only a late leg has newer ones before it: the subject's clock says so without looking at a single leg.
+    for (let steps = 0; leg.late && after >= 0 && legs.timeMs(after) > timeMs; steps++) {
       if (steps === lateStepsMax) {
         placedMs = legs.timeMs(after);
         break;
@@ -83,7 +84,6 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     chunk.subject[i] = leg.subject;
     chunk.pair[i] = pair;
     chunk.streams[i] = 0;
-    chunk.superseded[i] = 0;
     chunk.previous[i] = after;
     chunk.next[i] = before;
     chunk.previousOfPair[i] = -1;
@@ -126,21 +126,13 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
 
   const lastOfPairMs = new Float64Array(distinctBits.length);
 
-  /** Makes the leg the pair's latest of the stream, or marks it where a later one is in already. Time of the other leg. */
+  /** Makes the leg the pair's latest of the stream unless a later one is in already. Time of the other leg. */
   function supersede(pair: number, d: number, slot: number, timeMs: number): number {
     const chunk = pairs.chunk(pair);
     const cell = pairs.base(pair) + pairColumn.fixed + d;
     const other = chunk[cell]!;
-    if (other < 0) {
-      chunk[cell] = slot;
-      return -Infinity;
-    }
-    const otherMs = legs.timeMs(other);
-    if (otherMs > timeMs) legs.chunks[slot >>> chunkBits]!.superseded[slot & at]! |= distinctBits[d]!;
-    else {
-      legs.chunks[other >>> chunkBits]!.superseded[other & at]! |= distinctBits[d]!;
-      chunk[cell] = slot;
-    }
+    const otherMs = other < 0 ? -Infinity : legs.timeMs(other);
+    if (otherMs <= timeMs) chunk[cell] = slot;
     return otherMs;
   }
 
@@ -163,6 +155,31 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
           break;
         case kind.min:
           if (amountFen < row[place]! || (startMs === -Infinity && Number.isNaN(row[place]!))) row[place] = amountFen;
+          break;
+      }
+    }
+  }
+
+  /** Takes a leg out of a window's cells. It was its counterparty there where no later leg of the pair is in the stream. */
+  function drop(row: Float64Array, base: number, cells: Int32Array, slot: number, chunk: LegChunk, i: number): void {
+    const streams = chunk.streams[i]!;
+    for (let c = 0; c < cells.length; c += cellWidth) {
+      if ((streams & cells[c]!) === 0) continue;
+      const place = base + cells[c + 2]!;
+      switch (cells[c + 1]) {
+        case kind.count:
+          row[place]!--;
+          break;
+        case kind.sum:
+          row[place]! -= chunk.amountFen[i]!;
+          break;
+        case kind.distinct: {
+          const pair = chunk.pair[i]!;
+          if (pairs.chunk(pair)[pairs.base(pair) + pairColumn.fixed + cells[c + 3]!] === slot) row[place]!--;
+          break;
+        }
+        default:
+          if (row[place] === chunk.amountFen[i]) row[place] = Number.NaN;
           break;
       }
     }
@@ -278,7 +295,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       const headColumn = headColumns[w]!;
       // Inside are all legs from the head on in time; a late leg may stand before older arrivals.
       if (row[base + headColumn + 1]! > chunk.timeMs[i]!) continue;
-      drop(row, base, slidingCells[w]!, chunk.streams[i]!, chunk.superseded[i]!, chunk.amountFen[i]!);
+      drop(row, base, slidingCells[w]!, slot, chunk, i);
       if (row[base + headColumn] !== slot) continue;
       const next = chunk.next[i]!;
       row[base + headColumn] = next;
@@ -344,27 +361,6 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       }
     },
   };
-}
-
-function drop(row: Float64Array, base: number, cells: Int32Array, streams: number, superseded: number, amountFen: number): void {
-  for (let c = 0; c < cells.length; c += cellWidth) {
-    if ((streams & cells[c]!) === 0) continue;
-    const place = base + cells[c + 2]!;
-    switch (cells[c + 1]) {
-      case kind.count:
-        row[place]!--;
-        break;
-      case kind.sum:
-        row[place]! -= amountFen;
-        break;
-      case kind.distinct:
-        if ((superseded & cells[c]!) === 0) row[place]!--;
-        break;
-      default:
-        if (row[place] === amountFen) row[place] = Number.NaN;
-        break;
-    }
-  }
 }
 
 const cellWidth = 4;

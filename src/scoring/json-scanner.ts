@@ -179,7 +179,7 @@ const keyEnds = new Int32Array(keyStarts.length);
  * Takes note of the key `bytes[start, end)` as number `index` and tells whether it may stand there: not a twin of one from
  * `base` on, not `__proto__` or `constructor`, no escapes, and not more keys than the table holds.
  */
-export function noteKey(bytes: Uint8Array, start: number, end: number, base: number, index: number): boolean {
+function noteKey(bytes: Uint8Array, start: number, end: number, base: number, index: number): boolean {
   if (index >= keyStarts.length) return false;
   for (let i = start; i < end; i++) if (bytes[i] === 0x5c) return false;
   if (sameBytes(bytes, start, end, protoKey) || sameBytes(bytes, start, end, constructorKey)) return false;
@@ -205,7 +205,7 @@ function sameSpan(bytes: Uint8Array, start: number, end: number, otherStart: num
 }
 
 /** Behind any value. `depthLeft` counts the levels that may still open; `keyBase` is the first free place of the key table. */
-export function skipValue(bytes: Uint8Array, at: number, end: number, depthLeft: number, keyBase: number): number {
+function skipValue(bytes: Uint8Array, at: number, end: number, depthLeft: number, keyBase: number): number {
   switch (bytes[at]!) {
     case 0x22: {
       const quote = scanText(bytes, at, end, end);

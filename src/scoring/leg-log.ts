@@ -13,8 +13,6 @@ export class LegChunk {
   readonly pair = new Int32Array(chunkLegs);
   /** One bit per stream that the leg belongs to. */
   readonly streams = new Int32Array(chunkLegs);
-  /** One bit per stream: a later leg of the same pair and stream exists, so this one no longer counts as its counterparty. */
-  readonly superseded = new Int32Array(chunkLegs);
   /** Neighbours of the same subject in time order, and the pair's leg that arrived before; -1 at the ends. */
   readonly previous = new Int32Array(chunkLegs);
   readonly next = new Int32Array(chunkLegs);
@@ -108,7 +106,7 @@ export class LegLog {
   }
 
   bytesUsed(): number {
-    return this.chunks.reduce((sum, chunk) => sum + chunkLegs * (8 + 8 + 4 * 8 + 1) + chunk.idBytes.length, 0);
+    return this.chunks.reduce((sum, chunk) => sum + chunkLegs * (8 + 8 + 4 * 7 + 1) + chunk.idBytes.length, 0);
   }
 
   private nextChunk(): number {

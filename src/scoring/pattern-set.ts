@@ -46,7 +46,12 @@ export const patternsMax = 500;
 
 /** Compiles all or nothing: a set with one broken pattern is refused whole, with every problem at once. */
 export function compilePatternSet(sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
-  const plan = createPlan();
+  // Compiled twice: once to learn which windows there are, once with the row laid out for them.
+  const draft = compileWith(createPlan(), sources, workingDays);
+  return draft.kind === 'broken' ? draft : compileWith(createPlan(draft.set.plan.windows.map(({ window }) => window)), sources, workingDays);
+}
+
+function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
   const problems: PatternProblem[] = [];
   const patterns: CompiledPattern[] = [];
   const texts = createTextCache();

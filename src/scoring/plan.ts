@@ -85,7 +85,8 @@ export interface Plan {
   lookBack(spanMs: number): void;
 }
 
-export function createPlan(): Plan {
+/** `windowsFirst`: windows that are known to come, so that what every leg looks at lies together at the row's beginning. */
+export function createPlan(windowsFirst: readonly Window[] = []): Plan {
   const windows: PlannedWindow[] = [];
   const streams: PlannedStream[] = [];
   const sketches: PlannedSketch[] = [];
@@ -107,6 +108,8 @@ export function createPlan(): Plan {
     lookBack(window.spanMsMax);
     return planned;
   }
+
+  for (const window of windowsFirst) windowFor(window);
 
   return {
     windows,

@@ -3,7 +3,7 @@ import { dayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import type { Scope, Typed } from './expression.js';
 import { distinctPlaces, extreme, matched, pairCount, placeKinds, type PlaceKind } from './history-walk.js';
-import { baseBit, type CellKind } from './plan.js';
+import { baseBit, type CellKind, type NumberFunction } from './plan.js';
 import { never } from './pair-table.js';
 import type { PartyView } from './transaction-view.js';
 import { parseWindow, type Window } from './window.js';
@@ -32,17 +32,14 @@ function numberField(doc: string, unit: string, read: (leg: Evaluation) => numbe
   return { type: 'number', unit, doc, make: () => ({ type: 'number', read }), ...(about ? { about } : {}) };
 }
 
-function textField(doc: string, span: (leg: Evaluation) => readonly [number, number]): FieldDefinition {
+function textField(doc: string, start: NumberFunction, end: NumberFunction): FieldDefinition {
   return {
     type: 'text',
     doc,
     make: ({ texts }) => ({
       type: 'text',
-      span,
-      read: (leg) => {
-        const [start, end] = span(leg);
-        return texts.text(leg.view, start, end);
-      },
+      span: { start, end },
+      read: (leg) => texts.text(leg.view, start(leg), end(leg)),
     }),
   };
 }
@@ -59,8 +56,8 @@ function partyFields(prefix: string, who: string, of: (leg: Evaluation) => Party
       of(leg).openedDay < 0 ? Number.NaN : leg.day - of(leg).openedDay,
     ),
     [`${prefix}.balanceFen`]: numberField(`Balance of ${who} after the transaction, unknown where the bank sent none`, 'fen', (leg) => of(leg).balanceFen),
-    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, (leg) => [of(leg).nameStart, of(leg).nameEnd]),
-    [`${prefix}.bank`]: textField(`Bank number of ${who}`, (leg) => [of(leg).bankStart, of(leg).bankEnd]),
+    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, (leg) => of(leg).nameStart, (leg) => of(leg).nameEnd),
+    [`${prefix}.bank`]: textField(`Bank number of ${who}`, (leg) => of(leg).bankStart, (leg) => of(leg).bankEnd),
   };
 }
 
@@ -70,8 +67,8 @@ export const fields: Readonly<Record<string, FieldDefinition>> = {
   'tx.status': enumField('Status (failed and reversed transactions are never scored)', transactionStatuses, (leg) => leg.view.status),
   'tx.isCny': { type: 'bool', doc: 'The currency is CNY', make: () => ({ type: 'bool', read: (leg) => leg.view.isCny }) },
   'leg.isDebit': { type: 'bool', doc: 'The account pays on this leg', make: () => ({ type: 'bool', read: (leg) => leg.isDebit }) },
-  'tx.remark': textField('Remark (附言)', (leg) => [leg.view.remarkStart, leg.view.remarkEnd]),
-  'tx.channel': textField('Channel, such as ebank or counter', (leg) => [leg.view.channelStart, leg.view.channelEnd]),
+  'tx.remark': textField('Remark (附言)', (leg) => leg.view.remarkStart, (leg) => leg.view.remarkEnd),
+  'tx.channel': textField('Channel, such as ebank or counter', (leg) => leg.view.channelStart, (leg) => leg.view.channelEnd),
   ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self),
   ...partyFields('other', 'the counterparty', (leg) => leg.other),
   ...partyFields('payer', "the payer's account", (leg) => leg.view.payer),
@@ -282,15 +279,9 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       const listed = words!.type === 'list' ? words!.words : [];
       if (text!.type !== 'text' || !text!.span) return fail(0, 'expected a text of the transaction, such as tx.remark');
       const list = scope.texts.register(listed);
-      const span = text!.span;
+      const { start, end } = text!.span;
       const texts = scope.texts;
-      return {
-        type: 'bool',
-        read: (leg) => {
-          const [start, end] = span(leg);
-          return texts.mentions(leg.view, start, end, list);
-        },
-      };
+      return { type: 'bool', read: (leg) => texts.mentions(leg.view, start(leg), end(leg), list) };
     },
   },
   least: pick('least', 'The smaller of two numbers.', Math.min),

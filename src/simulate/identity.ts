@@ -103,9 +103,14 @@ function institution(population: Population, account: number, hash: number): Ide
   return corporate(account, hash, bank, place, name, 12_000 + (hash % 4_000));
 }
 
+/** At most 10 banks × 32 areas × 60 branches. */
+const bankNumbers = new Map<string, string>();
+
 function bankNumber(bank: Bank, place: Place, hash: number): string {
   const first11 = `${bank.code}${place.bankArea}${String(hash32(hash, 46) % 60).padStart(4, '0')}`;
-  return first11 + bankNumberCheckDigit(first11);
+  let number = bankNumbers.get(first11);
+  if (number === undefined) bankNumbers.set(first11, (number = first11 + bankNumberCheckDigit(first11)));
+  return number;
 }
 
 const spread = 100_000_000;

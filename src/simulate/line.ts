@@ -5,7 +5,8 @@
 export interface Line {
   /** ASCII only. */
   ascii(text: string): void;
-  bytes(bytes: Uint8Array): void;
+  /** `bytes[from, to)`. */
+  bytes(bytes: Uint8Array, from: number, to: number): void;
   /** A whole number. */
   integer(value: number): void;
   /** Two digits, 0 to 99. */
@@ -29,9 +30,8 @@ export function createLine(): Line {
 
   return {
     ascii,
-    bytes(bytes) {
-      buffer.set(bytes, at);
-      at += bytes.length;
+    bytes(bytes, from, to) {
+      for (let i = from; i < to; i++) buffer[at++] = bytes[i]!;
     },
     integer(value) {
       if (value < 0) {

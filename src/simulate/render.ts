@@ -23,16 +23,19 @@ export type Render = (posting: Posting) => Uint8Array;
 interface Fragments {
   readonly account: number;
   readonly bank: string;
-  /** `{"account":…,"region":…` without the closing brace, as its own bank reports it. */
-  readonly own: Uint8Array;
-  /** The same as another bank knows it: less, and less still in a terse bank's report. */
-  readonly foreign: Uint8Array;
-  readonly foreignTerse: Uint8Array;
+  /** `{"account":…,"bank":…` · `"creditCode"` · `"region"` · `"openedOn"`, without the closing brace. */
+  readonly party: Uint8Array;
+  /** Where the credit code and the region begin in `party`. */
+  readonly codeAt: number;
+  readonly regionAt: number;
+  /** Up to where another bank knows the party. */
+  readonly foreignEnd: number;
   /** Whether its bank reports tersely: no defaults, neither device id nor operator, no credit code of other banks' customers. */
   readonly isTerse: boolean;
   readonly isBalanceKnown: boolean;
-  /** Device and operator of a payment made on line; an enterprise has two operators who take turns. */
-  readonly origins: readonly [Uint8Array, Uint8Array];
+  readonly isCorporate: boolean;
+  /** Device and operator of a payment made on line, made at the first; an enterprise has two operators who take turns. */
+  origins: readonly [Uint8Array, Uint8Array] | undefined;
 }
 
 /** Accounts whose fragments are kept; a direct-mapped cache, so that memory stays bounded whatever the population. */
@@ -56,16 +59,25 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
   function writeParties(posting: Posting, payer: Fragments, payee: Fragments): void {
     const isOwn = payer.bank === payee.bank;
     line.ascii(',"payer":');
-    line.bytes(payer.own);
+    line.bytes(payer.party, 0, payer.party.length);
     line.ascii(',"balanceFen":');
     line.integer(posting.payerBalanceFen);
     line.ascii('},"payee":');
-    line.bytes(isOwn ? payee.own : payer.isTerse ? payee.foreignTerse : payee.foreign);
+    const isCodeKnown = isOwn || !payer.isTerse;
+    line.bytes(payee.party, 0, isCodeKnown ? payee.regionAt : payee.codeAt);
+    line.bytes(payee.party, payee.regionAt, isOwn ? payee.party.length : payee.foreignEnd);
     if (isOwn || payee.isBalanceKnown) {
       line.ascii(',"balanceFen":');
       line.integer(posting.payeeBalanceFen);
     }
     line.ascii('}');
+  }
+
+  function writeOrigin({ payment }: Posting, payer: Fragments): void {
+    if (payment.channel !== 'ebank' && payment.channel !== 'mobile') return;
+    payer.origins ??= originsOf(population, payer);
+    const origin = payer.origins[payment.amountFen % 2 === 0 ? 0 : 1];
+    line.bytes(origin, 0, origin.length);
   }
 
   return (posting) => {
@@ -89,46 +101,47 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
     line.ascii(',"channel":"');
     line.ascii(payment.channel);
     line.ascii('"');
-    line.bytes(remarkOf(payment.remark));
-    if (payment.channel === 'ebank' || payment.channel === 'mobile')
-      line.bytes(payer.origins[payment.amountFen % 2 === 0 ? 0 : 1]);
+    const remark = remarkOf(payment.remark);
+    line.bytes(remark, 0, remark.length);
+    writeOrigin(posting, payer);
     line.ascii('}');
     return line.take();
   };
 }
 
 function makeFragments(population: Population, account: number, identity: Identity): Fragments {
-  const opened = identity.openedOn ? `,"openedOn":"${identity.openedOn}"` : '';
-  const foreignOpened = isOpeningKnown(population, account) ? opened : '';
   const head = `{"account":"${identity.account}","name":"${identity.name}","kind":"${identity.kind}","bank":"${identity.bank}"`;
   const code = identity.creditCode ? `,"creditCode":"${identity.creditCode}"` : '';
   const region = `,"region":"${identity.region}"`;
-  const isTerse = !verboseBanks.has(identity.bank.slice(0, 3));
+  const opened = identity.openedOn ? `,"openedOn":"${identity.openedOn}"` : '';
+  const party = utf8(head + code + region + opened);
+  const openedAt = party.length - opened.length;
+  const regionAt = openedAt - region.length;
   return {
     account,
     bank: identity.bank,
-    own: utf8(head + code + region + opened),
-    foreign: utf8(head + code + region + foreignOpened),
-    foreignTerse: utf8(head + region + foreignOpened),
-    isTerse,
+    party,
+    codeAt: regionAt - code.length,
+    regionAt,
+    foreignEnd: isOpeningKnown(population, account) ? party.length : openedAt,
+    isTerse: !verboseBanks.has(identity.bank.slice(0, 3)),
     isBalanceKnown: isBalanceKnown(population, account),
-    origins: originsOf(population, account, identity.kind, isTerse),
+    isCorporate: identity.kind === 'corporate',
+    origins: undefined,
   };
 }
 
-function originsOf(
-  population: Population,
-  account: number,
-  kind: Identity['kind'],
-  isTerse: boolean,
-): readonly [Uint8Array, Uint8Array] {
+function originsOf(population: Population, { account, isCorporate, isTerse }: Fragments): readonly [Uint8Array, Uint8Array] {
   const hash = hash32(population.seed, account, 71);
   const id = hash.toString(16).padStart(8, '0');
   const ip = `"ip":"${itemAt(documentationNets, hash)}.${1 + ((hash >>> 4) % 254)}"`;
   // Locally administered addresses belong to no maker; the block reserved for documents holds only 256.
   const mac = `,"mac":"02:00:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}:${id.slice(6)}"`;
-  const device = `,"device":{${isTerse ? '' : `"id":"${id}",`}${ip}${kind === 'corporate' ? mac : ''}}`;
-  if (isTerse || kind === 'personal') return [utf8(device), utf8(device)];
+  const device = `,"device":{${isTerse ? '' : `"id":"${id}",`}${ip}${isCorporate ? mac : ''}}`;
+  if (isTerse || !isCorporate) {
+    const origin = utf8(device);
+    return [origin, origin];
+  }
   const operator = (turn: number): Uint8Array => utf8(`${device},"operator":"${personName(hash32(hash, 72, turn))}"`);
   return [operator(0), operator(roleOf(population, account) === 'cast' ? 0 : 1)];
 }

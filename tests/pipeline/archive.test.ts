@@ -68,7 +68,7 @@ function unreliable(warehouse: Warehouse, every: number): Warehouse & { readonly
 }
 
 describe('the archive', () => {
-  test('ends equal to the log, through restarts, refused inserts and lost replies', async () => {
+  test('ends equal to the log, through restarts, refused inserts and lost replies', { timeout: 180_000 }, async () => {
     await fillLog(1500);
     const expected = await contentsOfLog(parts.log);
     for (const [table, ids] of Object.entries(expected)) expect([table, ids.length > 0]).toEqual([table, true]);
@@ -88,7 +88,7 @@ describe('the archive', () => {
     await warehouse.close();
   });
 
-  test('ends equal to the log when the process is killed again and again', async () => {
+  test('ends equal to the log when the process is killed again and again', { timeout: 180_000 }, async () => {
     await fillLog(1000);
     const expected = await contentsOfLog(parts.log);
     let kills = 0;

@@ -317,38 +317,42 @@ describe('dispatch killed between sending and recording', () => {
     server.close();
   });
 
-  test('the same delivery id is sent again after SIGKILL, and every delivery is recorded once', async () => {
-    const { port } = server.address() as AddressInfo;
-    await register(['a', 'b'], `http://127.0.0.1:${port}/{id}`);
-    const warnings = Array.from({ length: 20 }, (_, i) => warningOf(`w${i}`));
-    await tell(parts.log, ...warnings);
+  test(
+    'the same delivery id is sent again after SIGKILL, and every delivery is recorded once',
+    { timeout: 180_000 },
+    async () => {
+      const { port } = server.address() as AddressInfo;
+      await register(['a', 'b'], `http://127.0.0.1:${port}/{id}`);
+      const warnings = Array.from({ length: 20 }, (_, i) => warningOf(`w${i}`));
+      await tell(parts.log, ...warnings);
 
-    const killedAt = new Set([3, 9, 20]);
-    const inFlight = new Set<string>();
-    let child: ChildProcess = startChild(parts.directory);
-    onRequest = async (id) => {
-      if (!killedAt.delete(received.length)) return;
-      inFlight.add(id);
-      const exit = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exit;
-      child = startChild(parts.directory);
-    };
-    await until(
-      () => child.exitCode,
-      (code) => code === 0,
-      40_000,
-    );
+      const killedAt = new Set([3, 9, 20]);
+      const inFlight = new Set<string>();
+      let child: ChildProcess = startChild(parts.directory);
+      onRequest = async (id) => {
+        if (!killedAt.delete(received.length)) return;
+        inFlight.add(id);
+        const exit = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exit;
+        child = startChild(parts.directory);
+      };
+      await until(
+        () => child.exitCode,
+        (code) => code === 0,
+        150_000,
+      );
 
-    const expected = warnings.flatMap(({ id }) => ['a', 'b'].map((recipient) => deliveryId(id, 'red', recipient, 'webhook')));
-    expect([...new Set(received)].sort()).toEqual(expected.sort());
-    for (const id of inFlight) expect(received.filter((one) => one === id).length).toBeGreaterThanOrEqual(2);
-    const delivered = (await eventsOn(parts.log, 'deliveries')).filter(({ type }) => type === 'delivery.delivered');
-    expect([...new Set(delivered.map(({ id }) => id))]).toHaveLength(expected.length);
-    expect([...new Set(delivered.map(({ data }) => (data as { deliveryId: string }).deliveryId))].sort()).toEqual(expected);
-    expect(await parts.state.scan('dispatch/0', { prefix: 'pending/', limit: 10 })).toEqual([]);
-    expect(await parts.state.scan('dispatch/0', { prefix: 'warning/', limit: 10 })).toEqual([]);
-  });
+      const expected = warnings.flatMap(({ id }) => ['a', 'b'].map((recipient) => deliveryId(id, 'red', recipient, 'webhook')));
+      expect([...new Set(received)].sort()).toEqual(expected.sort());
+      for (const id of inFlight) expect(received.filter((one) => one === id).length).toBeGreaterThanOrEqual(2);
+      const delivered = (await eventsOn(parts.log, 'deliveries')).filter(({ type }) => type === 'delivery.delivered');
+      expect([...new Set(delivered.map(({ id }) => id))]).toHaveLength(expected.length);
+      expect([...new Set(delivered.map(({ data }) => (data as { deliveryId: string }).deliveryId))].sort()).toEqual(expected);
+      expect(await parts.state.scan('dispatch/0', { prefix: 'pending/', limit: 10 })).toEqual([]);
+      expect(await parts.state.scan('dispatch/0', { prefix: 'warning/', limit: 10 })).toEqual([]);
+    },
+  );
 });
 
 function startChild(directory: string): ChildProcess {

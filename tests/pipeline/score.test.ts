@@ -5,7 +5,7 @@ import { decodeEvents } from '../../src/domain/event.js';
 import { encodeFrame, role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
-import { subjectKeyOf } from '../../src/domain/warning-policy.js';
+import { subjectKeyOf } from '../../src/domain/warning-facts.js';
 import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';

@@ -2,15 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Hit } from '../../src/domain/hit.js';
 import type { WarningCommand } from '../../src/domain/warning-command.js';
-import {
-  absorbHit,
-  hitsListedMax,
-  obeyCommand,
-  settleWarning,
-  transactionOf,
-  warningIdOf,
-  type WarningFacts,
-} from '../../src/domain/warning-policy.js';
+import { absorbHit, hitsListedMax, transactionOf, warningIdOf, type WarningFacts } from '../../src/domain/warning-facts.js';
+import { obeyCommand, settleWarning } from '../../src/domain/warning-policy.js';
 import type { Warning } from '../../src/domain/warning.js';
 import { parseWarningPolicy, WarningPolicyError } from '../../src/pipeline/warning-policy-file.js';
 import { shippedPolicy as policy } from '../support/pipeline.js';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeEvents } from '../../src/domain/event.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
-import { subjectKeyOf, warningIdOf } from '../../src/domain/warning-policy.js';
+import { subjectKeyOf, warningIdOf } from '../../src/domain/warning-facts.js';
 import type { Warning } from '../../src/domain/warning.js';
 import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
 import { createWarn } from '../../src/pipeline/warn.js';

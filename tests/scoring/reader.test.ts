@@ -138,11 +138,11 @@ describe('the fast reader', () => {
       fc.property(record, (parts) => {
         outcomes[checkAgreement(encode(write(compose(parts), parts.hand)))]++;
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
     // Else the property above would say little.
-    expect(outcomes.fast).toBeGreaterThan(1000);
-    expect(outcomes.complete).toBeGreaterThan(100);
+    expect(outcomes.fast).toBeGreaterThan(400);
+    expect(outcomes.complete).toBeGreaterThan(50);
   });
 
   it('takes every record of known fields that is written without needless escapes', () => {
@@ -163,10 +163,10 @@ describe('the fast reader', () => {
         for (let i = 0; i < times; i++) bytes = damage(bytes, random);
         outcomes[checkAgreement(bytes)]++;
       }),
-      { numRuns: 6000 },
+      { numRuns: 2500 },
     );
-    expect(outcomes.fast).toBeGreaterThan(500);
-    expect(outcomes.refused).toBeGreaterThan(1000);
+    expect(outcomes.fast).toBeGreaterThan(150);
+    expect(outcomes.refused).toBeGreaterThan(400);
   });
 
   it('never takes a record with a twisted value that the complete reader refuses', () => {
@@ -178,10 +178,10 @@ describe('the fast reader', () => {
         const { 0: old, index } = values[at % values.length]!;
         outcomes[checkAgreement(encode(`${text.slice(0, index)}${twisted}${text.slice(index + old.length)}`))]++;
       }),
-      { numRuns: 6000 },
+      { numRuns: 2500 },
     );
-    expect(outcomes.fast).toBeGreaterThan(300);
-    expect(outcomes.refused).toBeGreaterThan(1000);
+    expect(outcomes.fast).toBeGreaterThan(100);
+    expect(outcomes.refused).toBeGreaterThan(400);
   });
 
   it('judges a record alike wherever it lies in a larger buffer', () => {
@@ -301,7 +301,7 @@ describe('reading for intake', () => {
         const again = parseTransaction(canonical, 0, canonical.length);
         expect(again.ok && encodeTransaction(again.transaction)).toEqual(canonical);
       }),
-      { numRuns: 2000 },
+      { numRuns: 800 },
     );
   });
 
