@@ -107,8 +107,7 @@ export function decideDispatch(
  * The registered recipients that a warning's audience holds.
  * - An enterprise: its own warning only, where the audience holds an enterprise, and never on the mule's side unless a
  *   person found that the firm was tricked (反洗钱法 2024, art. 35).
- * - A bank: the subject's bank and the counterparties' banks, each where the audience holds that side's bank. Where the
- *   audience does not show which side the subject is on, the counterparties' banks are told only if both sides' banks are.
+ * - A bank: the subject's own bank and the counterparties' banks, each where the audience holds it.
  * - A centre: those whose region holds the subject's; city centres (4 or more digits) and provincial ones by the audience.
  */
 export function recipientsOf(warning: Warning, recipients: readonly Recipient[]): Recipient[] {
@@ -121,30 +120,17 @@ export function recipientsOf(warning: Warning, recipients: readonly Recipient[])
 }
 
 function enterpriseTest({ audience, side, verdict, subject }: Warning): (match: string) => boolean {
-  const meant = audience.includes('payer-enterprise') || audience.includes('payee-enterprise');
-  if (!meant || (side === 'mule' && verdict !== 'tricked')) return () => false;
+  if (!audience.includes('enterprise') || (side === 'mule' && verdict !== 'tricked')) return () => false;
   return (match) => match === subject.creditCode || match === subject.account;
 }
 
-function bankTest(warning: Warning): (match: string) => boolean {
-  const { audience, subject, hits } = warning;
-  const payerBank = audience.includes('payer-bank');
-  const payeeBank = audience.includes('payee-bank');
-  const side = subjectSide(warning);
-  const own = side === 'payer' ? payerBank : side === 'payee' ? payeeBank : payerBank || payeeBank;
-  const other = side === 'payer' ? payeeBank : side === 'payee' ? payerBank : payerBank && payeeBank;
+function bankTest({ audience, subject, hits }: Warning): (match: string) => boolean {
   const banks = new Set<string>();
-  if (own && subject.bank !== undefined) banks.add(subject.bank);
-  if (other) for (const { counterparty } of hits) if (counterparty.bank !== undefined) banks.add(counterparty.bank);
+  if (audience.includes('own-bank') && subject.bank !== undefined) banks.add(subject.bank);
+  if (audience.includes('other-bank')) {
+    for (const { counterparty } of hits) if (counterparty.bank !== undefined) banks.add(counterparty.bank);
+  }
   return (match) => [...banks].some((bank) => bank.startsWith(match));
-}
-
-/** Which side of the payments the subject is on, as far as the audience tells: the enterprise that is warned is the subject. */
-function subjectSide({ audience }: Warning): 'payer' | 'payee' | 'unknown' {
-  const payer = audience.includes('payer-enterprise');
-  const payee = audience.includes('payee-enterprise');
-  if (payer === payee) return 'unknown';
-  return payer ? 'payer' : 'payee';
 }
 
 function centreTest({ audience, subject }: Warning): (match: string) => boolean {

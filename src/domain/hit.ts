@@ -11,7 +11,7 @@ export type PatternSide = (typeof patternSides)[number];
  * Who is told, as seen from the account that hit: its holder, its bank, the other party's bank, the anti-fraud centres.
  * The holder is never told of a mule-side hit (反洗钱法 2024, art. 35) until a person has found that the firm was tricked.
  */
-export const audiences = ['enterprise', 'own-bank', 'other-bank', 'city-centre', 'provincial-centre', 'payer-enterprise', 'payee-enterprise', 'payer-bank', 'payee-bank'] as const;
+export const audiences = ['enterprise', 'own-bank', 'other-bank', 'city-centre', 'provincial-centre'] as const;
 export type Audience = (typeof audiences)[number];
 
 const bilingual = z.object({ zh: z.string(), en: z.string() });

@@ -48,7 +48,7 @@ export function makeWarning(id: string, change: Partial<Warning> = {}): Warning 
     },
     level: 'red',
     score: 0.93,
-    audience: ['payer-enterprise', 'payer-bank', 'city-centre'],
+    audience: ['enterprise', 'own-bank', 'city-centre'],
     status: 'open',
     amountFen: 98_000_000,
     currency: 'CNY',
@@ -211,7 +211,7 @@ const pattern: PatternDetail = {
   title: { zh: '冒充领导诈骗财务', en: 'Boss impersonation of finance staff' },
   condition: 'newPayee("180d") && tx.amount >= 100000.0 && (payee.kind == "personal" || payee.ageDays <= 90)',
   advice: { zh: '暂停付款', en: 'Stop paying' },
-  audience: ['payer-enterprise', 'payer-bank'],
+  audience: ['enterprise', 'own-bank'],
   bankCode: '3006',
 };
 

@@ -33,9 +33,9 @@ describe('who is told of a warning', () => {
   });
 
   test('a suspected mule is never told, even where the audience wrongly holds it (反洗钱法 2024 art. 35)', () => {
-    const mule = told({ side: 'mule', audience: ['payee-enterprise', 'payee-bank', 'city-centre'] });
+    const mule = told({ side: 'mule', audience: ['enterprise', 'own-bank', 'city-centre'] });
     expect(mule).toEqual(['icbc', 'icbc-zhengzhou', 'zhengzhou', 'henan', 'national']);
-    expect(told({ side: 'mule', audience: ['payee-bank'] })).not.toContain('firm');
+    expect(told({ side: 'mule', audience: ['own-bank'] })).not.toContain('firm');
   });
 
   test('a firm that a person found to be tricked is told', () => {
@@ -43,18 +43,18 @@ describe('who is told of a warning', () => {
       side: 'mule',
       verdict: 'tricked',
       status: 'disposed',
-      audience: ['payee-enterprise', 'payee-bank'],
+      audience: ['enterprise', 'own-bank'],
     } as const;
     expect(told({ ...tricked, audience: [...tricked.audience] })).toContain('firm');
   });
 
   test('an enterprise is told only where the audience holds an enterprise', () => {
-    expect(told({ audience: ['payer-bank', 'city-centre'] })).not.toContain('firm');
+    expect(told({ audience: ['own-bank', 'city-centre'] })).not.toContain('firm');
   });
 
   test('a bank is told only of the side that the audience names', () => {
-    expect(told({ audience: ['payer-enterprise', 'payer-bank'] })).toEqual(['firm', 'firm-account', 'icbc', 'icbc-zhengzhou']);
-    expect(told({ audience: ['payer-enterprise', 'payee-bank'] })).toEqual(['firm', 'firm-account', 'abc']);
+    expect(told({ audience: ['enterprise', 'own-bank'] })).toEqual(['firm', 'firm-account', 'icbc', 'icbc-zhengzhou']);
+    expect(told({ audience: ['enterprise', 'other-bank'] })).toEqual(['firm', 'firm-account', 'abc']);
   });
 
   test('a city centre hears of its city, a provincial centre of its province', () => {
@@ -108,11 +108,11 @@ describe('when they are told again', () => {
   });
 
   test('a recipient who comes to be concerned later is told then', () => {
-    const first = decideDispatch(null, warningOf('w', { audience: ['payer-bank'] }), everyone, shippedRoutes, 0);
+    const first = decideDispatch(null, warningOf('w', { audience: ['own-bank'] }), everyone, shippedRoutes, 0);
     if (first.kind === 'ignore') throw new Error('ignored');
     const second = decideDispatch(
       first.told,
-      warningOf('w', { revision: 2, audience: ['payer-bank', 'city-centre'] }),
+      warningOf('w', { revision: 2, audience: ['own-bank', 'city-centre'] }),
       everyone,
       shippedRoutes,
       0,

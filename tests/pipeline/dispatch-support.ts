@@ -56,7 +56,7 @@ export function warningOf(id: string, changes: Partial<Warning> = {}): Warning {
     subject: { key: enterprise.creditCode, name: '郑州样例有限公司', bank: '102491002011', region: '410102', ...enterprise },
     level: 'red',
     score: 0.95,
-    audience: ['payer-enterprise', 'payer-bank', 'payee-bank', 'city-centre'],
+    audience: ['enterprise', 'own-bank', 'other-bank', 'city-centre'],
     status: 'open',
     amountFen: 98_000_000,
     currency: 'CNY',
