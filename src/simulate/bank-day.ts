@@ -31,7 +31,7 @@ export interface SimulatedTransaction {
   readonly scheme?: number;
 }
 
-export interface Label {
+interface Label {
   readonly transaction: string;
   readonly label: 1;
   readonly typology: Typology;

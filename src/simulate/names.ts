@@ -7,7 +7,7 @@ const brandSecond = Array.from('川辰航程越邦翔煜坤锦霖岳畅捷硕颂
 /** Combinations that stand for a well-known firm are not used. */
 const knownBrands = new Set(['腾邦', '卓越', '瑞翔', '嘉澜', '博弘', '启辰', '凯翔', '瑞锦', '润锦', '祥茂']);
 
-export const trades = [
+const trades = [
   '商贸',
   '建材',
   '机械设备',
@@ -35,7 +35,7 @@ export const retailTrades = ['百货', '超市', '餐饮管理', '生活服务',
 const surnames = Array.from('王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕');
 const given = Array.from('伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰文慧建国红梅斌宇浩凯雪琳晨博雅欣怡');
 
-export function brandName(hash: number): string {
+function brandName(hash: number): string {
   const brand = itemAt(brandFirst, hash) + itemAt(brandSecond, hash >>> 8);
   return knownBrands.has(brand) ? `${brand}豫` : brand;
 }

@@ -6,7 +6,7 @@ import type { Payment } from './payment.js';
 import { type Population, roleOf } from './population.js';
 import { hash32, itemAt } from './random.js';
 
-export interface Posting {
+interface Posting {
   readonly payment: Payment;
   readonly id: string;
   readonly timeMs: number;

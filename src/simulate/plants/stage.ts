@@ -12,7 +12,7 @@ export interface Plant {
   plan(stage: Stage): void;
 }
 
-export interface Stage {
+interface Stage {
   readonly random: Random;
   /** Day number of the day on which the pattern completes. */
   readonly day: number;
@@ -27,13 +27,13 @@ export interface Stage {
   readonly pay: (payment: StagedPayment) => void;
 }
 
-export interface ShellOptions {
+interface ShellOptions {
   /** Age in days on `stage.day`; between 100 and 900 where left out. */
   readonly ageDays?: number;
   readonly place?: Place;
 }
 
-export interface StagedPayment {
+interface StagedPayment {
   readonly from: number;
   readonly to: number;
   readonly amountFen: number;
@@ -54,7 +54,7 @@ export interface Plot {
 }
 
 /** Hands out accounts from the end of the population downwards. */
-export interface Casting {
+interface Casting {
   readonly accounts: number;
   readonly seed: number;
 }
