@@ -1,6 +1,21 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pid as ownPid } from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -27,15 +42,9 @@ export async function acquireDataDirectory(directory: string): Promise<DataDirec
   prepareDirectory(directory);
   const place = lockPlace(directory);
   try {
-    const server = await takeSocket(directory, place);
+    const release = await takeLock(directory, place);
     writeFileSync(place.pidFile, `${ownPid}\n`);
-    return {
-      release: async () => {
-        rmSync(place.pidFile, { force: true });
-        await new Promise<void>((resolve) => server.close(() => resolve()));
-        place.free();
-      },
-    };
+    return { release };
   } catch (error) {
     place.free();
     throw describeDirectoryError(directory, error);
@@ -45,10 +54,24 @@ export async function acquireDataDirectory(directory: string): Promise<DataDirec
 /** Makes the directory where it is missing and checks that it can be written. Throws `DataDirectoryError`. */
 export function prepareDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
+    if (!statSync(directory).isDirectory()) throw notADirectory(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw describeDirectoryError(directory, error);
+  }
+}
+
+/** As `mkdirSync(…, { recursive: true })`, which never ends where the system answers "not found" for a name below a directory. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (!existsSync(parent)) makeDirectory(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been quicker.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
@@ -66,14 +89,14 @@ export function describeDirectoryError(directory: string, error: unknown): DataD
       );
     case 'EEXIST':
     case 'ENOTDIR':
-      return new DataDirectoryError(
-        `Data directory ${directory} is not a directory (${code}): move the file away, or set HUQI_DATA_DIR to another directory.`,
-        { cause: error },
-      );
+      return notADirectory(directory, error);
     case 'ENOENT':
-      return new DataDirectoryError(`Data directory ${directory} cannot be made (${code}): set HUQI_DATA_DIR to a directory that can.`, {
-        cause: error,
-      });
+      return new DataDirectoryError(
+        `Data directory ${directory} cannot be made (${code}): set HUQI_DATA_DIR to a directory that can.`,
+        {
+          cause: error,
+        },
+      );
   }
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 28 || message.includes('MDB_MAP_FULL') || isDiskFull(directory)) {
     return new DataDirectoryError(
@@ -82,61 +105,117 @@ export function describeDirectoryError(directory: string, error: unknown): DataD
     );
   }
   if (/MDB_(INVALID|VERSION_MISMATCH|CORRUPTED|PAGE_NOTFOUND)/.test(message)) {
-    return new DataDirectoryError(`Data directory ${directory} does not hold a readable database (${message}): restore a copy or use another directory.`, {
-      cause: error,
-    });
+    return new DataDirectoryError(
+      `Data directory ${directory} does not hold a readable database (${message}): restore a copy or use another directory.`,
+      {
+        cause: error,
+      },
+    );
   }
-  return new DataDirectoryError(`Data directory ${directory}: ${message}. Check the disk and the directory's rights.`, { cause: error });
+  return new DataDirectoryError(`Data directory ${directory}: ${message}. Check the disk and the directory's rights.`, {
+    cause: error,
+  });
+}
+
+function notADirectory(directory: string, cause?: unknown): DataDirectoryError {
+  return new DataDirectoryError(
+    `Data directory ${directory} is not a directory: move the file away, or set HUQI_DATA_DIR to another directory.`,
+    {
+      cause,
+    },
+  );
 }
 
 interface LockPlace {
-  readonly socketPath: string;
-  /** The path as the kernel takes it: at most about 100 bytes. */
-  readonly boundPath: string;
+  readonly lockFile: string;
   readonly pidFile: string;
+  /** The directory's name for socket addresses, which the kernel cuts off at about 100 bytes. */
+  readonly shortDirectory: string;
   free(): void;
 }
 
 /** Longest socket path that every supported system takes (macOS has 104 bytes with the end mark). */
 const socketPathBytesMax = 103;
+/** `huqi.lock-` and eight characters. */
+const socketNameBytes = 18;
 
 function lockPlace(directory: string): LockPlace {
-  const socketPath = join(directory, 'huqi.lock');
-  const pidFile = join(directory, 'huqi.pid');
-  if (Buffer.byteLength(socketPath) <= socketPathBytesMax) return { socketPath, boundPath: socketPath, pidFile, free: () => undefined };
-  // A long path is cut off by the kernel's socket address; the open directory gives it a short name.
-  const descriptor = openSync(directory, constants.O_RDONLY);
-  try {
-    const boundPath = `/proc/self/fd/${descriptor}/huqi.lock`;
-    statSync(`/proc/self/fd/${descriptor}`);
-    return { socketPath, boundPath, pidFile, free: () => closeSync(descriptor) };
-  } catch {
-    closeSync(descriptor);
-    throw new DataDirectoryError(
-      `Data directory ${directory}: the path is longer than ${socketPathBytesMax - '/huqi.lock'.length} bytes, too long for the lock: use a shorter one.`,
-    );
+  const files = { lockFile: join(directory, 'huqi.lock'), pidFile: join(directory, 'huqi.pid') };
+  if (Buffer.byteLength(directory) + 1 + socketNameBytes <= socketPathBytesMax) {
+    return { ...files, shortDirectory: directory, free: () => undefined };
   }
+  const descriptor = openSync(directory, constants.O_RDONLY);
+  const shortDirectory = `/proc/self/fd/${descriptor}`;
+  if (existsSync(shortDirectory)) return { ...files, shortDirectory, free: () => closeSync(descriptor) };
+  closeSync(descriptor);
+  throw new DataDirectoryError(
+    `Data directory ${directory}: the path is longer than ${socketPathBytesMax - 1 - socketNameBytes} bytes, too long for the lock: use a shorter one.`,
+  );
 }
 
 const takeTriesMax = 5;
-/** A contender that saw our socket between bind and listen may have removed it; after this long it has. */
+/** A contender that is about to remove the dead lock before ours, and would remove ours, has done so after this long. */
 const settleMs = 25;
 
-async function takeSocket(directory: string, place: LockPlace): Promise<Server> {
-  for (let attempt = 0; attempt < takeTriesMax; attempt++) {
-    const server = await listen(place.boundPath);
-    if (server) {
-      const inode = inodeOf(place.socketPath);
-      await wait(settleMs);
-      if (inode !== undefined && inodeOf(place.socketPath) === inode) return server;
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      continue;
+/**
+ * Listens under a name of its own and then links that to the lock's name, which is atomic: whoever finds the lock finds it
+ * listening or dead. Returns what gives the lock back.
+ */
+async function takeLock(directory: string, place: LockPlace): Promise<() => Promise<void>> {
+  const name = `huqi.lock-${randomBytes(4).toString('hex')}`;
+  const server = await listen(join(place.shortDirectory, name));
+  const own = join(directory, name);
+  const inode = inodeOf(own);
+  const stop = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  try {
+    for (let attempt = 0; attempt < takeTriesMax; attempt++) {
+      if (tryLink(own, place.lockFile)) {
+        await wait(settleMs);
+        if (inodeOf(place.lockFile) === inode) return () => giveBack(place, inode, stop);
+      }
+      await refuseOrClear(directory, place);
     }
-    const inode = inodeOf(place.socketPath);
-    if (await answers(place.boundPath)) throw new DataDirectoryError(inUse(directory, place.pidFile));
-    if (inode !== undefined && inodeOf(place.socketPath) === inode) rmSync(place.socketPath, { force: true });
+    throw new DataDirectoryError(inUse(directory, place.pidFile));
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  throw new DataDirectoryError(inUse(directory, place.pidFile));
+}
+
+async function giveBack(place: LockPlace, inode: bigint | undefined, stop: () => Promise<void>): Promise<void> {
+  if (inodeOf(place.lockFile) === inode) {
+    rmSync(place.pidFile, { force: true });
+    rmSync(place.lockFile, { force: true });
+  }
+  await stop();
+  place.free();
+}
+
+/** Throws where the lock's holder lives; removes the lock of a dead one, and only that one. */
+async function refuseOrClear(directory: string, place: LockPlace): Promise<void> {
+  const inode = inodeOf(place.lockFile);
+  if (inode === undefined) return;
+  if (await answers(join(place.shortDirectory, 'huqi.lock'))) throw new DataDirectoryError(inUse(directory, place.pidFile));
+  if (inodeOf(place.lockFile) !== inode) return;
+  rmSync(place.lockFile, { force: true });
+  removeDeadNames(directory, inode);
+}
+
+/** A killed holder's own name is the same socket as its lock. */
+function removeDeadNames(directory: string, inode: bigint): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('huqi.lock-') && inodeOf(join(directory, name)) === inode) rmSync(join(directory, name), { force: true });
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 function inUse(directory: string, pidFile: string): string {
@@ -149,11 +228,10 @@ function inUse(directory: string, pidFile: string): string {
   return `Data directory ${directory} is in use by ${holder}: stop it first, or set HUQI_DATA_DIR to another directory.`;
 }
 
-/** A listening server, or null where something already lies at the path. */
-function listen(path: string): Promise<Server | null> {
+function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(null) : reject(error)));
+    server.once('error', reject);
     server.listen(path, () => {
       server.unref();
       resolve(server);

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { DataDirectoryError, describeDirectoryError, prepareDirectory } from './data-directory.js';
@@ -27,7 +28,10 @@ export interface LmdbEnvironment {
 }
 
 /** The part of an LMDB database that the adapters use. */
-export type Table<K extends string | Uint8Array> = Pick<Database<Uint8Array, K>, 'getBinary' | 'doesExist' | 'getKeys' | 'put' | 'remove'>;
+export type Table<K extends string | Uint8Array> = Pick<
+  Database<Uint8Array, K>,
+  'getBinary' | 'doesExist' | 'getKeys' | 'put' | 'remove'
+>;
 
 /** Longest key in bytes. */
 export const keyBytesMax = 1_978;
@@ -66,9 +70,11 @@ const textKeys = {
 };
 
 function openRoot(directory: string, mapSize: number): RootDatabase<Uint8Array, Uint8Array> {
+  const path = join(directory, 'huqi.mdb');
   try {
+    assertDatabaseFile(directory, path);
     return open<Uint8Array, Uint8Array>({
-      path: join(directory, 'huqi.mdb'),
+      path,
       maxDbs: 16,
       mapSize,
       encoding: 'binary',
@@ -80,6 +86,26 @@ function openRoot(directory: string, mapSize: number): RootDatabase<Uint8Array, 
   } catch (error) {
     throw describeDirectoryError(directory, error);
   }
+}
+
+/** LMDB's mark, in both of its first pages. */
+const magic = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
+const magicAt = 24;
+
+/** The library does not survive opening a file that is something else. A missing or empty file is a new database. */
+function assertDatabaseFile(directory: string, path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  const descriptor = openSync(path, 'r');
+  const head = Buffer.alloc(magicAt + magic.length);
+  try {
+    readSync(descriptor, head);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (head.subarray(magicAt).equals(magic)) return;
+  throw new DataDirectoryError(
+    `Data directory ${directory}: huqi.mdb is not a database of HuQi: restore a copy, or set HUQI_DATA_DIR to another directory.`,
+  );
 }
 
 interface PendingWrite {
@@ -103,7 +129,8 @@ function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory:
   let draining: Promise<void> | undefined;
 
   function add<T>(bytes: number, operation: () => T): Promise<T> {
-    if (ended) return Promise.reject(new DataDirectoryError(`Data directory ${directory} is closed: nothing more can be written.`));
+    if (ended)
+      return Promise.reject(new DataDirectoryError(`Data directory ${directory} is closed: nothing more can be written.`));
     if (queuedBytes + bytes > queuedBytesMax || queue.length >= queuedOperationsMax) {
       return Promise.reject(
         new DataDirectoryError(

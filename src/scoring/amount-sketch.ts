@@ -14,84 +14,81 @@ const rowsPerChunk = 1 << chunkBits;
 /** Counts are bytes; a full one halves its row, which keeps the shape. */
 const countMax = 255;
 
+/** Columns that a sketch has in a subject's row: which row of counts is its own (-1 none), which half it stands in. */
+export const sketchColumns = 2;
+
+/** All functions take the subject's row and the sketch's first column in it. */
 export interface AmountSketches {
-  /** A row for one more subject. */
-  open(): number;
   /** `amountClass` is `amountClassOf` the amount. */
-  add(row: number, amountClass: number, timeMs: number): void;
-  /** Number of amounts seen in the window, up to the halving of full rows; 0 for row -1. */
-  samples(row: number, timeMs: number): number;
+  add(row: Float64Array, at: number, amountClass: number, timeMs: number): void;
+  /** Number of amounts seen in the window, up to the halving of full rows. */
+  samples(row: Float64Array, at: number, timeMs: number): number;
   /** Amount in fen that the share `rank` (0..1) of the amounts does not exceed; NaN without amounts. */
-  percentile(row: number, rank: number, timeMs: number): number;
+  percentile(row: Float64Array, at: number, rank: number, timeMs: number): number;
   bytesUsed(): number;
 }
 
 export function createAmountSketches(windowMs: number): AmountSketches {
   const halfMs = windowMs / 2;
-  const counts: Uint8Array[] = [];
-  const halves: Float64Array[] = [];
+  const chunks: Uint8Array[] = [];
   let rows = 0;
 
+  function open(): number {
+    if ((rows & (rowsPerChunk - 1)) === 0) chunks.push(new Uint8Array(rowsPerChunk * rowBytes));
+    return rows++;
+  }
+
+  const offset = (own: number): number => (own & (rowsPerChunk - 1)) * rowBytes;
+
   /** Brings a row to the half that holds `timeMs`; earlier halves fall out. A late amount stays in the present half. */
-  function turn(row: number, timeMs: number): Uint8Array {
-    const chunk = counts[row >>> chunkBits]!;
-    const half = halves[row >>> chunkBits]!;
-    const place = row & (rowsPerChunk - 1);
-    const at = place * rowBytes;
+  function turn(row: Float64Array, at: number, timeMs: number): Uint8Array {
+    const own = row[at]!;
+    const chunk = chunks[own >>> chunkBits]!;
     const now = Math.floor(timeMs / halfMs);
-    const then = half[place]!;
-    if (now > then) {
-      if (now === then + 1) chunk.copyWithin(at + classes, at, at + classes);
-      else chunk.fill(0, at + classes, at + rowBytes);
-      chunk.fill(0, at, at + classes);
-      half[place] = now;
-    }
+    const then = row[at + 1]!;
+    if (now <= then) return chunk;
+    const start = offset(own);
+    if (now === then + 1) chunk.copyWithin(start + classes, start, start + classes);
+    else chunk.fill(0, start + classes, start + rowBytes);
+    chunk.fill(0, start, start + classes);
+    row[at + 1] = now;
     return chunk;
   }
 
-  const offset = (row: number): number => (row & (rowsPerChunk - 1)) * rowBytes;
-
-  function total(chunk: Uint8Array, at: number): number {
+  function total(chunk: Uint8Array, start: number): number {
     let sum = 0;
-    for (let i = 0; i < rowBytes; i++) sum += chunk[at + i]!;
+    for (let i = 0; i < rowBytes; i++) sum += chunk[start + i]!;
     return sum;
   }
 
   return {
-    open() {
-      if (rows % rowsPerChunk === 0) {
-        counts.push(new Uint8Array(rowsPerChunk * rowBytes));
-        halves.push(new Float64Array(rowsPerChunk).fill(-1e12));
+    add(row, at, amountClass, timeMs) {
+      if (row[at]! < 0) {
+        row[at] = open();
+        row[at + 1] = Math.floor(timeMs / halfMs);
       }
-      return rows++;
+      const chunk = turn(row, at, timeMs);
+      const start = offset(row[at]!);
+      if (chunk[start + amountClass] === countMax) for (let i = 0; i < rowBytes; i++) chunk[start + i]! >>= 1;
+      chunk[start + amountClass]!++;
     },
-    add(row, amountClass, timeMs) {
-      const chunk = turn(row, timeMs);
-      const at = offset(row);
-      const index = at + amountClass;
-      if (chunk[index] === countMax) for (let i = 0; i < rowBytes; i++) chunk[at + i] = chunk[at + i]! >> 1;
-      chunk[index] = chunk[index]! + 1;
+    samples(row, at, timeMs) {
+      return row[at]! < 0 ? 0 : total(turn(row, at, timeMs), offset(row[at]!));
     },
-    samples(row, timeMs) {
-      if (row < 0) return 0;
-      const chunk = turn(row, timeMs);
-      const at = offset(row);
-      return total(chunk, at);
-    },
-    percentile(row, rank, timeMs) {
-      if (row < 0) return Number.NaN;
-      const chunk = turn(row, timeMs);
-      const at = offset(row);
-      const all = total(chunk, at);
+    percentile(row, at, rank, timeMs) {
+      if (row[at]! < 0) return Number.NaN;
+      const chunk = turn(row, at, timeMs);
+      const start = offset(row[at]!);
+      const all = total(chunk, start);
       if (all === 0) return Number.NaN;
       let before = 0;
       for (let c = 0; c < classes; c++) {
-        before += chunk[at + c]! + chunk[at + classes + c]!;
+        before += chunk[start + c]! + chunk[start + classes + c]!;
         if (before >= rank * all) return classMiddle(c);
       }
       return classMiddle(classes - 1);
     },
-    bytesUsed: () => counts.length * rowsPerChunk * (rowBytes + 8),
+    bytesUsed: () => chunks.length * rowsPerChunk * rowBytes,
   };
 }
 

@@ -7,6 +7,9 @@ export interface ByteTable {
   /** Number of `bytes[start, end)`, given on first sight. `hash` must be `hashBytes` of it. */
   intern(bytes: Uint8Array, start: number, end: number, hash: number): number;
   text(id: number): string;
+  /** Bring the place of a hash, and then the bytes there, into the cache. What they return means nothing. */
+  touch(hash: number): number;
+  touchBytes(hash: number): number;
   bytesUsed(): number;
 }
 
@@ -81,6 +84,11 @@ export function createByteTable(capacity = 1024): ByteTable {
       // At most 5/8 full: `size` indexes the columns, which are as wide as the table.
       if (size * 8 > (mask + 1) * 5) grow();
       return id;
+    },
+    touch: (hash) => places[(spread(hash) & mask) * placeWords]!,
+    touchBytes(hash) {
+      const kept = places[(spread(hash) & mask) * placeWords + 2]! >>> 0;
+      return arenas[kept >>> arenaBits]![kept & (arenaBytes - 1)]!;
     },
     text(id) {
       const kept = starts[id]!;

@@ -2,17 +2,21 @@ import { createHash } from 'node:crypto';
 import { dayMs, dayNumber, formatShanghai, shanghaiOffsetMs } from '../domain/bank-day.js';
 import { role, frameFlag } from '../domain/frame.js';
 import type { Hit, HitParty } from '../domain/hit.js';
-import { accountKinds } from '../domain/transaction.js';
+import { accountKinds, transactionStatuses } from '../domain/transaction.js';
 import { amountClassOf, createAmountSketches } from './amount-sketch.js';
+import type { Batch } from './batch.js';
 import { createByteTable } from './byte-table.js';
 import { Evaluation } from './evaluation.js';
+import { type Helper, prelude } from './expression.js';
+import { generate } from './generated.js';
 import { substitute } from './explanation.js';
 import { createHistory } from './history.js';
 import { evidence } from './history-walk.js';
-import { LegLog } from './leg-log.js';
+import { LegLog, legWord } from './leg-log.js';
 import { pairColumn, PairTable } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
+import { createPrefetch } from './prefetch.js';
 import { createSubjectRows } from './subject-rows.js';
 import { pairMemoryMs } from './vocabulary.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
@@ -28,6 +32,8 @@ export interface ScoringEngine {
    * `hits` null only warms the state. Failed and reversed transactions change nothing.
    */
   score(view: TransactionView, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void;
+  /** The same for a batch, faster. */
+  scoreBatch(batch: Batch, hits: Hit[] | null): void;
   /** Takes over a set that keeps the same state; false where the state would have to be built anew. */
   adopt(set: PatternSet): boolean;
   stats(): EngineStats;
@@ -42,7 +48,9 @@ export interface EngineStats {
 
 /** How much later than the newest transaction a leg may come and still find all legs of its windows. */
 const latenessMs = 3 * dayMs;
-const sweepEveryLegs = 4_096;
+const sweepEveryTransactions = 4_096;
+/** Pending transactions are scored, failed and reversed ones are not. */
+const lastScoredStatus = transactionStatuses.indexOf('pending');
 const evidenceMost = 20;
 
 export function createEngine(set: PatternSet): ScoringEngine {
@@ -55,20 +63,35 @@ export function createEngine(set: PatternSet): ScoringEngine {
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
   const sketchedBits = plan.sketches.reduce((bits, { bit }) => bits | bit, 0);
   const history = createHistory(plan, legs, pairs, rows);
+  const prefetch = createPrefetch(accounts, rows, pairs, legs, plan.width);
   const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
   const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
   const plainStreams = legStreams.filter(({ usesHistory }) => !usesHistory);
   const historyStreams = legStreams.filter(({ usesHistory }) => usesHistory);
-  let debitPatterns: CompiledPattern[] = [];
-  let creditPatterns: CompiledPattern[] = [];
+  let debit: Asked = askNothing;
+  let credit: Asked = askNothing;
+  const held: number[] = [];
   let latestMs = -Infinity;
   let sinceSweep = 0;
   takePatterns(set);
 
   function takePatterns(taken: PatternSet): void {
     const scored = taken.patterns.filter(({ state }) => state === 'active' || state === 'shadow');
-    debitPatterns = scored.filter(({ pattern }) => pattern.on !== 'credit');
-    creditPatterns = scored.filter(({ pattern }) => pattern.on !== 'debit');
+    debit = ask(scored.filter(({ pattern }) => pattern.on !== 'credit'), taken.helpers);
+    credit = ask(scored.filter(({ pattern }) => pattern.on !== 'debit'), taken.helpers);
+  }
+
+  function scoreTransaction(payer: number, payee: number, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
+    const { timeMs } = leg.view;
+    leg.timeMs = timeMs;
+    leg.day = dayNumber(timeMs);
+    leg.hour = Math.floor((timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
+    if (timeMs > latestMs) latestMs = timeMs;
+    if ((roles & role.debit) !== 0) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
+    if ((roles & role.credit) !== 0) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
+    if (++sinceSweep < sweepEveryTransactions) return;
+    sinceSweep = 0;
+    history.sweep(latestMs - plan.legsMs - latenessMs);
   }
 
   function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
@@ -99,8 +122,12 @@ export function createEngine(set: PatternSet): ScoringEngine {
     for (const stream of historyStreams) if (belongs(stream, isDebit)) history.join(leg, stream.bit);
 
     if (hits) {
-      const patterns = isDebit ? debitPatterns : creditPatterns;
-      for (let p = 0; p < patterns.length; p++) if (patterns[p]!.when(leg)) hits.push(hitOf(patterns[p]!, leg, receivedAtMs));
+      const asked = isDebit ? debit : credit;
+      asked.evaluate(leg, held);
+      if (held.length > 0) {
+        for (const p of held) hits.push(hitOf(asked.patterns[p]!, leg, receivedAtMs));
+        held.length = 0;
+      }
     }
 
     if ((streams & sketchedBits) !== 0) addToSketches(streams);
@@ -122,13 +149,7 @@ export function createEngine(set: PatternSet): ScoringEngine {
     const amountClass = amountClassOf(leg.view.amountFen);
     for (let k = 0; k < sketches.length; k++) {
       const { bit, column: at } = plan.sketches[k]!;
-      if ((streams & bit) === 0) continue;
-      let row = leg.row[leg.base + at]!;
-      if (row < 0) {
-        row = sketches[k]!.open();
-        leg.row[leg.base + at] = row;
-      }
-      sketches[k]!.add(row, amountClass, leg.clockMs);
+      if ((streams & bit) !== 0) sketches[k]!.add(leg.row, leg.base + at, amountClass, leg.clockMs);
     }
   }
 
@@ -136,8 +157,8 @@ export function createEngine(set: PatternSet): ScoringEngine {
   function isCounted(): boolean {
     const { view } = leg;
     const side = leg.isDebit ? baseBit.debit : baseBit.credit;
-    for (let slot = leg.row[leg.base + column.newest]!; slot >= 0 && legs.timeMs(slot) >= leg.timeMs; slot = legs.previous(slot)) {
-      if ((legs.streams(slot) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd)) return true;
+    for (let slot = leg.row[leg.base + column.newest]!; slot >= 0 && legs.timeMs(slot) >= leg.timeMs; slot = legs.word(slot, legWord.previous)) {
+      if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd)) return true;
     }
     return false;
   }
@@ -147,19 +168,17 @@ export function createEngine(set: PatternSet): ScoringEngine {
       return patternSet;
     },
     score(view, roles, flags, receivedAtMs, hits) {
-      if (view.status > 1) return;
+      if (view.status > lastScoredStatus) return;
       leg.view = view;
-      leg.timeMs = view.timeMs;
-      leg.day = dayNumber(view.timeMs);
-      leg.hour = Math.floor((view.timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
-      if (view.timeMs > latestMs) latestMs = view.timeMs;
-      const payer = numberOf(view.payer);
-      const payee = numberOf(view.payee);
-      if ((roles & role.debit) !== 0) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
-      if ((roles & role.credit) !== 0) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
-      if (++sinceSweep >= sweepEveryLegs) {
-        sinceSweep = 0;
-        history.sweep(latestMs - plan.legsMs - latenessMs);
+      scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles, flags, receivedAtMs, hits);
+    },
+    scoreBatch(batch, hits) {
+      prefetch.run(batch);
+      for (let i = 0; i < batch.count; i++) {
+        const view = batch.views[i]!;
+        if (view.status > lastScoredStatus) continue;
+        leg.view = view;
+        scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, hits);
       }
     },
     adopt(next) {
@@ -176,6 +195,20 @@ export function createEngine(set: PatternSet): ScoringEngine {
       bytes: accounts.bytesUsed() + legs.bytesUsed() + pairs.bytesUsed() + rows.bytesUsed() + sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
     }),
   };
+}
+
+/** The patterns that are asked on one side, as one function: it appends the places of those that hold. */
+interface Asked {
+  readonly patterns: readonly CompiledPattern[];
+  evaluate(leg: Evaluation, held: number[]): void;
+}
+
+const askNothing: Asked = { patterns: [], evaluate: () => undefined };
+
+function ask(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): Asked {
+  const questions = patterns.map(({ code }, p) => `if (${code}) held.push(${p});`);
+  const make = generate<(h: readonly Helper[]) => Asked['evaluate']>(['h'], `return (leg, held) => { ${prelude}\n${questions.join('\n')} };`);
+  return { patterns, evaluate: make(helpers) };
 }
 
 function hitOf({ pattern, state, score, condition, parts, reasonZh, reasonEn, looksAt }: CompiledPattern, leg: Evaluation, receivedAtMs: number): Hit {

@@ -54,10 +54,10 @@ export class Evaluation {
   }
 
   samples(sketch: number): number {
-    return this.sketches[sketch]!.samples(this.row[this.base + this.plannedSketches[sketch]!.column]!, this.clockMs);
+    return this.sketches[sketch]!.samples(this.row, this.base + this.plannedSketches[sketch]!.column, this.clockMs);
   }
 
   percentile(sketch: number, rank: number): number {
-    return this.sketches[sketch]!.percentile(this.row[this.base + this.plannedSketches[sketch]!.column]!, rank, this.clockMs);
+    return this.sketches[sketch]!.percentile(this.row, this.base + this.plannedSketches[sketch]!.column, rank, this.clockMs);
   }
 }

@@ -1,6 +1,6 @@
 import { formatWan, formatYuan } from '../domain/money.js';
 import type { Evaluation } from './evaluation.js';
-import { compileExpression, ExpressionError, type Part, type Scope, type Typed } from './expression.js';
+import { compileExpression, ExpressionError, functionOf, type Helper, type Part, type Scope, type Typed } from './expression.js';
 
 /**
  * Why a pattern held, in words and as its condition with the values put in. Reasons are texts with `${expression}`;
@@ -42,50 +42,67 @@ function compileSlot(source: string, offset: number, scope: Scope): (leg: Evalua
   if (wrapped) {
     if (typed.type !== 'number') throw new ExpressionError(`expected a number in ${wrapped[1]}(…), found a ${typed.type}`, offset);
     const format = formats[wrapped[1]!]!;
-    const read = typed.read;
+    const read = functionOf<number>(typed.code, scope.helpers);
     return (leg) => {
       const value = read(leg);
       return Number.isNaN(value) ? '未知' : format(value);
     };
   }
-  return (leg) => show(typed, leg);
+  return shower(typed, scope.helpers);
+}
+
+/** A part of a condition as it is shown. */
+export interface ShownPart {
+  readonly start: number;
+  readonly end: number;
+  readonly value: (leg: Evaluation) => string;
+}
+
+/** The parts of a condition that are worth showing, outermost ones only, in their order. */
+export function showParts(parts: readonly Part[], helpers: readonly Helper[]): ShownPart[] {
+  const sorted = parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
+  const kept: ShownPart[] = [];
+  for (const { start, end, value } of sorted) if (start >= (kept.at(-1)?.end ?? 0)) kept.push({ start, end, value: shower(value, helpers) });
+  return kept;
 }
 
 /** The condition as written, each feature and field followed by its value: `distinct(credit, "5wd")=7 >= 5`. */
-export function substitute(source: string, parts: readonly Part[], leg: Evaluation): string {
+export function substitute(source: string, parts: readonly ShownPart[], leg: Evaluation): string {
   let text = '';
   let at = 0;
-  for (const part of outermost(parts)) {
+  for (const part of parts) {
     text += source.slice(at, part.start);
     const written = source.slice(part.start, part.end);
-    text += written.startsWith('params.') ? show(part.value, leg) : `${written}=${show(part.value, leg)}`;
+    text += written.startsWith('params.') ? part.value(leg) : `${written}=${part.value(leg)}`;
     at = part.end;
   }
   return (text + source.slice(at)).replace(/\s+/g, ' ').trim();
 }
 
-function outermost(parts: readonly Part[]): Part[] {
-  const sorted = parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
-  const kept: Part[] = [];
-  for (const part of sorted) if (part.start >= (kept.at(-1)?.end ?? 0)) kept.push(part);
-  return kept;
-}
-
-function show(typed: Typed, leg: Evaluation): string {
+function shower(typed: Typed, helpers: readonly Helper[]): (leg: Evaluation) => string {
   switch (typed.type) {
     case 'number': {
-      const value = typed.read(leg);
-      return Number.isNaN(value) ? 'unknown' : String(Math.round(value * 1000) / 1000);
+      const read = functionOf<number>(typed.code, helpers);
+      return (leg) => {
+        const value = read(leg);
+        return Number.isNaN(value) ? 'unknown' : String(Math.round(value * 1000) / 1000);
+      };
     }
-    case 'bool':
-      return String(typed.read(leg));
-    case 'text':
-      return JSON.stringify(typed.read(leg));
-    case 'enum':
-      return JSON.stringify(typed.names[typed.read(leg)]);
+    case 'bool': {
+      const read = functionOf<boolean>(typed.code, helpers);
+      return (leg) => String(read(leg));
+    }
+    case 'text': {
+      const read = functionOf<string>(typed.code, helpers);
+      return (leg) => read(leg);
+    }
+    case 'enum': {
+      const read = functionOf<number>(typed.code, helpers);
+      return (leg) => String(typed.names[read(leg)]);
+    }
     case 'list':
-      return JSON.stringify(typed.words);
+      return () => JSON.stringify(typed.words);
     case 'stream':
-      return typed.name;
+      return () => typed.name;
   }
 }

@@ -1,33 +1,48 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
-import type { BoolFunction, NumberFunction, Plan, TextFunction } from './plan.js';
+import type { Evaluation } from './evaluation.js';
+import { generate, literal } from './generated.js';
+import type { Plan } from './plan.js';
 import type { TextCache } from './text-cache.js';
 import { fields, functions } from './vocabulary.js';
 import type { WorkingDays } from './window.js';
 
 /**
  * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
- * into closures. Numbers are doubles (fen are exact). A comparison with an unknown number is false.
+ * into code of our own (see `generated.ts`). Numbers are doubles (fen are exact). A comparison with an unknown number is
+ * false.
  */
 
+/**
+ * `code` is an expression over the names that `prelude` declares; it gives a number, or true or false. Of a text, `code`
+ * is a call that gives the text; of an enum, its number.
+ */
 export type Typed =
-  | { readonly type: 'number'; readonly read: NumberFunction; readonly constant?: number }
-  | { readonly type: 'bool'; readonly read: BoolFunction }
-  | { readonly type: 'text'; readonly read: TextFunction; readonly constant?: string; readonly span?: Span }
-  | { readonly type: 'enum'; readonly read: NumberFunction; readonly names: readonly string[] }
+  | { readonly type: 'number'; readonly code: string; readonly constant?: number }
+  | { readonly type: 'bool'; readonly code: string }
+  | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly span?: Span }
+  | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
   | { readonly type: 'list'; readonly words: readonly string[] }
   | { readonly type: 'stream'; readonly bit: number; readonly name: string };
 
 /** Where a text lies in the transaction's bytes, for searches that need no string. */
 export interface Span {
-  readonly start: NumberFunction;
-  readonly end: NumberFunction;
+  readonly start: string;
+  readonly end: string;
 }
+
+/** What code may name, declared once at the beginning of a function of `leg`. */
+export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
+
+/** A function that code reaches as `h[n]`, called with the leg and numbers. */
+export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
 
 export interface Scope {
   readonly plan: Plan;
   readonly texts: TextCache;
   readonly workingDays: WorkingDays;
+  /** Functions that the code of the whole set calls. */
+  readonly helpers: Helper[];
   readonly params: Readonly<Record<string, Parameter>>;
   readonly streams: ReadonlyMap<string, number>;
   /** What the expression is asked about; `day.*` and `lot.*` exist only there. */
@@ -64,10 +79,21 @@ export function compileExpression(source: string, scope: Scope): Typed {
   return compile(parseExpression(source), scope);
 }
 
-export function compileCondition(source: string, scope: Scope): BoolFunction {
+/** The code of a condition. Throws `ExpressionError`. */
+export function compileCondition(source: string, scope: Scope): string {
   const typed = compileExpression(source, scope);
   if (typed.type !== 'bool') throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, 0);
-  return typed.read;
+  return typed.code;
+}
+
+/** A function out of code. */
+export function functionOf<T>(code: string, helpers: readonly Helper[]): (leg: Evaluation) => T {
+  return generate<(h: readonly Helper[]) => (leg: Evaluation) => T>(['h'], `return (leg) => { ${prelude} return ${code}; };`)(helpers);
+}
+
+/** Code that calls a function of ours with the leg and further numbers. */
+export function callHelper({ helpers }: Pick<Scope, 'helpers'>, helper: Helper, ...numbers: string[]): string {
+  return `h[${helpers.push(helper) - 1}](${['leg', ...numbers].join(', ')})`;
 }
 
 function parseExpression(source: string): ASTNode {
@@ -98,7 +124,7 @@ function countNodes(value: unknown, sum: number): number {
 function compile(node: ASTNode, scope: Scope): Typed {
   switch (node.op) {
     case 'value':
-      return literal(node.args, node);
+      return constantOf(node.args, node, scope);
     case 'id':
       return identifier(node.args, node, scope);
     case '.':
@@ -113,24 +139,21 @@ function compile(node: ASTNode, scope: Scope): Typed {
     case '||': {
       const left = bool(node.args[0], scope);
       const right = bool(node.args[1], scope);
-      return node.op === '&&'
-        ? { type: 'bool', read: (leg) => left(leg) && right(leg) }
-        : { type: 'bool', read: (leg) => left(leg) || right(leg) };
+      return { type: 'bool', code: `(${left} ${node.op} ${right})` };
     }
     case '!_': {
-      const inner = bool(node.args, scope);
-      return { type: 'bool', read: (leg) => !inner(leg) };
+      return { type: 'bool', code: `!(${bool(node.args, scope)})` };
     }
     case '-_': {
       const inner = number(node.args, scope);
       if (inner.constant !== undefined) return constant(-inner.constant);
-      return { type: 'number', read: (leg) => -inner.read(leg) };
+      return { type: 'number', code: `(-${inner.code})` };
     }
     case '?:': {
       const test = bool(node.args[0], scope);
-      const left = number(node.args[1], scope).read;
-      const right = number(node.args[2], scope).read;
-      return { type: 'number', read: (leg) => (test(leg) ? left(leg) : right(leg)) };
+      const left = number(node.args[1], scope).code;
+      const right = number(node.args[2], scope).code;
+      return { type: 'number', code: `(${test} ? ${left} : ${right})` };
     }
     case '+':
     case '-':
@@ -142,26 +165,30 @@ function compile(node: ASTNode, scope: Scope): Typed {
     case '<=':
     case '>':
     case '>=':
-      return { type: 'bool', read: ordering(node.op, number(node.args[0], scope), number(node.args[1], scope)) };
+      return { type: 'bool', code: `(${number(node.args[0], scope).code} ${node.op} ${number(node.args[1], scope).code})` };
     case '==':
     case '!=':
-      return equality(node.op, compile(node.args[0], scope), compile(node.args[1], scope), node);
+      return equality(node.op, compile(node.args[0], scope), compile(node.args[1], scope), node, scope);
     case 'in':
-      return membership(compile(node.args[0], scope), compile(node.args[1], scope), node);
+      return membership(compile(node.args[0], scope), compile(node.args[1], scope), node, scope);
     default:
       throw new ExpressionError(`"${node.op}" is not part of the pattern language`, node.start);
   }
 }
 
-function literal(value: unknown, node: ASTNode): Typed {
+function constantOf(value: unknown, node: ASTNode, scope: Scope): Typed {
   if (typeof value === 'bigint' || typeof value === 'number') return constant(Number(value));
-  if (typeof value === 'boolean') return { type: 'bool', read: () => value };
-  if (typeof value === 'string') return { type: 'text', read: () => value, constant: value };
+  if (typeof value === 'boolean') return { type: 'bool', code: value ? 'true' : 'false' };
+  if (typeof value === 'string') return textConstant(value, scope);
   throw new ExpressionError('expected a number, a text in quotes, true or false', node.start);
 }
 
-function constant(value: number): Typed & { type: 'number' } {
-  return { type: 'number', read: () => value, constant: value };
+function constant(value: number): NumberTyped {
+  return { type: 'number', code: literal(value), constant: value };
+}
+
+function textConstant(value: string, scope: Scope): Typed {
+  return { type: 'text', code: callHelper(scope, () => value), constant: value };
 }
 
 function identifier(name: string, node: ASTNode, scope: Scope): Typed {
@@ -177,7 +204,7 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   if (object.args === 'params') {
     const value = scope.params[name];
     if (value === undefined) throw new ExpressionError(`unknown parameter "params.${name}"${nearest(name, Object.keys(scope.params))}`, node.start);
-    const typed = parameter(value);
+    const typed = parameter(value, scope);
     scope.parts.push({ start: node.start, end: node.end, value: typed });
     return typed;
   }
@@ -192,9 +219,9 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   return typed;
 }
 
-function parameter(value: Parameter): Typed {
+function parameter(value: Parameter, scope: Scope): Typed {
   if (typeof value === 'number') return constant(value);
-  if (typeof value === 'string') return { type: 'text', read: () => value, constant: value };
+  if (typeof value === 'string') return textConstant(value, scope);
   return { type: 'list', words: value };
 }
 
@@ -219,17 +246,18 @@ function method(name: string, on: ASTNode, args: readonly ASTNode[], node: ASTNo
   const [first] = args;
   if (!first || args.length !== 1) throw new ExpressionError(`expected one text, like tx.remark.${name}("退款")`, node.start);
   const wanted = text(first, scope);
-  switch (name) {
-    case 'contains':
-      return { type: 'bool', read: (leg) => target.read(leg).includes(wanted.read(leg)) };
-    case 'startsWith':
-      return { type: 'bool', read: (leg) => target.read(leg).startsWith(wanted.read(leg)) };
-    case 'endsWith':
-      return { type: 'bool', read: (leg) => target.read(leg).endsWith(wanted.read(leg)) };
-    default:
-      throw new ExpressionError(`unknown method "${name}"; texts have contains, startsWith and endsWith`, node.start);
-  }
+  const test = textMethods[name];
+  if (!test) throw new ExpressionError(`unknown method "${name}"; texts have contains, startsWith and endsWith`, node.start);
+  const whole = functionOf<string>(target.code, scope.helpers);
+  const part = functionOf<string>(wanted.code, scope.helpers);
+  return { type: 'bool', code: callHelper(scope, (leg) => test(whole(leg), part(leg))) };
 }
+
+const textMethods: Readonly<Record<string, (whole: string, part: string) => boolean>> = {
+  contains: (whole, part) => whole.includes(part),
+  startsWith: (whole, part) => whole.startsWith(part),
+  endsWith: (whole, part) => whole.endsWith(part),
+};
 
 function list(items: readonly ASTNode[], scope: Scope): Typed {
   const words = items.map((item) => {
@@ -241,68 +269,35 @@ function list(items: readonly ASTNode[], scope: Scope): Typed {
 }
 
 function arithmetic(op: '+' | '-' | '*' | '/' | '%', left: NumberTyped, right: NumberTyped): Typed {
-  const a = left.read;
-  const b = right.read;
-  const read = { '+': sumOf, '-': differenceOf, '*': productOf, '/': quotientOf, '%': remainderOf }[op](a, b);
-  if (left.constant !== undefined && right.constant !== undefined) return constant(read(undefined as never));
-  return { type: 'number', read };
+  // Division by zero is unknown, not infinite: a ratio over nothing must not fire.
+  const code = op === '/' ? `(${left.code} / (${right.code} || 0/0))` : `(${left.code} ${op} ${right.code})`;
+  if (left.constant === undefined || right.constant === undefined) return { type: 'number', code };
+  return constant(generate<() => number>([], `return ${code};`)());
 }
 
-const sumOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) + b(leg);
-const differenceOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) - b(leg);
-const productOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) * b(leg);
-/** Division by zero is unknown, not infinite: a ratio over nothing must not fire. */
-const quotientOf =
-  (a: NumberFunction, b: NumberFunction): NumberFunction =>
-  (leg) => {
-    const divisor = b(leg);
-    return divisor === 0 ? Number.NaN : a(leg) / divisor;
-  };
-const remainderOf = (a: NumberFunction, b: NumberFunction): NumberFunction => (leg) => a(leg) % b(leg);
-
-function ordering(op: '<' | '<=' | '>' | '>=', left: NumberTyped, right: NumberTyped): BoolFunction {
-  const a = left.read;
-  const b = right.read;
-  const limit = right.constant;
-  switch (op) {
-    case '<':
-      return limit === undefined ? (leg) => a(leg) < b(leg) : (leg) => a(leg) < limit;
-    case '<=':
-      return limit === undefined ? (leg) => a(leg) <= b(leg) : (leg) => a(leg) <= limit;
-    case '>':
-      return limit === undefined ? (leg) => a(leg) > b(leg) : (leg) => a(leg) > limit;
-    case '>=':
-      return limit === undefined ? (leg) => a(leg) >= b(leg) : (leg) => a(leg) >= limit;
-  }
+function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
+  const same = sameness(left, right, node, scope);
+  return { type: 'bool', code: op === '==' ? same : `!${same}` };
 }
 
-function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode): Typed {
-  const same = sameness(left, right, node);
-  return { type: 'bool', read: op === '==' ? same : (leg) => !same(leg) };
+function sameness(left: Typed, right: Typed, node: ASTNode, scope: Scope): string {
+  if (left.type === 'enum' && right.type === 'text') return `(${left.code} === ${enumCode(left.names, right.constant, node)})`;
+  if (left.type === 'text' && right.type === 'enum') return sameness(right, left, node, scope);
+  const comparable = left.type === right.type && (left.type === 'text' || left.type === 'number' || left.type === 'bool');
+  if (!comparable || !('code' in right)) throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
+  return `(${left.code} === ${right.code})`;
 }
 
-function sameness(left: Typed, right: Typed, node: ASTNode): BoolFunction {
-  if (left.type === 'enum' && right.type === 'text') {
-    const code = enumCode(left.names, right.constant, node);
-    const read = left.read;
-    return (leg) => read(leg) === code;
-  }
-  if (left.type === 'text' && right.type === 'enum') return sameness(right, left, node);
-  if (left.type === 'text' && right.type === 'text') return (leg) => left.read(leg) === right.read(leg);
-  if (left.type === 'number' && right.type === 'number') return (leg) => left.read(leg) === right.read(leg);
-  if (left.type === 'bool' && right.type === 'bool') return (leg) => left.read(leg) === right.read(leg);
-  throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
-}
-
-function membership(left: Typed, right: Typed, node: ASTNode): Typed {
+function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
   if (right.type !== 'list') throw new ExpressionError('expected a list of texts after "in"', node.start);
   if (left.type === 'enum') {
     const codes = right.words.map((word) => enumCode(left.names, word, node));
-    return { type: 'bool', read: (leg) => codes.includes(left.read(leg)) };
+    return { type: 'bool', code: `(${codes.map((code) => `${left.code} === ${code}`).join(' || ')})` };
   }
   if (left.type !== 'text') throw new ExpressionError(`a ${left.type} is never in a list of texts`, node.start);
   const words = new Set(right.words);
-  return { type: 'bool', read: (leg) => words.has(left.read(leg)) };
+  const read = functionOf<string>(left.code, scope.helpers);
+  return { type: 'bool', code: callHelper(scope, (leg) => words.has(read(leg))) };
 }
 
 function enumCode(names: readonly string[], name: string | undefined, node: ASTNode): number {
@@ -319,10 +314,10 @@ function number(node: ASTNode, scope: Scope): NumberTyped {
   return typed;
 }
 
-function bool(node: ASTNode, scope: Scope): BoolFunction {
+function bool(node: ASTNode, scope: Scope): string {
   const typed = compile(node, scope);
   if (typed.type !== 'bool') throw new ExpressionError(`expected a condition, found a ${typed.type}`, node.start);
-  return typed.read;
+  return typed.code;
 }
 
 function text(node: ASTNode, scope: Scope): Typed & { type: 'text' } {

@@ -1,12 +1,12 @@
 import { dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import { chunkBits, chunkLegs } from './leg-log.js';
+import { legWord } from './leg-log.js';
 import { pairColumn } from './pair-table.js';
+import { column } from './plan.js';
 import type { Window } from './window.js';
 
 /** Features that walk a subject's or a pair's legs instead of keeping a number: asked seldom, after cheaper conditions held. */
 
-const at = chunkLegs - 1;
 /** Bounds on a walk, so that a busy account costs no more than this per question. */
 export const subjectLegsMax = 2_000;
 export const pairLegsMax = 256;
@@ -16,27 +16,30 @@ export const placeKinds = ['province', 'hour', 'day'] as const;
 export type PlaceKind = (typeof placeKinds)[number];
 
 /** Largest or smallest amount: kept as a number, and found again by a walk once the leg that held it has left the window. */
-export function extreme(kind: 'max' | 'min', column: number, bit: number, window: Window): (leg: Evaluation) => number {
+export function extreme(kind: 'max' | 'min', cell: number, bit: number, window: Window): (leg: Evaluation) => number {
   const better = kind === 'max' ? (a: number, b: number) => a > b : (a: number, b: number) => a < b;
   return (leg) => {
-    const known = leg.row[leg.base + column]!;
+    const known = leg.row[leg.base + cell]!;
     if (!Number.isNaN(known)) return known;
     let best = Number.NaN;
-    eachLeg(leg, window, extremeLegsMax, (chunk, i) => {
-      if ((chunk.streams[i]! & bit) !== 0 && (Number.isNaN(best) || better(chunk.amountFen[i]!, best))) best = chunk.amountFen[i]!;
+    eachLeg(leg, window, extremeLegsMax, (slot) => {
+      if ((leg.legs.word(slot, legWord.streams) & bit) === 0) return;
+      const amountFen = leg.legs.amountFen(slot);
+      if (Number.isNaN(best) || better(amountFen, best)) best = amountFen;
     });
-    leg.row[leg.base + column] = best;
+    leg.row[leg.base + cell] = best;
     return best;
   };
 }
 
 export function distinctPlaces(leg: Evaluation, bit: number, kind: PlaceKind, window: Window): number {
   const seen = new Set<number>();
-  eachLeg(leg, window, subjectLegsMax, (chunk, i) => {
-    if ((chunk.streams[i]! & bit) === 0) return;
-    const timeMs = chunk.timeMs[i]!;
+  eachLeg(leg, window, subjectLegsMax, (slot) => {
+    if ((leg.legs.word(slot, legWord.streams) & bit) === 0) return;
+    const timeMs = leg.legs.timeMs(slot);
     if (kind === 'province') {
-      if (chunk.province[i] !== 0) seen.add(chunk.province[i]!);
+      const province = leg.legs.word(slot, legWord.province);
+      if (province !== 0) seen.add(province);
     } else seen.add(kind === 'day' ? dayNumber(timeMs) : Math.floor((timeMs + shanghaiOffsetMs) / 3_600_000));
   });
   return seen.size;
@@ -44,8 +47,8 @@ export function distinctPlaces(leg: Evaluation, bit: number, kind: PlaceKind, wi
 
 export function pairCount(leg: Evaluation, bit: number, window: Window): number {
   let count = 0;
-  eachOfPair(leg, window, (chunk, i) => {
-    if ((chunk.streams[i]! & bit) !== 0) count++;
+  eachOfPair(leg, window, (slot) => {
+    if ((leg.legs.word(slot, legWord.streams) & bit) !== 0) count++;
     return true;
   });
   return count;
@@ -54,9 +57,9 @@ export function pairCount(leg: Evaluation, bit: number, window: Window): number 
 export function matched(leg: Evaluation, bit: number, window: Window, tolerance: number): boolean {
   const amountFen = leg.view.amountFen;
   let found = false;
-  eachOfPair(leg, window, (chunk, i, slot) => {
-    if (slot === leg.slot || (chunk.streams[i]! & bit) === 0) return true;
-    if (Math.abs(chunk.amountFen[i]! - amountFen) > amountFen * tolerance) return true;
+  eachOfPair(leg, window, (slot) => {
+    if (slot === leg.slot || (leg.legs.word(slot, legWord.streams) & bit) === 0) return true;
+    if (Math.abs(leg.legs.amountFen(slot) - amountFen) > amountFen * tolerance) return true;
     found = true;
     return false;
   });
@@ -68,32 +71,26 @@ export function evidence(leg: Evaluation, bits: number, spanMs: number, most: nu
   const own = leg.view.id;
   const ids = [own];
   const startMs = leg.clockMs - spanMs;
-  let slot = leg.row[leg.base + 1]!;
+  let slot = leg.row[leg.base + column.newest]!;
   for (let steps = 0; slot >= 0 && steps < subjectLegsMax && ids.length < most; steps++) {
-    const chunk = leg.legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    if (chunk.timeMs[i]! <= startMs) break;
-    if ((chunk.streams[i]! & bits) !== 0) {
+    if (leg.legs.timeMs(slot) <= startMs) break;
+    if ((leg.legs.word(slot, legWord.streams) & bits) !== 0) {
       const id = leg.legs.transactionId(slot);
       if (!ids.includes(id)) ids.push(id);
     }
-    slot = chunk.previous[i]!;
+    slot = leg.legs.word(slot, legWord.previous);
   }
   return ids;
 }
 
-type Chunk = Evaluation['legs']['chunks'][number];
-
 /** The subject's legs inside the window, newest first. */
-function eachLeg(leg: Evaluation, window: Window, most: number, visit: (chunk: Chunk, i: number) => void): void {
+function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: number) => void): void {
   const startMs = window.startMs(leg.clockMs);
-  let slot = leg.row[leg.base + 1]!;
+  let slot = leg.row[leg.base + column.newest]!;
   for (let steps = 0; slot >= 0 && steps < most; steps++) {
-    const chunk = leg.legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    if (chunk.timeMs[i]! <= startMs) return;
-    visit(chunk, i);
-    slot = chunk.previous[i]!;
+    if (leg.legs.timeMs(slot) <= startMs) return;
+    visit(slot);
+    slot = leg.legs.word(slot, legWord.previous);
   }
 }
 
@@ -101,19 +98,17 @@ function eachLeg(leg: Evaluation, window: Window, most: number, visit: (chunk: C
  * The pair's legs inside the window, latest arrival first, until `visit` says false. Legs of a pair are chained in order of
  * arrival; a link into a chunk that has been used again shows itself by an arrival number that is not smaller.
  */
-function eachOfPair(leg: Evaluation, window: Window, visit: (chunk: Chunk, i: number, slot: number) => boolean): void {
+function eachOfPair(leg: Evaluation, window: Window, visit: (slot: number) => boolean): void {
   if (leg.pair < 0) return;
   const startMs = window.startMs(leg.clockMs);
-  const endMs = leg.clockMs;
   let slot = leg.pairs.chunk(leg.pair)[leg.pairs.base(leg.pair) + pairColumn.lastLeg]!;
   let arrival = Infinity;
   for (let steps = 0; slot >= 0 && steps < pairLegsMax; steps++) {
-    const chunk = leg.legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    const own = chunk.arrival + i;
-    if (own >= arrival || chunk.pair[i] !== leg.pair) return;
+    const own = leg.legs.arrival(slot);
+    if (own >= arrival || leg.legs.word(slot, legWord.pair) !== leg.pair) return;
     arrival = own;
-    if (chunk.timeMs[i]! > startMs && chunk.timeMs[i]! <= endMs && !visit(chunk, i, slot)) return;
-    slot = chunk.previousOfPair[i]!;
+    const timeMs = leg.legs.timeMs(slot);
+    if (timeMs > startMs && timeMs <= leg.clockMs && !visit(slot)) return;
+    slot = leg.legs.word(slot, legWord.previousOfPair);
   }
 }

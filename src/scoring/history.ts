@@ -1,11 +1,11 @@
 import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import { chunkBits, type LegChunk, chunkLegs, type LegLog } from './leg-log.js';
+import { generate } from './generated.js';
+import { chunkBits, chunkMask, type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
 import { pairColumn, type PairTable } from './pair-table.js';
-import { baseBit, cellKinds, column, lotMemoryMs, type Plan, type PlannedStream, type PlannedWindow } from './plan.js';
+import { baseBit, type Cell, column, lotMemoryMs, type Plan, type PlannedStream } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
 
-const at = chunkLegs - 1;
 /**
  * A late leg is put in its place in time by walking back over the newer ones, this many at most; one that lies further
  * back leaves its windows together with the leg at that place.
@@ -33,32 +33,37 @@ export interface History {
 export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: SubjectRows): History {
   const sliding = plan.windows.filter((planned) => planned.headColumn >= 0);
   const endless = plan.windows.filter((planned) => planned.headColumn < 0);
-  const slidingCells = sliding.map((planned) => packCells(planned, plan.distinctBits));
-  const endlessCells = endless.map((planned) => packCells(planned, plan.distinctBits));
   const headColumns = Int32Array.from(sliding, ({ headColumn }) => headColumn);
-  /** Start of each sliding window for the clock of the leg in hand; both legs of a transaction mostly share it. */
-  const startsMs = new Float64Array(sliding.length);
-  let startsForMs = Number.NaN;
-  const distinctBits = plan.distinctBits;
+  const { distinctBits } = plan;
+  const raises = sliding.map(({ cells }) => generateRaise(cells, distinctBits));
+  const raisesEver = endless.map(({ cells }) => generateRaise(cells, distinctBits));
+  const drops = sliding.map(({ cells }) => generateDrop(cells, distinctBits));
+  const allDistinctBits = distinctBits.reduce((bits, bit) => bits | bit, 0);
   const dayStreams = plan.streams.filter((stream) => stream.of === 'day');
   const lotStreams = plan.streams.filter((stream) => stream.of === 'lots');
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
+  /** Start of each sliding window for the clock of the leg in hand; both legs of a transaction mostly share it. */
+  const startsMs = new Float64Array(sliding.length);
+  let startsForMs = Number.NaN;
+  /** Per stream whose counterparties are counted: the time of the pair's latest other leg in it. */
+  const lastOfPairMs = new Float64Array(distinctBits.length).fill(-Infinity);
 
   function expire(row: Float64Array, base: number, window: number, startMs: number): void {
-    const headColumn = headColumns[window]!;
-    const cells = slidingCells[window]!;
-    let slot = row[base + headColumn]!;
-    let timeMs = row[base + headColumn + 1]!;
+    const head = base + headColumns[window]!;
+    const drop = drops[window]!;
+    let slot = row[head]!;
+    let timeMs = row[head + 1]!;
     while (timeMs <= startMs) {
       const chunk = legs.chunks[slot >>> chunkBits]!;
-      const i = slot & at;
-      drop(row, base, cells, slot, chunk, i);
-      slot = chunk.next[i]!;
+      const at = slot & chunkMask;
+      const { words } = chunk;
+      drop(row, base, words[at * wordWidth + legWord.streams]!, chunk.numbers[at * numberWidth + legNumber.amountFen]!, slot, pairs, words[at * wordWidth + legWord.pair]!);
+      slot = words[at * wordWidth + legWord.next]!;
       timeMs = slot < 0 ? Infinity : legs.timeMs(slot);
     }
-    row[base + headColumn] = slot;
-    row[base + headColumn + 1] = timeMs;
+    row[head] = slot;
+    row[head + 1] = timeMs;
   }
 
   /** Links a leg into its subject's time order and into the windows that still hold its time. */
@@ -74,114 +79,63 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
         break;
       }
       before = after;
-      after = legs.chunks[after >>> chunkBits]!.previous[after & at]!;
+      after = legs.word(after, legWord.previous);
     }
     const slot = legs.add(placedMs, view.bytes, view.idStart, view.idEnd);
-    const chunk = legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    chunk.timeMs[i] = placedMs;
-    chunk.amountFen[i] = amountFen;
-    chunk.subject[i] = leg.subject;
-    chunk.pair[i] = pair;
-    chunk.streams[i] = 0;
-    chunk.previous[i] = after;
-    chunk.next[i] = before;
-    chunk.previousOfPair[i] = -1;
-    chunk.province[i] = leg.other.province;
-    if (after >= 0) legs.chunks[after >>> chunkBits]!.next[after & at] = slot;
+    const { numbers, words } = legs.chunks[slot >>> chunkBits]!;
+    const at = slot & chunkMask;
+    numbers[at * numberWidth + legNumber.amountFen] = amountFen;
+    const word = at * wordWidth;
+    words[word + legWord.subject] = leg.subject;
+    words[word + legWord.pair] = pair;
+    words[word + legWord.streams] = 0;
+    words[word + legWord.previous] = after;
+    words[word + legWord.next] = before;
+    words[word + legWord.previousOfPair] = -1;
+    words[word + legWord.province] = leg.other.province;
+    if (after >= 0) legs.setWord(after, legWord.next, slot);
     else row[base + column.oldest] = slot;
-    if (before >= 0) legs.chunks[before >>> chunkBits]!.previous[before & at] = slot;
+    if (before >= 0) legs.setWord(before, legWord.previous, slot);
     else row[base + column.newest] = slot;
-    for (let w = 0; w < sliding.length; w++) {
+    for (let w = 0; w < headColumns.length; w++) {
       if (placedMs <= startsMs[w]!) continue;
-      const headColumn = headColumns[w]!;
-      const head = row[base + headColumn]!;
-      if (head < 0 || head === before) {
-        row[base + headColumn] = slot;
-        row[base + headColumn + 1] = placedMs;
-      }
+      const head = base + headColumns[w]!;
+      if (row[head]! >= 0 && row[head] !== before) continue;
+      row[head] = slot;
+      row[head + 1] = placedMs;
     }
     return slot;
   }
 
   /** Counts a leg that is linked already for some streams. */
   function count(row: Float64Array, base: number, slot: number, bits: number): void {
-    const chunk = legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    const timeMs = chunk.timeMs[i]!;
-    const amountFen = chunk.amountFen[i]!;
-    chunk.streams[i]! |= bits;
-    // Per stream whose counterparties are counted: the time of the pair's latest other leg in it.
-    const pair = chunk.pair[i]!;
-    for (let d = 0; d < distinctBits.length; d++) {
-      lastOfPairMs[d] = -Infinity;
-      if ((bits & distinctBits[d]!) !== 0 && pair >= 0) lastOfPairMs[d] = supersede(pair, d, slot, timeMs);
-    }
-    for (let w = 0; w < sliding.length; w++) {
+    const { numbers, words } = legs.chunks[slot >>> chunkBits]!;
+    const at = slot & chunkMask;
+    const timeMs = numbers[at * numberWidth + legNumber.timeMs]!;
+    const amountFen = numbers[at * numberWidth + legNumber.amountFen]!;
+    words[at * wordWidth + legWord.streams]! |= bits;
+    if ((bits & allDistinctBits) !== 0) noteCounterparty(words[at * wordWidth + legWord.pair]!, slot, bits, timeMs);
+    for (let w = 0; w < raises.length; w++) {
       const startMs = startsMs[w]!;
-      if (timeMs > startMs) raise(row, base, slidingCells[w]!, bits, amountFen, startMs);
+      if (timeMs > startMs) raises[w]!(row, base, bits, amountFen, startMs, lastOfPairMs);
     }
-    for (let w = 0; w < endlessCells.length; w++) raise(row, base, endlessCells[w]!, bits, amountFen, -Infinity);
+    for (let w = 0; w < raisesEver.length; w++) raisesEver[w]!(row, base, bits, amountFen, -Infinity, lastOfPairMs);
   }
 
-  const lastOfPairMs = new Float64Array(distinctBits.length);
-
-  /** Makes the leg the pair's latest of the stream unless a later one is in already. Time of the other leg. */
-  function supersede(pair: number, d: number, slot: number, timeMs: number): number {
+  /** Makes the leg the pair's latest in each of the streams unless a later one is in already. */
+  function noteCounterparty(pair: number, slot: number, bits: number, timeMs: number): void {
+    if (pair < 0) {
+      lastOfPairMs.fill(-Infinity);
+      return;
+    }
     const chunk = pairs.chunk(pair);
-    const cell = pairs.base(pair) + pairColumn.fixed + d;
-    const other = chunk[cell]!;
-    const otherMs = other < 0 ? -Infinity : legs.timeMs(other);
-    if (otherMs <= timeMs) chunk[cell] = slot;
-    return otherMs;
-  }
-
-  function raise(row: Float64Array, base: number, cells: Int32Array, bits: number, amountFen: number, startMs: number): void {
-    for (let c = 0; c < cells.length; c += cellWidth) {
-      if ((bits & cells[c]!) === 0) continue;
-      const place = base + cells[c + 2]!;
-      switch (cells[c + 1]) {
-        case kind.count:
-          row[place]!++;
-          break;
-        case kind.sum:
-          row[place]! += amountFen;
-          break;
-        case kind.distinct:
-          if (lastOfPairMs[cells[c + 3]!]! <= startMs) row[place]!++;
-          break;
-        case kind.max:
-          if (amountFen > row[place]! || (startMs === -Infinity && Number.isNaN(row[place]!))) row[place] = amountFen;
-          break;
-        case kind.min:
-          if (amountFen < row[place]! || (startMs === -Infinity && Number.isNaN(row[place]!))) row[place] = amountFen;
-          break;
-      }
-    }
-  }
-
-  /** Takes a leg out of a window's cells. It was its counterparty there where no later leg of the pair is in the stream. */
-  function drop(row: Float64Array, base: number, cells: Int32Array, slot: number, chunk: LegChunk, i: number): void {
-    const streams = chunk.streams[i]!;
-    for (let c = 0; c < cells.length; c += cellWidth) {
-      if ((streams & cells[c]!) === 0) continue;
-      const place = base + cells[c + 2]!;
-      switch (cells[c + 1]) {
-        case kind.count:
-          row[place]!--;
-          break;
-        case kind.sum:
-          row[place]! -= chunk.amountFen[i]!;
-          break;
-        case kind.distinct: {
-          const pair = chunk.pair[i]!;
-          if (pairs.chunk(pair)[pairs.base(pair) + pairColumn.fixed + cells[c + 3]!] === slot) row[place]!--;
-          break;
-        }
-        default:
-          if (row[place] === chunk.amountFen[i]) row[place] = Number.NaN;
-          break;
-      }
+    const first = pairs.base(pair) + pairColumn.fixed;
+    for (let d = 0; d < distinctBits.length; d++) {
+      if ((bits & distinctBits[d]!) === 0) continue;
+      const other = chunk[first + d]!;
+      const otherMs = other < 0 ? -Infinity : legs.timeMs(other);
+      if (otherMs <= timeMs) chunk[first + d] = slot;
+      lastOfPairMs[d] = otherMs;
     }
   }
 
@@ -210,21 +164,20 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   function openOrQueueLot(leg: Evaluation): void {
     const { row, base } = leg;
     const head = row[base + column.lotHead]!;
-    if (head < 0 ? leg.late : leg.timeMs < legs.timeMs(head)) return;
+    if (leg.late && (head < 0 || leg.timeMs < legs.timeMs(head))) return;
     row[base + column.lotsLeftFen]! += leg.view.amountFen;
     if (head >= 0) return;
     row[base + column.lotHead] = leg.slot;
+    row[base + column.lotHeadMs] = leg.timeMs;
     row[base + column.lotLeftFen] = leg.view.amountFen;
     row[base + column.lotCounted] = 0;
   }
 
   /** Credits that nobody spent for so long count as old balance. */
   function forgetOldLots({ row, base, clockMs }: Evaluation): void {
-    for (;;) {
-      const head = row[base + column.lotHead]!;
-      if (head < 0 || legs.timeMs(head) > clockMs - lotMemoryMs) return;
+    while (row[base + column.lotHead]! >= 0 && row[base + column.lotHeadMs]! <= clockMs - lotMemoryMs) {
       row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
-      openLot(row, base, legs.chunks[head >>> chunkBits]!.next[head & at]!);
+      openLot(row, base, legs.word(row[base + column.lotHead]!, legWord.next));
     }
   }
 
@@ -237,85 +190,79 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     while (left > 0) {
       const head = row[base + column.lotHead]!;
       if (head < 0) return;
-      const chunk = legs.chunks[head >>> chunkBits]!;
-      const i = head & at;
       const taken = Math.min(left, row[base + column.lotLeftFen]!);
       left -= taken;
       row[base + column.lotLeftFen]! -= taken;
       row[base + column.lotsLeftFen]! -= taken;
-      const lotFen = chunk.amountFen[i]!;
-      for (const stream of lotStreams) countLot(leg, stream, head, lotFen);
+      for (const stream of lotStreams) countLot(leg, stream, head);
       if (row[base + column.lotLeftFen]! > 0) return;
-      openLot(row, base, chunk.next[i]!);
+      openLot(row, base, legs.word(head, legWord.next));
     }
   }
 
   /** A lot that is spent far enough and fast enough becomes a leg of the stream, once. */
-  function countLot(leg: Evaluation, stream: PlannedStream, head: number, lotFen: number): void {
+  function countLot(leg: Evaluation, stream: PlannedStream, head: number): void {
     const { row, base } = leg;
     const counted = row[base + column.lotCounted]!;
     if ((counted & stream.bit) !== 0) return;
+    const lotFen = legs.amountFen(head);
     if (lotFen - row[base + column.lotLeftFen]! < stream.share * lotFen) return;
     row[base + column.lotCounted] = counted | stream.bit;
     leg.lotAmountFen = lotFen;
-    leg.lotDwellMs = leg.timeMs - legs.timeMs(head);
+    leg.lotDwellMs = leg.timeMs - row[base + column.lotHeadMs]!;
     if (leg.lotDwellMs > stream.withinMs || leg.lotDwellMs < 0) return;
     if (stream.when && !stream.when(leg)) return;
-    const slot = link(leg, leg.timeMs, lotFen, legs.chunks[head >>> chunkBits]!.pair[head & at]!);
+    const slot = link(leg, leg.timeMs, lotFen, legs.word(head, legWord.pair));
     count(row, base, slot, stream.bit);
   }
 
   /** The next credit from `slot` on becomes the oldest open lot. */
   function openLot(row: Float64Array, base: number, from: number): void {
     let slot = from;
-    while (slot >= 0) {
-      const chunk = legs.chunks[slot >>> chunkBits]!;
-      if ((chunk.streams[slot & at]! & baseBit.credit) !== 0) {
-        row[base + column.lotHead] = slot;
-        row[base + column.lotLeftFen] = chunk.amountFen[slot & at]!;
-        row[base + column.lotCounted] = 0;
-        return;
-      }
-      slot = chunk.next[slot & at]!;
+    while (slot >= 0 && (legs.word(slot, legWord.streams) & baseBit.credit) === 0) slot = legs.word(slot, legWord.next);
+    row[base + column.lotHead] = slot;
+    row[base + column.lotCounted] = 0;
+    if (slot >= 0) {
+      row[base + column.lotHeadMs] = legs.timeMs(slot);
+      row[base + column.lotLeftFen] = legs.amountFen(slot);
+    } else {
+      row[base + column.lotLeftFen] = 0;
+      row[base + column.lotsLeftFen] = 0;
     }
-    row[base + column.lotHead] = -1;
-    row[base + column.lotLeftFen] = 0;
-    row[base + column.lotsLeftFen] = 0;
   }
 
   /** Takes a leg out of everything that still names it. */
   function unlink(slot: number): void {
-    const chunk = legs.chunks[slot >>> chunkBits]!;
-    const i = slot & at;
-    const account = chunk.subject[i]!;
-    const number = rows.rowOf(account);
+    const number = rows.rowOf(legs.word(slot, legWord.subject));
     const row = rows.chunk(number);
     const base = rows.base(number);
-    for (let w = 0; w < sliding.length; w++) {
-      const headColumn = headColumns[w]!;
+    const timeMs = legs.timeMs(slot);
+    const pair = legs.word(slot, legWord.pair);
+    const previous = legs.word(slot, legWord.previous);
+    const next = legs.word(slot, legWord.next);
+    for (let w = 0; w < headColumns.length; w++) {
+      const head = base + headColumns[w]!;
       // Inside are all legs from the head on in time; a late leg may stand before older arrivals.
-      if (row[base + headColumn + 1]! > chunk.timeMs[i]!) continue;
-      drop(row, base, slidingCells[w]!, slot, chunk, i);
-      if (row[base + headColumn] !== slot) continue;
-      const next = chunk.next[i]!;
-      row[base + headColumn] = next;
-      row[base + headColumn + 1] = next < 0 ? Infinity : legs.timeMs(next);
+      if (row[head + 1]! > timeMs) continue;
+      drops[w]!(row, base, legs.word(slot, legWord.streams), legs.amountFen(slot), slot, pairs, pair);
+      if (row[head] !== slot) continue;
+      row[head] = next;
+      row[head + 1] = next < 0 ? Infinity : legs.timeMs(next);
     }
     if (row[base + column.lotHead] === slot) {
       row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
-      openLot(row, base, chunk.next[i]!);
+      openLot(row, base, next);
     }
-    const previous = chunk.previous[i]!;
-    const next = chunk.next[i]!;
-    if (previous >= 0) legs.chunks[previous >>> chunkBits]!.next[previous & at] = next;
+    if (previous >= 0) legs.setWord(previous, legWord.next, next);
     else row[base + column.oldest] = next;
-    if (next >= 0) legs.chunks[next >>> chunkBits]!.previous[next & at] = previous;
+    if (next >= 0) legs.setWord(next, legWord.previous, previous);
     else row[base + column.newest] = previous;
-    const pair = chunk.pair[i]!;
     if (pair < 0) return;
     const pairRow = pairs.chunk(pair);
     const pairBase = pairs.base(pair);
-    for (let c = pairColumn.lastLeg; c < pairColumn.fixed + distinctBits.length; c++) if (pairRow[pairBase + c] === slot) pairRow[pairBase + c] = -1;
+    for (let c = pairColumn.lastLeg; c < pairColumn.fixed + distinctBits.length; c++) {
+      if (pairRow[pairBase + c] === slot) pairRow[pairBase + c] = -1;
+    }
   }
 
   return {
@@ -329,16 +276,16 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
         if (row[base + headColumns[w]! + 1]! <= startsMs[w]!) expire(row, base, w, startsMs[w]!);
       }
       if (!keepsDays) return;
-      const day = dayNumber(clockMs);
+      const day = leg.late ? dayNumber(clockMs) : leg.day;
       if (day > row[base + column.day]!) closeDay(leg, day);
     },
     add(leg, bits) {
       const { row, base, view } = leg;
       leg.slot = link(leg, leg.timeMs, view.amountFen, leg.pair);
+      const lastLeg = pairs.base(leg.pair) + pairColumn.lastLeg;
       const pairRow = pairs.chunk(leg.pair);
-      const pairBase = pairs.base(leg.pair);
-      legs.chunks[leg.slot >>> chunkBits]!.previousOfPair[leg.slot & at] = pairRow[pairBase + pairColumn.lastLeg]!;
-      pairRow[pairBase + pairColumn.lastLeg] = leg.slot;
+      legs.setWord(leg.slot, legWord.previousOfPair, pairRow[lastLeg]!);
+      pairRow[lastLeg] = leg.slot;
       count(row, base, leg.slot, bits);
       if (keepsDays && leg.day === row[base + column.day]) {
         row[base + (leg.isDebit ? column.dayDebitFen : column.dayCreditFen)]! += view.amountFen;
@@ -355,18 +302,58 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     },
     sweep(beforeMs) {
       for (let index = legs.oldestBefore(beforeMs); index >= 0; index = legs.oldestBefore(beforeMs)) {
-        const used = legs.chunks[index]!.used;
-        for (let i = 0; i < used; i++) unlink((index << chunkBits) | i);
+        const { used } = legs.chunks[index]!;
+        for (let at = 0; at < used; at++) unlink((index << chunkBits) | at);
         legs.release();
       }
     },
   };
 }
 
-const cellWidth = 4;
-const kind = { count: 0, sum: 1, distinct: 2, max: 3, min: 4 } as const;
+type Raise = (row: Float64Array, base: number, bits: number, amountFen: number, startMs: number, lastOfPairMs: Float64Array) => void;
+type Drop = (row: Float64Array, base: number, streams: number, amountFen: number, slot: number, pairs: PairTable, pair: number) => void;
 
-/** A window's cells as plain numbers for the inner loop: stream bit, kind, column, place among the counted streams. */
-function packCells({ cells }: PlannedWindow, distinctBits: readonly number[]): Int32Array {
-  return Int32Array.from(cells.flatMap((cell) => [cell.bit, cellKinds.indexOf(cell.kind), cell.column, distinctBits.indexOf(cell.bit)]));
+/** What a new leg does to a window's cells. */
+function generateRaise(cells: readonly Cell[], distinctBits: readonly number[]): Raise {
+  const statement = ({ kind, column: at, bit }: Cell): string => {
+    const cell = `row[base + ${at}]`;
+    switch (kind) {
+      case 'count':
+        return `${cell} += 1;`;
+      case 'sum':
+        return `${cell} += amountFen;`;
+      case 'distinct':
+        return `if (last[${distinctBits.indexOf(bit)}] <= startMs) ${cell} += 1;`;
+      // An unknown extreme of a sliding window is found again when somebody asks; the one of `ever` begins here.
+      case 'max':
+        return `if (amountFen > ${cell} || (startMs === -1/0 && ${cell} !== ${cell})) ${cell} = amountFen;`;
+      case 'min':
+        return `if (amountFen < ${cell} || (startMs === -1/0 && ${cell} !== ${cell})) ${cell} = amountFen;`;
+    }
+  };
+  return generate<Raise>(['row', 'base', 'bits', 'amountFen', 'startMs', 'last'], byBit(cells, 'bits', statement));
+}
+
+/** What a leg that leaves does to them. It was its counterparty where no later leg of the pair is in the stream. */
+function generateDrop(cells: readonly Cell[], distinctBits: readonly number[]): Drop {
+  const statement = ({ kind, column: at, bit }: Cell): string => {
+    const cell = `row[base + ${at}]`;
+    switch (kind) {
+      case 'count':
+        return `${cell} -= 1;`;
+      case 'sum':
+        return `${cell} -= amountFen;`;
+      case 'distinct':
+        return `if (pair >= 0 && pairs.chunk(pair)[pairs.base(pair) + ${pairColumn.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
+      case 'max':
+      case 'min':
+        return `if (${cell} === amountFen) ${cell} = 0/0;`;
+    }
+  };
+  return generate<Drop>(['row', 'base', 'bits', 'amountFen', 'slot', 'pairs', 'pair'], byBit(cells, 'bits', statement));
+}
+
+function byBit(cells: readonly Cell[], bits: string, statement: (cell: Cell) => string): string {
+  const distinct = [...new Set(cells.map(({ bit }) => bit))];
+  return distinct.map((bit) => `if ((${bits} & ${bit}) !== 0) { ${cells.filter((cell) => cell.bit === bit).map(statement).join(' ')} }`).join('\n');
 }

@@ -1,7 +1,11 @@
 import { spread } from './byte-table.js';
 
 /** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
-export const pairColumn = { subject: 0, other: 1, lastDebitMs: 2, lastCreditMs: 3, lastLeg: 4, fixed: 5 } as const;
+export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2, lastLeg: 3, fixed: 4 } as const;
+
+/** Subject and counterparty as one exact number: 2^26 accounts at most. */
+const keyFactor = 2 ** 26;
+const accountsMax = keyFactor;
 
 const chunkBits = 11;
 const rowsPerChunk = 1 << chunkBits;
@@ -30,31 +34,44 @@ export class PairTable {
 
   /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */
   find(subject: number, other: number, deadBeforeMs: number): number {
+    const key = subject * keyFactor + other;
     const mask = this.index.length - 1;
     let at = hashOf(subject, other) & mask;
     for (;;) {
       const pair = this.index[at]!;
       if (pair === -1) break;
-      const chunk = this.chunk(pair);
-      const base = this.base(pair);
-      if (chunk[base] === subject && chunk[base + 1] === other) return pair;
+      if (this.chunks[pair >>> chunkBits]![(pair & (rowsPerChunk - 1)) * this.width] === key) return pair;
       at = (at + 1) & mask;
     }
     if ((this.size + 1) * 4 > this.index.length * 3) {
       this.rebuild(deadBeforeMs);
       return this.find(subject, other, deadBeforeMs);
     }
-    const pair = this.open(subject, other);
+    if (subject >= accountsMax || other >= accountsMax) throw new RangeError(`more than ${accountsMax} accounts in one partition; use more partitions`);
+    const pair = this.open(key);
     this.index[at] = pair;
     this.size++;
     return pair;
+  }
+
+  /** Bring the place of a pair, and then its row, into the cache. What they return means nothing. */
+  touchIndex(subject: number, other: number): number {
+    return this.index[hashOf(subject, other) & (this.index.length - 1)]!;
+  }
+
+  touchRow(subject: number, other: number): number {
+    const pair = this.index[hashOf(subject, other) & (this.index.length - 1)]!;
+    if (pair < 0) return 0;
+    const base = (pair & (rowsPerChunk - 1)) * this.width;
+    const chunk = this.chunks[pair >>> chunkBits]!;
+    return chunk[base]! + chunk[base + this.width - 1]!;
   }
 
   bytesUsed(): number {
     return this.index.byteLength + this.chunks.length * rowsPerChunk * this.width * 8;
   }
 
-  private open(subject: number, other: number): number {
+  private open(key: number): number {
     let pair = this.spare.pop();
     if (pair === undefined) {
       if (this.rows % rowsPerChunk === 0) this.chunks.push(new Float64Array(rowsPerChunk * this.width));
@@ -62,8 +79,7 @@ export class PairTable {
     }
     const chunk = this.chunk(pair);
     const base = this.base(pair);
-    chunk[base] = subject;
-    chunk[base + pairColumn.other] = other;
+    chunk[base] = key;
     chunk[base + pairColumn.lastDebitMs] = never;
     chunk[base + pairColumn.lastCreditMs] = never;
     chunk.fill(-1, base + pairColumn.lastLeg, base + this.width);
@@ -87,7 +103,9 @@ export class PairTable {
     for (const pair of live) {
       const chunk = this.chunk(pair);
       const base = this.base(pair);
-      let at = hashOf(chunk[base]!, chunk[base + 1]!) & (wide - 1);
+      const key = chunk[base]!;
+      const subject = Math.floor(key / keyFactor);
+      let at = hashOf(subject, key - subject * keyFactor) & (wide - 1);
       while (this.index[at] !== -1) at = (at + 1) & (wide - 1);
       this.index[at] = pair;
     }

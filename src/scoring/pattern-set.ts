@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { dayMs } from '../domain/bank-day.js';
 import type { Severity } from '../domain/hit.js';
-import { compileReason, type Reason } from './explanation.js';
-import { compileCondition, ExpressionError, type Part, type Scope } from './expression.js';
+import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
+import { compileCondition, ExpressionError, functionOf, type Helper, type Scope } from './expression.js';
 import { parsePattern, type ExpressionSource, type ParsedPattern, type Pattern, type PatternProblem, type PatternState } from './pattern.js';
-import { createPlan, type BoolFunction, type Plan } from './plan.js';
+import { createPlan, type Plan } from './plan.js';
 import { createTextCache } from './text-cache.js';
 import { baseStreams } from './vocabulary.js';
 import { parseWindow, type WorkingDays } from './window.js';
@@ -21,9 +21,10 @@ export interface CompiledPattern {
   readonly pattern: Pattern;
   readonly state: PatternState;
   readonly score: number;
-  readonly when: BoolFunction;
+  /** The condition as code (see `expression.ts`) and as it is written. */
+  readonly code: string;
   readonly condition: string;
-  readonly parts: readonly Part[];
+  readonly parts: readonly ShownPart[];
   readonly reasonZh: Reason;
   readonly reasonEn: Reason;
   readonly looksAt: { readonly bits: number; readonly spanMs: number };
@@ -37,6 +38,8 @@ export interface PatternSet {
   readonly planId: string;
   readonly patterns: readonly CompiledPattern[];
   readonly plan: Plan;
+  /** The functions that the patterns' code calls. */
+  readonly helpers: readonly Helper[];
 }
 
 export type CompileResult = { readonly kind: 'compiled'; readonly set: PatternSet } | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
@@ -55,6 +58,7 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
   const problems: PatternProblem[] = [];
   const patterns: CompiledPattern[] = [];
   const texts = createTextCache();
+  const helpers: Helper[] = [];
   const seen = new Map<string, string>();
   if (sources.length > patternsMax) problems.push({ file: '', line: 1, column: 1, path: '', message: `${sources.length} patterns; at most ${patternsMax}` });
   for (const source of sources.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
@@ -70,11 +74,11 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
       continue;
     }
     seen.set(parsed.pattern.id, source.file);
-    const compiled = compilePattern(parsed, source.state ?? parsed.pattern.state, { plan, texts, workingDays }, problems);
+    const compiled = compilePattern(parsed, source.state ?? parsed.pattern.state, { plan, texts, workingDays, helpers }, problems);
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
-  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan } };
+  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers } };
 }
 
 /** The id that a set of these sources has, compiled or not. */
@@ -90,6 +94,7 @@ interface Shared {
   readonly plan: Plan;
   readonly texts: Scope['texts'];
   readonly workingDays: WorkingDays;
+  readonly helpers: Helper[];
 }
 
 function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shared, problems: PatternProblem[]): CompiledPattern | undefined {
@@ -123,13 +128,13 @@ function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shar
   }
   const scope = scopeFor('leg');
   const condition = parsed.expressionAt(['when']).text;
-  const when = at(['when'], ({ text }) => compileCondition(text, scope));
+  const code = at(['when'], ({ text }) => compileCondition(text, scope));
   const reasonScope = scopeFor('leg');
   const reasonZh = at(['reason', 'zh'], ({ text }) => compileReason(text, reasonScope));
   const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope));
-  if (problems.length > before || !when || !reasonZh || !reasonEn) return undefined;
+  if (problems.length > before || !code || !reasonZh || !reasonEn) return undefined;
   const score = pattern.score ?? scoreBySeverity[pattern.severity];
-  return { pattern, state, score, when, condition, parts: scope.parts, reasonZh, reasonEn, looksAt: scope.looksAt };
+  return { pattern, state, score, code, condition, parts: showParts(scope.parts, shared.helpers), reasonZh, reasonEn, looksAt: scope.looksAt };
 }
 
 type At = <T>(path: (string | number)[], work: (source: ExpressionSource) => T) => T | undefined;
@@ -157,7 +162,7 @@ function declareStream(
   if (!stream) throw new ExpressionError('the set has more than 28 different streams; share or drop some', 0);
   if (definition.when !== undefined && !stream.when) {
     const scope = scopeFor(definition.of === 'day' || definition.of === 'lots' ? definition.of : 'leg');
-    stream.when = at(['streams', name, 'when'], ({ text }) => compileCondition(text, scope));
+    stream.when = at(['streams', name, 'when'], ({ text }) => functionOf<boolean>(compileCondition(text, scope), shared.helpers));
     stream.usesHistory = scope.usesHistory;
   }
   return stream.bit;

@@ -1,3 +1,4 @@
+import { sketchColumns } from './amount-sketch.js';
 import { dayMs } from '../domain/bank-day.js';
 import type { Window } from './window.js';
 import type { Evaluation } from './evaluation.js';
@@ -18,7 +19,8 @@ export const column = {
   lotCounted: 10,
   /** What is left of all open lots together. */
   lotsLeftFen: 11,
-  fixed: 12,
+  lotHeadMs: 12,
+  fixed: 13,
 } as const;
 
 export const cellKinds = ['count', 'sum', 'distinct', 'max', 'min'] as const;
@@ -39,8 +41,6 @@ export interface PlannedWindow {
 }
 
 export type BoolFunction = (leg: Evaluation) => boolean;
-export type NumberFunction = (leg: Evaluation) => number;
-export type TextFunction = (leg: Evaluation) => string;
 
 export interface PlannedStream {
   readonly key: string;
@@ -142,7 +142,8 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
     sketch(bit, windowMs) {
       const known = sketches.findIndex((sketch) => sketch.bit === bit && sketch.windowMs === windowMs);
       if (known >= 0) return known;
-      sketches.push({ bit, windowMs, column: width++ });
+      sketches.push({ bit, windowMs, column: width });
+      width += sketchColumns;
       return sketches.length - 1;
     },
     stream(definition) {

@@ -8,6 +8,8 @@ const rowsPerChunk = 1 << chunkBits;
 export interface SubjectRows {
   /** Row of the account with this number; opened on first sight. */
   rowOf(account: number): number;
+  /** The row where the account has one, else -1. */
+  known(account: number): number;
   chunk(row: number): Float64Array;
   base(row: number): number;
   readonly size: number;
@@ -36,6 +38,7 @@ export function createSubjectRows(plan: Plan): SubjectRows {
       chunks[row >>> chunkBits]!.set(blank, (row & (rowsPerChunk - 1)) * width);
       return row;
     },
+    known: (account) => (account < rowsByAccount.length ? rowsByAccount[account]! : -1),
     chunk: (row) => chunks[row >>> chunkBits]!,
     base: (row) => (row & (rowsPerChunk - 1)) * width,
     get size() {

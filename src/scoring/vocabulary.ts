@@ -1,9 +1,10 @@
 import { accountKinds, transactionStatuses } from '../domain/transaction.js';
 import { dayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import type { Scope, Typed } from './expression.js';
+import { callHelper, type Scope, type Typed } from './expression.js';
+import { literal } from './generated.js';
 import { distinctPlaces, extreme, matched, pairCount, placeKinds, type PlaceKind } from './history-walk.js';
-import { baseBit, type CellKind, type NumberFunction } from './plan.js';
+import { baseBit, type CellKind } from './plan.js';
 import { never } from './pair-table.js';
 import type { PartyView } from './transaction-view.js';
 import { parseWindow, type Window } from './window.js';
@@ -28,61 +29,58 @@ export interface FunctionDefinition {
 
 const kinds = ['unknown', ...accountKinds];
 
-function numberField(doc: string, unit: string, read: (leg: Evaluation) => number, about?: 'day' | 'lots'): FieldDefinition {
-  return { type: 'number', unit, doc, make: () => ({ type: 'number', read }), ...(about ? { about } : {}) };
+function numberField(doc: string, unit: string, code: string, about?: 'day' | 'lots'): FieldDefinition {
+  return { type: 'number', unit, doc, make: () => ({ type: 'number', code }), ...(about ? { about } : {}) };
 }
 
-function textField(doc: string, start: NumberFunction, end: NumberFunction): FieldDefinition {
+/** `start` and `end` name the text's span as code and as a function. */
+function textField(doc: string, start: string, end: string, span: (leg: Evaluation) => readonly [number, number]): FieldDefinition {
   return {
     type: 'text',
     doc,
-    make: ({ texts }) => ({
+    make: (scope) => ({
       type: 'text',
       span: { start, end },
-      read: (leg) => texts.text(leg.view, start(leg), end(leg)),
+      code: callHelper(scope, (leg) => scope.texts.text(leg.view, ...span(leg))),
     }),
   };
 }
 
-function enumField(doc: string, names: readonly string[], read: (leg: Evaluation) => number): FieldDefinition {
-  return { type: 'enum', doc: `${doc}: ${names.map((name) => `"${name}"`).join(', ')}`, make: () => ({ type: 'enum', names, read }) };
+function enumField(doc: string, names: readonly string[], code: string): FieldDefinition {
+  return { type: 'enum', doc: `${doc}: ${names.map((name) => `"${name}"`).join(', ')}`, make: () => ({ type: 'enum', names, code }) };
 }
 
-function partyFields(prefix: string, who: string, of: (leg: Evaluation) => PartyView): Record<string, FieldDefinition> {
+function partyFields(prefix: string, who: string, of: (leg: Evaluation) => PartyView, code: string): Record<string, FieldDefinition> {
   return {
-    [`${prefix}.kind`]: enumField(`Kind of ${who}`, kinds, (leg) => of(leg).kind),
-    [`${prefix}.province`]: numberField(`Province of ${who}, first two digits of its region; 0 unknown`, 'GB/T 2260', (leg) => of(leg).province),
-    [`${prefix}.ageDays`]: numberField(`Days since ${who} was opened; unknown without openedOn`, 'days', (leg) =>
-      of(leg).openedDay < 0 ? Number.NaN : leg.day - of(leg).openedDay,
-    ),
-    [`${prefix}.balanceFen`]: numberField(`Balance of ${who} after the transaction, unknown where the bank sent none`, 'fen', (leg) => of(leg).balanceFen),
-    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, (leg) => of(leg).nameStart, (leg) => of(leg).nameEnd),
-    [`${prefix}.bank`]: textField(`Bank number of ${who}`, (leg) => of(leg).bankStart, (leg) => of(leg).bankEnd),
+    [`${prefix}.kind`]: enumField(`Kind of ${who}`, kinds, `${code}.kind`),
+    [`${prefix}.province`]: numberField(`Province of ${who}, first two digits of its region; 0 unknown`, 'GB/T 2260', `${code}.province`),
+    [`${prefix}.ageDays`]: numberField(`Days since ${who} was opened; unknown without openedOn`, 'days', `(${code}.openedDay < 0 ? 0/0 : leg.day - ${code}.openedDay)`),
+    [`${prefix}.balanceFen`]: numberField(`Balance of ${who} after the transaction, unknown where the bank sent none`, 'fen', `${code}.balanceFen`),
+    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, `${code}.nameStart`, `${code}.nameEnd`, (leg) => [of(leg).nameStart, of(leg).nameEnd]),
+    [`${prefix}.bank`]: textField(`Bank number of ${who}`, `${code}.bankStart`, `${code}.bankEnd`, (leg) => [of(leg).bankStart, of(leg).bankEnd]),
   };
 }
 
 export const fields: Readonly<Record<string, FieldDefinition>> = {
-  'tx.amountFen': numberField('Amount', 'fen', (leg) => leg.view.amountFen),
-  'tx.hour': numberField('Hour of the day in Asia/Shanghai, 0 to 23', 'hours', (leg) => leg.hour),
-  'tx.status': enumField('Status (failed and reversed transactions are never scored)', transactionStatuses, (leg) => leg.view.status),
-  'tx.isCny': { type: 'bool', doc: 'The currency is CNY', make: () => ({ type: 'bool', read: (leg) => leg.view.isCny }) },
-  'leg.isDebit': { type: 'bool', doc: 'The account pays on this leg', make: () => ({ type: 'bool', read: (leg) => leg.isDebit }) },
-  'tx.remark': textField('Remark (附言)', (leg) => leg.view.remarkStart, (leg) => leg.view.remarkEnd),
-  'tx.channel': textField('Channel, such as ebank or counter', (leg) => leg.view.channelStart, (leg) => leg.view.channelEnd),
-  ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self),
-  ...partyFields('other', 'the counterparty', (leg) => leg.other),
-  ...partyFields('payer', "the payer's account", (leg) => leg.view.payer),
-  ...partyFields('payee', "the payee's account", (leg) => leg.view.payee),
-  'self.balanceBeforeFen': numberField('Balance of the account before the transaction', 'fen', (leg) =>
-    leg.isDebit ? leg.self.balanceFen + leg.view.amountFen : leg.self.balanceFen - leg.view.amountFen,
-  ),
-  'day.debitFen': numberField('Sum of the debits of the day that has closed', 'fen', (leg) => leg.dayDebitFen, 'day'),
-  'day.creditFen': numberField('Sum of its credits', 'fen', (leg) => leg.dayCreditFen, 'day'),
-  'day.turnoverFen': numberField('Debits and credits together', 'fen', (leg) => leg.dayDebitFen + leg.dayCreditFen, 'day'),
-  'day.count': numberField('Number of its legs', 'legs', (leg) => leg.dayCount, 'day'),
-  'day.balanceFen': numberField('Last balance known at its end', 'fen', (leg) => leg.dayBalanceFen, 'day'),
-  'lot.amountFen': numberField('Amount of the credit that was spent', 'fen', (leg) => leg.lotAmountFen, 'lots'),
-  'lot.dwellSeconds': numberField('How long it had stayed', 'seconds', (leg) => leg.lotDwellMs / 1000, 'lots'),
+  'tx.amountFen': numberField('Amount', 'fen', 'view.amountFen'),
+  'tx.hour': numberField('Hour of the day in Asia/Shanghai, 0 to 23', 'hours', 'leg.hour'),
+  'tx.status': enumField('Status (failed and reversed transactions are never scored)', transactionStatuses, 'view.status'),
+  'tx.isCny': { type: 'bool', doc: 'The currency is CNY', make: () => ({ type: 'bool', code: 'view.isCny' }) },
+  'leg.isDebit': { type: 'bool', doc: 'The account pays on this leg', make: () => ({ type: 'bool', code: 'leg.isDebit' }) },
+  'tx.remark': textField('Remark (附言)', 'view.remarkStart', 'view.remarkEnd', ({ view }) => [view.remarkStart, view.remarkEnd]),
+  'tx.channel': textField('Channel, such as ebank or counter', 'view.channelStart', 'view.channelEnd', ({ view }) => [view.channelStart, view.channelEnd]),
+  ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self, 'self'),
+  ...partyFields('other', 'the counterparty', (leg) => leg.other, 'other'),
+  ...partyFields('payer', "the payer's account", (leg) => leg.view.payer, 'view.payer'),
+  ...partyFields('payee', "the payee's account", (leg) => leg.view.payee, 'view.payee'),
+  'self.balanceBeforeFen': numberField('Balance of the account before the transaction', 'fen', '(leg.isDebit ? self.balanceFen + view.amountFen : self.balanceFen - view.amountFen)'),
+  'day.debitFen': numberField('Sum of the debits of the day that has closed', 'fen', 'leg.dayDebitFen', 'day'),
+  'day.creditFen': numberField('Sum of its credits', 'fen', 'leg.dayCreditFen', 'day'),
+  'day.turnoverFen': numberField('Debits and credits together', 'fen', '(leg.dayDebitFen + leg.dayCreditFen)', 'day'),
+  'day.count': numberField('Number of its legs', 'legs', 'leg.dayCount', 'day'),
+  'day.balanceFen': numberField('Last balance known at its end', 'fen', 'leg.dayBalanceFen', 'day'),
+  'lot.amountFen': numberField('Amount of the credit that was spent', 'fen', 'leg.lotAmountFen', 'lots'),
+  'lot.dwellSeconds': numberField('How long it had stayed', 'seconds', '(leg.lotDwellMs / 1000)', 'lots'),
 };
 
 type Fail = (argument: number, message: string) => never;
@@ -97,8 +95,8 @@ function streamOf(typed: Typed): { bit: number } {
   return typed.type === 'stream' ? typed : { bit: 0 };
 }
 
-function numberOf(typed: Typed): (leg: Evaluation) => number {
-  return typed.type === 'number' ? typed.read : () => Number.NaN;
+function codeOf(typed: Typed | undefined): string {
+  return typed?.type === 'number' ? typed.code : '0/0';
 }
 
 const longestExactMs = 31 * dayMs;
@@ -126,11 +124,12 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
       const { bit } = streamOf(stream!);
       const span = legWindow(window!, scope, fail, 1);
       if (span.spanMsMax === Infinity && kind === 'distinct') fail(1, 'distinct counts over "ever" are not kept; use at most "31d"');
+      if (kind === 'distinct' && scope.plan.streams.some((known) => known.bit === bit && known.of === 'day')) fail(0, 'closed days have no counterparties');
       scope.usesHistory = true;
       look(scope, bit, span);
       const at = scope.plan.cell(span, bit, kind);
-      const read = kind === 'max' || kind === 'min' ? extreme(kind, at, bit, span) : (leg: Evaluation) => leg.row[leg.base + at]!;
-      return { type: 'number', read };
+      const isExtreme = kind === 'max' || kind === 'min';
+      return { type: 'number', code: isExtreme ? callHelper(scope, extreme(kind, at, bit, span)) : `row[base + ${at}]` };
     },
   };
 }
@@ -153,11 +152,11 @@ function newness(name: string, direction: 'debit' | 'credit' | 'either', doc: st
       scope.usesHistory = true;
       const spanMs = span.spanMsMax;
       const lastMs = {
-        debit: (leg: Evaluation) => leg.pairLastDebitMs,
-        credit: (leg: Evaluation) => leg.pairLastCreditMs,
-        either: (leg: Evaluation) => Math.max(leg.pairLastDebitMs, leg.pairLastCreditMs),
+        debit: 'leg.pairLastDebitMs',
+        credit: 'leg.pairLastCreditMs',
+        either: '(leg.pairLastDebitMs > leg.pairLastCreditMs ? leg.pairLastDebitMs : leg.pairLastCreditMs)',
       }[direction];
-      return { type: 'bool', read: (leg) => lastMs(leg) <= leg.timeMs - spanMs };
+      return { type: 'bool', code: `(${lastMs} <= leg.timeMs - ${literal(spanMs)})` };
     },
   };
 }
@@ -180,9 +179,8 @@ function sketched(name: string, doc: string, rank: number | undefined): Function
       if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs) fail(args.length - 1, 'expected a window from "1d" to "400d"');
       scope.usesHistory = true;
       const sketch = scope.plan.sketch(bit, window.spanMsMax);
-      const rankOf = withRank ? numberOf(args[1]!) : () => rank;
-      if (name === 'samples') return { type: 'number', read: (leg) => leg.samples(sketch) };
-      return { type: 'number', read: (leg) => leg.percentile(sketch, rankOf(leg)) };
+      if (name === 'samples') return { type: 'number', code: `leg.samples(${sketch})` };
+      return { type: 'number', code: `leg.percentile(${sketch}, ${withRank ? codeOf(args[1]) : literal(rank)})` };
     },
   };
 }
@@ -207,7 +205,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       scope.usesHistory = true;
       scope.plan.lookBack(span.spanMsMax);
       look(scope, bit, span);
-      return { type: 'number', read: (leg) => distinctPlaces(leg, bit, kind as PlaceKind, span) };
+      return { type: 'number', code: callHelper(scope, (leg) => distinctPlaces(leg, bit, kind as PlaceKind, span)) };
     },
   },
   pairCount: {
@@ -222,7 +220,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       scope.usesHistory = true;
       scope.plan.lookBack(span.spanMsMax);
       look(scope, bit, span);
-      return { type: 'number', read: (leg) => pairCount(leg, bit, span) };
+      return { type: 'number', code: callHelper(scope, (leg) => pairCount(leg, bit, span)) };
     },
   },
   matched: {
@@ -237,8 +235,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       scope.usesHistory = true;
       scope.plan.lookBack(span.spanMsMax);
       look(scope, bit, span);
-      const share = numberOf(tolerance!);
-      return { type: 'bool', read: (leg) => matched(leg, bit, span, share(leg)) };
+      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, bit, span, share!), codeOf(tolerance)) };
     },
   },
   newPayee: newness('newPayee', 'debit', 'The account has not paid this counterparty within the window before.'),
@@ -254,7 +251,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       if (span.spanMsMax === Infinity) fail(0, 'expected a window such as "180d"');
       scope.usesHistory = true;
       const spanMs = span.spanMsMax;
-      return { type: 'bool', read: (leg) => leg.previousLegMs > never && leg.previousLegMs <= leg.timeMs - spanMs };
+      return { type: 'bool', code: `(leg.previousLegMs > ${literal(never)} && leg.previousLegMs <= leg.timeMs - ${literal(spanMs)})` };
     },
   },
   median: sketched('median', 'Median of the amounts before this leg, in fen (±14 %); unknown without any.', 0.5),
@@ -265,9 +262,8 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: [{ name: 'value', type: 'number' }],
     exactness: 'exact',
     doc: 'The bank did not send what the value is made of.',
-    make([value]) {
-      const read = numberOf(value!);
-      return { type: 'bool', read: (leg) => Number.isNaN(read(leg)) };
+    make([value], scope) {
+      return { type: 'bool', code: callHelper(scope, (_, number) => Number.isNaN(number), codeOf(value)) };
     },
   },
   mentions: {
@@ -280,24 +276,22 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       if (text!.type !== 'text' || !text!.span) return fail(0, 'expected a text of the transaction, such as tx.remark');
       const list = scope.texts.register(listed);
       const { start, end } = text!.span;
-      const texts = scope.texts;
-      return { type: 'bool', read: (leg) => texts.mentions(leg.view, start(leg), end(leg), list) };
+      const { texts } = scope;
+      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from!, to!, list), start, end) };
     },
   },
-  least: pick('least', 'The smaller of two numbers.', Math.min),
-  greatest: pick('greatest', 'The larger of two numbers.', Math.max),
+  least: pick('least', 'The smaller of two numbers.', 'Math.min'),
+  greatest: pick('greatest', 'The larger of two numbers.', 'Math.max'),
 };
 
-function pick(name: string, doc: string, choose: (a: number, b: number) => number): FunctionDefinition {
+function pick(name: string, doc: string, choose: 'Math.min' | 'Math.max'): FunctionDefinition {
   return {
     usage: `${name}(number, number)`,
     parameters: [{ name: 'a', type: 'number' }, { name: 'b', type: 'number' }],
     exactness: 'exact',
     doc,
     make([a, b]) {
-      const left = numberOf(a!);
-      const right = numberOf(b!);
-      return { type: 'number', read: (leg) => choose(left(leg), right(leg)) };
+      return { type: 'number', code: `${choose}(${codeOf(a)}, ${codeOf(b)})` };
     },
   };
 }

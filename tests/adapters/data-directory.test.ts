@@ -11,7 +11,7 @@ import { temporaryDirectory, type TemporaryDirectory } from './temporary-directo
 const holderScript = fileURLToPath(new URL('./lock-holder.ts', import.meta.url));
 
 /** A process of its own that takes the directory and says what came of it. */
-async function startHolder(directory: string): Promise<{ said: string; pid: number; kill(): Promise<void> }> {
+async function startHolder(directory: string): Promise<{ said: string; pid: number; kill: () => Promise<void> }> {
   const child = spawn(process.execPath, ['--import', 'tsx', holderScript, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
   const gone = once(child, 'close');
   const [said] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
@@ -35,9 +35,13 @@ describe('the data directory', () => {
   it('is made where it is missing, and refused to a second platform with the pid of the first', async () => {
     const path = join(directory.path, 'new', 'data');
     const lock = await acquireDataDirectory(path);
-    await expect(acquireDataDirectory(path)).rejects.toThrow(new RegExp(`^Data directory ${path} is in use by process ${process.pid}: stop it first`));
+    await expect(acquireDataDirectory(path)).rejects.toThrow(
+      new RegExp(`^Data directory ${path} is in use by process ${process.pid}: stop it first`),
+    );
     const { said, kill } = await startHolder(path);
-    expect(said).toBe(`DataDirectoryError: Data directory ${path} is in use by process ${process.pid}: stop it first, or set HUQI_DATA_DIR to another directory.`);
+    expect(said).toBe(
+      `DataDirectoryError: Data directory ${path} is in use by process ${process.pid}: stop it first, or set HUQI_DATA_DIR to another directory.`,
+    );
     await kill();
     await lock.release();
   });
@@ -80,7 +84,7 @@ describe('the data directory', () => {
   it('is refused in one sentence where it is a file', async () => {
     const path = join(directory.path, 'file');
     writeFileSync(path, '');
-    await expect(acquireDataDirectory(path)).rejects.toThrow(/is not a directory/);
+    await expect(acquireDataDirectory(path)).rejects.toThrow(/is not a directory:/);
     await expect(acquireDataDirectory(join(path, 'below'))).rejects.toThrow(DataDirectoryError);
   });
 

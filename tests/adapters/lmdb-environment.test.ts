@@ -17,7 +17,7 @@ describe('the LMDB environment', () => {
   it('refuses a directory that is a file, in one sentence', () => {
     const path = join(directory.path, 'file');
     writeFileSync(path, '');
-    expect(() => openEnvironment({ directory: path })).toThrow(/^Data directory .*file is not a directory .*HUQI_DATA_DIR/);
+    expect(() => openEnvironment({ directory: path })).toThrow(/^Data directory .*file is not a directory: .*HUQI_DATA_DIR/);
   });
 
   it('refuses a file that is no database, in one sentence', () => {
@@ -54,7 +54,14 @@ describe('the LMDB environment', () => {
     const environment = openEnvironment({ directory: directory.path });
     const writes = Array.from({ length: 6 }, () => environment.write(100 * 2 ** 20, () => 'done'));
     const results = await Promise.allSettled(writes);
-    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+    ]);
     const last = results.at(-1);
     expect(last?.status === 'rejected' && last.reason instanceof DataDirectoryError && last.reason.retriable).toBe(true);
     expect(await environment.write(1, () => 'room again')).toBe('room again');
@@ -62,14 +69,17 @@ describe('the LMDB environment', () => {
   });
 
   // A file size limit stands in for a full disk: the kernel refuses to write beyond it in the same way.
-  it.skipIf(process.platform !== 'linux')('rejects a write that does not fit on the disk, keeps all earlier ones, and lives on', () => {
-    const script = fileURLToPath(new URL('./fill-disk.ts', import.meta.url));
-    const limited = `trap '' XFSZ; ulimit -f 2048; exec "${process.execPath}" --import tsx "${script}" "${directory.path}"`;
-    const { stdout, status } = spawnSync('bash', ['-c', limited], { encoding: 'utf8' });
-    const told = JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as Record<string, unknown>;
-    expect(told).toMatchObject({ error: 'DataDirectoryError', lost: 0, unhandled: 0, after: 'committed' });
-    expect(told.message).toMatch(/^Data directory .*\. (Check the disk|Free some space)/);
-    expect(told.kept).toBeGreaterThan(5);
-    expect(status).toBe(0);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'rejects a write that does not fit on the disk, keeps all earlier ones, and lives on',
+    () => {
+      const script = fileURLToPath(new URL('./fill-disk.ts', import.meta.url));
+      const limited = `trap '' XFSZ; ulimit -f 2048; exec "${process.execPath}" --import tsx "${script}" "${directory.path}"`;
+      const { stdout, status } = spawnSync('bash', ['-c', limited], { encoding: 'utf8' });
+      const told = JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as Record<string, unknown>;
+      expect(told).toMatchObject({ error: 'DataDirectoryError', lost: 0, unhandled: 0, after: 'committed' });
+      expect(told.message).toMatch(/^Data directory .*\. (Check the disk|Free some space)/);
+      expect(told.kept).toBeGreaterThan(5);
+      expect(status).toBe(0);
+    },
+  );
 });

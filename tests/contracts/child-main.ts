@@ -55,7 +55,7 @@ const tasks: Record<string, () => Promise<void>> = {
   increment: async () => {
     const state = await opener.openState(settings);
     let conflicts = 0;
-    for (let done = 0; done < Number(parameters[0]); ) {
+    for (let done = 0; done < Number(parameters[0]);) {
       const [value = null] = await state.get('race', ['counter']);
       const next = Buffer.from(`${Number(value === null ? 0 : Buffer.from(value).toString()) + 1}`);
       const result = await state.commit('race', { expect: [{ key: 'counter', value }], put: [{ key: 'counter', value: next }] });

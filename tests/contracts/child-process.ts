@@ -24,9 +24,13 @@ const scriptPath = fileURLToPath(new URL('./child-main.ts', import.meta.url));
 
 /** Starts `child-main.ts` on a task over the store that `opener` opens. */
 export function startChild(opener: Opener, task: string, ...parameters: string[]): Child {
-  const child = spawn(process.execPath, ['--import', 'tsx', scriptPath, opener.module, JSON.stringify(opener.config), task, ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', scriptPath, opener.module, JSON.stringify(opener.config), task, ...parameters],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const lines: string[] = [];
   let complaints = '';
   let waiting: (() => void)[] = [];
@@ -44,7 +48,8 @@ export function startChild(opener: Opener, task: string, ...parameters: string[]
     lines,
     printed: async (count) => {
       while (lines.length < count) {
-        if (child.exitCode !== null) throw new Error(`the child ended with ${child.exitCode} after ${lines.length} lines: ${complaints}`);
+        if (child.exitCode !== null)
+          throw new Error(`the child ended with ${child.exitCode} after ${lines.length} lines: ${complaints}`);
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
     },

@@ -122,7 +122,9 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         await child.printed(60);
         await child.kill();
         const acknowledged = new Set(child.lines);
-        const [left, right] = [await readAll('transactions', 0), await readAll('transactions', 1)].map((all) => all.map((value) => value.trim()));
+        const [left, right] = [await readAll('transactions', 0), await readAll('transactions', 1)].map((all) =>
+          all.map((value) => value.trim()),
+        );
         for (const kept of [left!, right!]) {
           expect([...acknowledged].filter((number) => !kept.includes(number))).toEqual([]);
           expect(new Set(kept).size).toBe(kept.length);
@@ -237,7 +239,9 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         await eventually(() => expect(first).toContain('c'));
         await earlier.leave();
         const again: string[] = [];
-        const member = await log.join('g', 'hits', (partition) => noting('m', again, partition === 0 ? { start: 1 } : {})(partition));
+        const member = await log.join('g', 'hits', (partition) =>
+          noting('m', again, partition === 0 ? { start: 1 } : {})(partition),
+        );
         await eventually(() => expect(again).toContain('c'));
         await member.leave();
         expect(again.filter((line) => line.length === 1)).toEqual(['b', 'c']);
@@ -273,7 +277,12 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         const owned = (member: string) => async (partition: number) => {
           if (held.has(partition)) throw new Error(`${member} opens ${partition} while ${held.get(partition)} holds it`);
           held.set(partition, member);
-          return { start: 'earliest', limit, process: async () => undefined, close: async () => void held.delete(partition) } as const;
+          return {
+            start: 'earliest',
+            limit,
+            process: async () => undefined,
+            close: async () => void held.delete(partition),
+          } as const;
         };
         const members = [await log.join('g', 'hits', owned('one')), await log.join('g', 'hits', owned('two'))];
         const shares = () => [...held.values()].sort().join(' ');
@@ -318,12 +327,19 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         const member = await log.join('g', 'hits', noting('m', seen, { process, limit: { recordsMax: 1, bytesMax: 1_000 } }));
         await expect(member.done).rejects.toThrow('cannot process "bad"');
         await append(1, 'unseen');
-        expect(seen.filter((line) => line.includes('closes')).sort()).toEqual(['m closes 0', 'm closes 1', 'm closes 2', 'm closes 3']);
+        expect(seen.filter((line) => line.includes('closes')).sort()).toEqual([
+          'm closes 0',
+          'm closes 1',
+          'm closes 2',
+          'm closes 3',
+        ]);
         expect(seen).not.toContain('unseen');
         await member.leave();
 
         const after: string[] = [];
-        const next = await log.join('g', 'hits', (partition) => noting('n', after, partition === 0 ? { start: 1 } : {})(partition));
+        const next = await log.join('g', 'hits', (partition) =>
+          noting('n', after, partition === 0 ? { start: 1 } : {})(partition),
+        );
         await eventually(() => expect(after).toEqual(expect.arrayContaining(['bad', 'unseen'])));
         await next.leave();
       });
@@ -354,7 +370,11 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
       it('counts the records that its members have still to process', async () => {
         let release: () => void = () => undefined;
         const gate = new Promise<void>((resolve) => (release = resolve));
-        const member = await log.join('g', 'hits', noting('m', [], { process: () => gate, limit: { recordsMax: 1, bytesMax: 1_000 } }));
+        const member = await log.join(
+          'g',
+          'hits',
+          noting('m', [], { process: () => gate, limit: { recordsMax: 1, bytesMax: 1_000 } }),
+        );
         await append(0, 'a', 'b', 'c');
         await expect.poll(() => member.lag(), { timeout: 30_000 }).toBe(3);
         release();

@@ -64,7 +64,9 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
 
       it('overwrites and deletes', async () => {
         await put('s', { a: '1', b: '2' });
-        expect(await state.commit('s', { put: [{ key: 'a', value: bytes('9') }], delete: ['b', 'never there'] })).toBe('committed');
+        expect(await state.commit('s', { put: [{ key: 'a', value: bytes('9') }], delete: ['b', 'never there'] })).toBe(
+          'committed',
+        );
         expect(await getText('s', 'a', 'b')).toEqual(['9', null]);
       });
 
@@ -77,7 +79,14 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
         const change = { expect: entries.map(({ key }) => ({ key, value: null })), put: entries };
         expect(await state.commit('s', change)).toBe('committed');
         expect(await state.commit('s', change)).toBe('conflict');
-        expect((await state.get('s', entries.map(({ key }) => key))).map(text)).toEqual(entries.map((_, i) => `${i}`));
+        expect(
+          (
+            await state.get(
+              's',
+              entries.map(({ key }) => key),
+            )
+          ).map(text),
+        ).toEqual(entries.map((_, i) => `${i}`));
       });
 
       it('shows a commit to every other member as soon as it has resolved', async () => {
@@ -105,7 +114,9 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
         ['a value where there is an empty one', '', '1'],
       ])('refuses %s', async (_, stored, expected) => {
         await put('s', { a: stored });
-        expect(await state.commit('s', { expect: [{ key: 'a', value: bytes(expected) }], put: [{ key: 'a', value: bytes('x') }] })).toBe('conflict');
+        expect(
+          await state.commit('s', { expect: [{ key: 'a', value: bytes(expected) }], put: [{ key: 'a', value: bytes('x') }] }),
+        ).toBe('conflict');
         expect(await getText('s', 'a')).toEqual([stored]);
       });
 
@@ -114,7 +125,15 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
         const putX = [{ key: 'x', value: bytes('x') }];
         expect(await state.commit('s', { expect: [{ key: 'empty', value: null }], put: putX })).toBe('conflict');
         expect(await state.commit('s', { expect: [{ key: 'absent', value: bytes('') }], put: putX })).toBe('conflict');
-        expect(await state.commit('s', { expect: [{ key: 'empty', value: bytes('') }, { key: 'absent', value: null }], put: putX })).toBe('committed');
+        expect(
+          await state.commit('s', {
+            expect: [
+              { key: 'empty', value: bytes('') },
+              { key: 'absent', value: null },
+            ],
+            put: putX,
+          }),
+        ).toBe('committed');
       });
 
       it('applies nothing of a change where one of its expectations fails', async () => {
@@ -136,7 +155,10 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
 
       it('lets exactly one of many concurrent claims win', async () => {
         const claims = Array.from({ length: 40 }, (_, i) =>
-          (i % 2 ? state : made.other).commit('s', { expect: [{ key: 'claim', value: null }], put: [{ key: 'claim', value: bytes(`${i}`) }] }),
+          (i % 2 ? state : made.other).commit('s', {
+            expect: [{ key: 'claim', value: null }],
+            put: [{ key: 'claim', value: bytes(`${i}`) }],
+          }),
         );
         const results = await Promise.all(claims);
         expect(results.filter((result) => result === 'committed')).toHaveLength(1);
@@ -192,7 +214,8 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
 
       it('resumes after a cursor that is no longer there, and before or beyond all keys', async () => {
         await put('s', { 'k/1': '', 'k/3': '', 'k/5': '', 'l/1': '' });
-        const after = async (cursor: string) => (await state.scan('s', { prefix: 'k/', after: cursor, limit: 10 })).map(({ key }) => key);
+        const after = async (cursor: string) =>
+          (await state.scan('s', { prefix: 'k/', after: cursor, limit: 10 })).map(({ key }) => key);
         expect(await after('k/2')).toEqual(['k/3', 'k/5']);
         expect(await after('k/3')).toEqual(['k/5']);
         expect(await after('a')).toEqual(['k/1', 'k/3', 'k/5']);

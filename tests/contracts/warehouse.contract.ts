@@ -23,8 +23,16 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
     });
     afterAll(() => made.close());
 
-    const event = (id: string, more: object = {}) => ({ id, type: 'test', subject: 's', time: '2026-07-01T09:30:00+08:00', data: '{}', ...more });
-    const idsOf = (type: string) => warehouse.query<{ id: string }>('SELECT id FROM events FINAL WHERE type = {type:String} ORDER BY id', { type });
+    const event = (id: string, more: object = {}) => ({
+      id,
+      type: 'test',
+      subject: 's',
+      time: '2026-07-01T09:30:00+08:00',
+      data: '{}',
+      ...more,
+    });
+    const idsOf = (type: string) =>
+      warehouse.query<{ id: string }>('SELECT id FROM events FINAL WHERE type = {type:String} ORDER BY id', { type });
 
     it('may be migrated again, and keeps its rows', async () => {
       await warehouse.insert('events', encode([event('1', { type: 'migrated' })]), 'migrated');
@@ -41,7 +49,9 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
     it('takes a slice of twenty thousand rows', async () => {
       const rows = Array.from({ length: 20_000 }, (_, i) => event(`${i}`, { type: 'many', data: 'x'.repeat(300) }));
       await warehouse.insert('events', encode(rows), 'many');
-      expect(await warehouse.query("SELECT count() AS n, uniqExact(id) AS ids FROM events FINAL WHERE type = 'many'")).toEqual([{ n: 20_000, ids: 20_000 }]);
+      expect(await warehouse.query("SELECT count() AS n, uniqExact(id) AS ids FROM events FINAL WHERE type = 'many'")).toEqual([
+        { n: 20_000, ids: 20_000 },
+      ]);
     });
 
     it('keeps one copy of a slice that is inserted again under its token', async () => {
@@ -65,17 +75,34 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
 
     it('shows the highest revision of a warning, in whatever order the revisions came', async () => {
       const warning = (revision: number, level: string) => ({
-        ...{ id: 'w1', revision, level, family: 'f', status: 'open', score: 0.5, subject: 's', amount_fen: 1, hit_count: revision },
-        ...{ first_time: '2026-07-01T09:30:00+08:00', last_time: '2026-07-01T09:30:00+08:00', raised_at: '2026-07-01T09:30:01+08:00', data: '{}' },
+        id: 'w1',
+        revision,
+        level,
+        family: 'f',
+        status: 'open',
+        score: 0.5,
+        subject: 's',
+        amount_fen: 1,
+        hit_count: revision,
+        first_time: '2026-07-01T09:30:00+08:00',
+        last_time: '2026-07-01T09:30:00+08:00',
+        raised_at: '2026-07-01T09:30:01+08:00',
+        data: '{}',
       });
       await warehouse.insert('warnings', encode([warning(3, 'red')]), 'w-3');
       await warehouse.insert('warnings', encode([warning(1, 'blue'), warning(2, 'yellow')]), 'w-1');
-      expect(await warehouse.query("SELECT level, revision FROM warnings FINAL WHERE id = 'w1'")).toEqual([{ level: 'red', revision: 3 }]);
+      expect(await warehouse.query("SELECT level, revision FROM warnings FINAL WHERE id = 'w1'")).toEqual([
+        { level: 'red', revision: 3 },
+      ]);
     });
 
     it('returns amounts exactly, small ones as numbers and those that no double holds as text', async () => {
       const big = '9007199254740993';
-      await warehouse.insert('transactions', Buffer.from(`${transactionJson('t1', big)}\n${transactionJson('t2', '1234500')}\n`), 'exact');
+      await warehouse.insert(
+        'transactions',
+        Buffer.from(`${transactionJson('t1', big)}\n${transactionJson('t2', '1234500')}\n`),
+        'exact',
+      );
       const rows = await warehouse.query("SELECT id, amount_fen FROM transactions FINAL WHERE bank = 'exact' ORDER BY id");
       expect(rows).toEqual([
         { id: 't1', amount_fen: big },
@@ -89,9 +116,16 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
     });
 
     it('understands times with a zone, and gives them back in Shanghai time to the millisecond', async () => {
-      const rows = [event('1', { type: 'times', time: '2026-07-01T09:30:00.123+08:00' }), event('2', { type: 'times', time: '2026-07-01T01:30:00Z' })];
+      const rows = [
+        event('1', { type: 'times', time: '2026-07-01T09:30:00.123+08:00' }),
+        event('2', { type: 'times', time: '2026-07-01T01:30:00Z' }),
+      ];
       await warehouse.insert('events', encode(rows), 'times');
-      expect(await warehouse.query("SELECT time, toUnixTimestamp64Milli(time) AS ms FROM events FINAL WHERE type = 'times' ORDER BY id")).toEqual([
+      expect(
+        await warehouse.query(
+          "SELECT time, toUnixTimestamp64Milli(time) AS ms FROM events FINAL WHERE type = 'times' ORDER BY id",
+        ),
+      ).toEqual([
         { time: '2026-07-01 09:30:00.123', ms: Date.parse('2026-07-01T01:30:00.123Z') },
         { time: '2026-07-01 09:30:00.000', ms: Date.parse('2026-07-01T01:30:00Z') },
       ]);
@@ -100,7 +134,9 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
     it('throws with the message of the engine, and goes on working', async () => {
       await expect(warehouse.query('SELECT nothing_like_this FROM events')).rejects.toThrow(/nothing_like_this/);
       await expect(warehouse.query('SELEC 1')).rejects.toThrow(/yntax/);
-      await expect(warehouse.insert('events', Buffer.from('{"id":"1","type":"broken'), 'broken')).rejects.toThrow(/warehouse: insert into events/);
+      await expect(warehouse.insert('events', Buffer.from('{"id":"1","type":"broken'), 'broken')).rejects.toThrow(
+        /warehouse: insert into events/,
+      );
       expect(await idsOf('broken')).toEqual([]);
       await warehouse.insert('events', encode([event('1', { type: 'after' })]), 'after');
       expect(await idsOf('after')).toEqual([{ id: '1' }]);
@@ -123,7 +159,10 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
       const id = `text-${Buffer.from(hostile).toString('hex')}`;
       await warehouse.insert('events', encode([event(id, { type: 'text', subject: hostile })]), id);
       expect(
-        await warehouse.query('SELECT subject, {asked:String} AS asked FROM events FINAL WHERE id = {id:String} AND subject = {asked:String}', { id, asked: hostile }),
+        await warehouse.query(
+          'SELECT subject, {asked:String} AS asked FROM events FINAL WHERE id = {id:String} AND subject = {asked:String}',
+          { id, asked: hostile },
+        ),
       ).toEqual([{ subject: hostile, asked: hostile }]);
     });
 
@@ -135,9 +174,13 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
 
     it('binds numbers and lists', async () => {
       const types = ['stored', "o'clock"];
-      expect(await warehouse.query('SELECT {n:Int64} + 1 AS n, has({types:Array(String)}, {one:String}) AS has', { n: 41, types, one: "o'clock" })).toEqual([
-        { n: 42, has: 1 },
-      ]);
+      expect(
+        await warehouse.query('SELECT {n:Int64} + 1 AS n, has({types:Array(String)}, {one:String}) AS has', {
+          n: 41,
+          types,
+          one: "o'clock",
+        }),
+      ).toEqual([{ n: 42, has: 1 }]);
     });
 
     it('takes an empty slice as done', async () => {
@@ -148,7 +191,9 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
 
     it('takes inserts and queries at the same time', async () => {
       const work = Array.from({ length: 10 }, (_, i) =>
-        i % 2 ? warehouse.insert('events', encode([event(`${i}`, { type: 'mixed' })]), `mixed-${i}`) : warehouse.query('SELECT {i:Int64} AS i', { i }),
+        i % 2
+          ? warehouse.insert('events', encode([event(`${i}`, { type: 'mixed' })]), `mixed-${i}`)
+          : warehouse.query('SELECT {i:Int64} AS i', { i }),
       );
       const results = await Promise.all(work);
       expect(results.filter((rows) => rows !== undefined)).toEqual([0, 2, 4, 6, 8].map((i) => [{ i }]));
@@ -168,6 +213,17 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
 }
 
 function transactionJson(id: string, amountFen: string): string {
-  const row = { id, bank: 'exact', time: '2026-07-01T09:30:00+08:00', currency: 'CNY', status: 'settled', payer_account: '41000001', payee_account: '62220001' };
-  return JSON.stringify({ ...row, received_at: '2026-07-01T09:30:01+08:00', raw: '{}' }).replace(/}$/, `,"amount_fen":${amountFen}}`);
+  const row = {
+    id,
+    bank: 'exact',
+    time: '2026-07-01T09:30:00+08:00',
+    currency: 'CNY',
+    status: 'settled',
+    payer_account: '41000001',
+    payee_account: '62220001',
+  };
+  return JSON.stringify({ ...row, received_at: '2026-07-01T09:30:01+08:00', raw: '{}' }).replace(
+    /}$/,
+    `,"amount_fen":${amountFen}}`,
+  );
 }

@@ -115,7 +115,13 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
     await processor.close();
   }
 
-  async function processAll(group: Group, partition: number, loop: Loop, processor: PartitionProcessor, signal: AbortSignal): Promise<void> {
+  async function processAll(
+    group: Group,
+    partition: number,
+    loop: Loop,
+    processor: PartitionProcessor,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { topic } = group;
     let position = processor.start === 'earliest' ? (await log.bounds(topic, partition)).first : processor.start;
     loop.position = position;

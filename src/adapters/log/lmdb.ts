@@ -1,4 +1,13 @@
-import { OffsetOutOfRange, topics, type Log, type LogBatch, type LogRecord, type OutgoingRecord, type ReadLimit, type Topic } from '../../ports/log.js';
+import {
+  OffsetOutOfRange,
+  topics,
+  type Log,
+  type LogBatch,
+  type LogRecord,
+  type OutgoingRecord,
+  type ReadLimit,
+  type Topic,
+} from '../../ports/log.js';
 import { DataDirectoryError, type LmdbEnvironment } from '../lmdb-environment.js';
 import { createConsumerGroups } from './consumer-groups.js';
 import { createRecordWaiters } from './record-waiters.js';
@@ -32,14 +41,19 @@ export function createLmdbLog(environment: LmdbEnvironment, options: { readonly 
   const boundsTable = environment.textTable('log-bounds');
   const commits = environment.textTable('log-commits');
   const partitions = checkPartitions(options.partitions);
-  const prefixes = new Map(topics.flatMap((topic) => range(partitions[topic]).map((p) => [`${topic}/${p}`, recordPrefix(topic, p)])));
+  const prefixes = new Map(
+    topics.flatMap((topic) => range(partitions[topic]).map((p) => [`${topic}/${p}`, recordPrefix(topic, p)])),
+  );
   const uncommitted = new Map<string, number>();
   let commitTimer: NodeJS.Timeout | undefined;
   let closed = false;
   let closing: Promise<void> | undefined;
 
   assertSameLayout();
-  const waiters = createRecordWaiters((topic, partition) => readBounds(boundsTable, name(topic, partition)).next, environment.refresh);
+  const waiters = createRecordWaiters(
+    (topic, partition) => readBounds(boundsTable, name(topic, partition)).next,
+    environment.refresh,
+  );
   const log = { partitions: (topic: Topic) => partitions[topic], append, read, bounds, waitFor, trim };
   const groups = createConsumerGroups(log, noteCommitted);
 
@@ -79,7 +93,8 @@ export function createLmdbLog(environment: LmdbEnvironment, options: { readonly 
     let offset = from;
     for (; offset < next && batch.length < limit.recordsMax; offset++) {
       const value = records.getBinary(recordKey(topic, partition, offset));
-      if (!value) throw new Error(`${topic}/${partition}: the record at offset ${offset} is missing: the log is damaged, restore a copy`);
+      if (!value)
+        throw new Error(`${topic}/${partition}: the record at offset ${offset} is missing: the log is damaged, restore a copy`);
       bytes += value.length;
       if (batch.length > 0 && bytes > limit.bytesMax) break;
       batch.push({ offset, value: Buffer.from(value.buffer, value.byteOffset, value.length) });
@@ -166,7 +181,8 @@ export function createLmdbLog(environment: LmdbEnvironment, options: { readonly 
 
   /** Checked before anything is queued, so that a bad record fails its own append only. Returns the bytes to write. */
   function checkOutgoing(outgoing: readonly OutgoingRecord[]): number {
-    if (outgoing.length > appendRecordsMax) throw new RangeError(`log: ${outgoing.length} records in one append, at most ${appendRecordsMax} are allowed`);
+    if (outgoing.length > appendRecordsMax)
+      throw new RangeError(`log: ${outgoing.length} records in one append, at most ${appendRecordsMax} are allowed`);
     let bytes = 0;
     for (const { topic, partition, value } of outgoing) {
       assertPartition(topic, partition);
@@ -236,7 +252,8 @@ function encodeLayout(partitions: Record<Topic, number>): Buffer {
 function checkPartitions(partitions: Record<Topic, number>): Record<Topic, number> {
   for (const topic of topics) {
     const count = partitions[topic];
-    if (!Number.isInteger(count) || count < 1 || count > 1_024) throw new RangeError(`log: ${topic} has ${count} partitions, 1 to 1024 are allowed`);
+    if (!Number.isInteger(count) || count < 1 || count > 1_024)
+      throw new RangeError(`log: ${topic} has ${count} partitions, 1 to 1024 are allowed`);
   }
   return { ...partitions };
 }

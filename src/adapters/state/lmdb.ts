@@ -85,7 +85,10 @@ function prepare(slot: string, change: Change): { change: Required<Change>; byte
   const keyOf = (key: string) => {
     const whole = slot + key;
     const size = whole.length * 3 > keyBytesMax ? Buffer.byteLength(whole) : whole.length;
-    if (size > keyBytesMax) throw new RangeError(`state: key "${key.slice(0, 40)}…" has ${size} bytes with its slot, at most ${keyBytesMax} are allowed`);
+    if (size > keyBytesMax)
+      throw new RangeError(
+        `state: key "${key.slice(0, 40)}…" has ${size} bytes with its slot, at most ${keyBytesMax} are allowed`,
+      );
     bytes += size;
     return whole;
   };
@@ -106,10 +109,12 @@ function isEmpty({ expect = [], put = [], delete: removed = [] }: Change): boole
 
 /** A zero byte ends the slot's name, so that no slot's keys can be mistaken for another's. */
 function slotPrefix(slot: string): string {
-  if (slot.length === 0 || slot.includes('\0')) throw new RangeError(`state: slot ${JSON.stringify(slot)} must be a name without zero bytes`);
+  if (slot.length === 0 || slot.includes('\0'))
+    throw new RangeError(`state: slot ${JSON.stringify(slot)} must be a name without zero bytes`);
   return `${slot}\0`;
 }
 
 function assertCount(count: number, what: string): void {
-  if (!Number.isInteger(count) || count < 0 || count > keysMax) throw new RangeError(`state: ${count} ${what}, at most ${keysMax} are allowed`);
+  if (!Number.isInteger(count) || count < 0 || count > keysMax)
+    throw new RangeError(`state: ${count} ${what}, at most ${keysMax} are allowed`);
 }

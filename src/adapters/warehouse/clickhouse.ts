@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { maskAccount } from '../../domain/privacy.js';
 import type { Warehouse } from '../../ports/warehouse.js';
 import { migrations, warehouseTables } from './schema.js';
@@ -38,6 +38,9 @@ export const sessionSettings = {
   date_time_input_format: 'best_effort',
 } as const;
 
+/** The client prints statements and what the engine says about them, data included; its errors are thrown anyway. */
+export const quiet = { level: ClickHouseLogLevel.OFF } as const;
+
 /** The warehouse port over `@clickhouse/client`, whichever connection the client has. Closing it closes the client. */
 export function createClickHouseWarehouse(client: ClickHouseClient, options: ClickHouseWarehouseOptions): Warehouse {
   const insertRows = options.insertRows ?? ((insertion) => insertOverHttp(client, insertion));
@@ -46,14 +49,19 @@ export function createClickHouseWarehouse(client: ClickHouseClient, options: Cli
 
     async insert(table, rows, token) {
       if (!(warehouseTables as readonly string[]).includes(table)) {
-        throw new WarehouseError(`warehouse: there is no table "${table.slice(0, 64)}", there are ${warehouseTables.join(', ')}`, undefined, false);
+        throw new WarehouseError(
+          `warehouse: there is no table "${table.slice(0, 64)}", there are ${warehouseTables.join(', ')}`,
+          undefined,
+          false,
+        );
       }
       if (rows.length === 0) return;
       const settings = { ...sessionSettings, insert_deduplication_token: token, max_partitions_per_insert_block: 0 };
       await told(`insert into ${table}`, () => insertRows({ table, rows, settings }));
     },
 
-    query: <Row>(sql: string, parameters?: Record<string, unknown>) => told('query', () => runQuery<Row>(client, sql, parameters)),
+    query: <Row>(sql: string, parameters?: Record<string, unknown>) =>
+      told('query', () => runQuery<Row>(client, sql, parameters)),
 
     close: () => client.close(),
   };
@@ -67,7 +75,7 @@ export interface HttpOptions {
 
 /** The warehouse on a ClickHouse server. Nothing is sent before the first call. */
 export function openClickHouseWarehouse({ url, database = 'huqi' }: HttpOptions): Warehouse {
-  const shared = { url, application: 'huqi', clickhouse_settings: sessionSettings };
+  const shared = { url, application: 'huqi', clickhouse_settings: sessionSettings, log: quiet };
   const client = createClient({ ...shared, database });
   return createClickHouseWarehouse(client, {
     database,
@@ -90,7 +98,11 @@ export function createDatabaseSql(database: string): string {
 /** The name, checked: it is the one thing that goes into statements as text. */
 export function databaseName(database: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(database)) return database;
-  throw new WarehouseError(`warehouse: "${database.slice(0, 64)}" is no database name, use letters, digits and underscores`, undefined, false);
+  throw new WarehouseError(
+    `warehouse: "${database.slice(0, 64)}" is no database name, use letters, digits and underscores`,
+    undefined,
+    false,
+  );
 }
 
 async function migrate(client: ClickHouseClient, options: ClickHouseWarehouseOptions): Promise<void> {

@@ -11,7 +11,14 @@ export type {
   WarningRow,
 } from '../../ports/warehouse-rows.js';
 
-export const warehouseTables = ['transactions', 'rejected', 'hits', 'warnings', 'deliveries', 'events'] as const satisfies WarehouseTable[];
+export const warehouseTables = [
+  'transactions',
+  'rejected',
+  'hits',
+  'warnings',
+  'deliveries',
+  'events',
+] as const satisfies WarehouseTable[];
 
 export interface Migration {
   readonly version: number;
@@ -20,7 +27,7 @@ export interface Migration {
 
 const instant = `DateTime64(3, 'Asia/Shanghai')`;
 const word = 'LowCardinality(String)';
-const json = 'String CODEC(ZSTD(3))';
+const json = 'String CODEC(ZSTD(1))';
 /** A slice inserted again under its token is dropped; on disk before the insert is answered. */
 const settings = 'non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1';
 

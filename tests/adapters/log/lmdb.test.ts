@@ -120,7 +120,9 @@ describe('the embedded log', () => {
   it('refuses a record of more than 64 MiB and says which', async () => {
     const environment = openEnvironment({ directory: freshDirectory() });
     const log = createLmdbLog(environment, { partitions: contractPartitions });
-    await expect(log.append([{ topic: 'hits', partition: 0, value: new Uint8Array(64 * 2 ** 20 + 1) }])).rejects.toThrow(/hits\/0: a record of 67108865 bytes/);
+    await expect(log.append([{ topic: 'hits', partition: 0, value: new Uint8Array(64 * 2 ** 20 + 1) }])).rejects.toThrow(
+      /hits\/0: a record of 67108865 bytes/,
+    );
     await environment.close();
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openChdbWarehouse, WarehouseUnavailable } from '../../../src/adapters/warehouse/chdb.js';
+import { DataDirectoryError } from '../../../src/adapters/data-directory.js';
+import { openChdbWarehouse } from '../../../src/adapters/warehouse/chdb.js';
 import type { Warehouse } from '../../../src/ports/warehouse.js';
 import { startChild } from '../../contracts/child-process.js';
 import { describeWarehouseContract } from '../../contracts/warehouse.contract.js';
@@ -46,11 +47,13 @@ describe('the embedded warehouse', () => {
   it('refuses a directory that another process uses, in one sentence that names the process', async () => {
     const holder = await openChdbWarehouse({ directory: join(directory.path, 'here') });
     const child = startChild({ module: opener, config: join(directory.path, 'here') }, 'insert-slices', '1');
-    await expect(child.ended()).rejects.toThrow(new RegExp(`WarehouseUnavailable: The warehouse directory .* process ${process.pid} uses it`));
+    await expect(child.ended()).rejects.toThrow(
+      new RegExp(`WarehouseUnavailable: The warehouse directory .* process ${process.pid} uses it`),
+    );
     await holder.close();
   });
 
   it('refuses a directory that cannot be made', async () => {
-    await expect(openChdbWarehouse({ directory: '/proc/huqi' })).rejects.toThrow(WarehouseUnavailable);
+    await expect(openChdbWarehouse({ directory: '/proc/huqi' })).rejects.toThrow(DataDirectoryError);
   });
 });
