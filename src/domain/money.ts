@@ -3,11 +3,9 @@
 /** Largest single amount accepted: 100 billion yuan. 2^53 fen holds 900 such amounts. */
 export const amountFenMax = 10_000_000_000_000;
 
-const yuanFormat = new Intl.NumberFormat('zh-CN', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
 /** Fen as a plain yuan figure with thousands separators: 1234500 → "12,345.00". */
 export function formatYuan(amountFen: number): string {
-  return yuanFormat.format(amountFen / 100);
+  return (amountFen / 100).toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ',');
 }
 
 /** Fen as Chinese readers write large sums: 98000000 → "98万元", 1234500 → "1.23万元", 99900 → "999.00元". */

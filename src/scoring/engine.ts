@@ -16,6 +16,7 @@ import { LegLog, legWord } from './leg-log.js';
 import { pairColumn, PairTable } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
+import type { Pattern } from './pattern.js';
 import { createPrefetch } from './prefetch.js';
 import { createSubjectRows } from './subject-rows.js';
 import { pairMemoryMs } from './vocabulary.js';
@@ -49,6 +50,9 @@ export interface EngineStats {
 /** How much later than the newest transaction a leg may come and still find all legs of its windows. */
 const latenessMs = 3 * dayMs;
 const sweepEveryTransactions = 4_096;
+/** As in `PartyView.kind`. */
+const corporateKind = accountKinds.indexOf('corporate') + 1;
+const personalKind = accountKinds.indexOf('personal') + 1;
 /** Pending transactions are scored, failed and reversed ones are not. */
 const lastScoredStatus = transactionStatuses.indexOf('pending');
 const evidenceMost = 20;
@@ -63,6 +67,8 @@ export function createEngine(set: PatternSet): ScoringEngine {
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
   const sketchedBits = plan.sketches.reduce((bits, { bit }) => bits | bit, 0);
   const history = createHistory(plan, legs, pairs, rows);
+  /** No pattern asks about personal accounts: their legs are nobody's history. */
+  const skippedKind = plan.keepsPersonal ? -1 : personalKind;
   const prefetch = createPrefetch(accounts, rows, pairs, legs, plan.width);
   const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
   const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
@@ -87,8 +93,9 @@ export function createEngine(set: PatternSet): ScoringEngine {
     leg.day = dayNumber(timeMs);
     leg.hour = Math.floor((timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
     if (timeMs > latestMs) latestMs = timeMs;
-    if ((roles & role.debit) !== 0) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
-    if ((roles & role.credit) !== 0) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
+    const { payer: payerView, payee: payeeView } = leg.view;
+    if ((roles & role.debit) !== 0 && payerView.kind !== skippedKind) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
+    if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
     if (++sinceSweep < sweepEveryTransactions) return;
     sinceSweep = 0;
     history.sweep(latestMs - plan.legsMs - latenessMs);
@@ -192,7 +199,7 @@ export function createEngine(set: PatternSet): ScoringEngine {
       subjects: rows.size,
       legs: legs.legs,
       pairs: pairs.size,
-      bytes: accounts.bytesUsed() + legs.bytesUsed() + pairs.bytesUsed() + rows.bytesUsed() + sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
+      bytes: accounts.bytesUsed() + legs.bytesUsed() + pairs.bytesUsed() + rows.bytesUsed() + history.bytesUsed() + sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
     }),
   };
 }
@@ -206,8 +213,10 @@ interface Asked {
 const askNothing: Asked = { patterns: [], evaluate: () => undefined };
 
 function ask(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): Asked {
-  const questions = patterns.map(({ code }, p) => `if (${code}) held.push(${p});`);
-  const make = generate<(h: readonly Helper[]) => Asked['evaluate']>(['h'], `return (leg, held) => { ${prelude}\n${questions.join('\n')} };`);
+  const questions = (subjects: Pattern['subjects']): string =>
+    patterns.map(({ code, pattern }, p) => (pattern.subjects === subjects ? `if (${code}) held.push(${p});` : '')).join('\n');
+  const body = `${prelude}\n${questions('any')}\nif (self.kind !== ${corporateKind}) return;\n${questions('corporate')}`;
+  const make = generate<(h: readonly Helper[]) => Asked['evaluate']>(['h'], `return (leg, held) => { ${body} };`);
   return { patterns, evaluate: make(helpers) };
 }
 

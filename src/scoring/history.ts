@@ -2,9 +2,11 @@ import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
 import { chunkBits, chunkMask, type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
+import { createEventQueues } from './event-queue.js';
 import { pairColumn, type PairTable } from './pair-table.js';
-import { baseBit, type Cell, column, lotMemoryMs, type Plan, type PlannedStream } from './plan.js';
+import { baseBit, type Cell, column, isSparse, lotMemoryMs, type Plan, type PlannedStream } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
+import { createWindowStarts } from './window.js';
 
 /**
  * A late leg is put in its place in time by walking back over the newer ones, this many at most; one that lies further
@@ -28,24 +30,34 @@ export interface History {
   settleLots(leg: Evaluation): void;
   /** Gives back chunks of legs that no window and no lateness needs any more. */
   sweep(beforeMs: number): void;
+  bytesUsed(): number;
 }
 
 export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: SubjectRows): History {
-  const sliding = plan.windows.filter((planned) => planned.headColumn >= 0);
+  const ending = plan.windows.filter((planned) => planned.headColumn >= 0);
+  // Windows over all legs share the subject's chain of legs; those over rare streams have queues of their own.
+  const sliding = ending.filter((planned) => !isSparse(planned));
+  const sparse = ending.filter(isSparse);
   const endless = plan.windows.filter((planned) => planned.headColumn < 0);
   const headColumns = Int32Array.from(sliding, ({ headColumn }) => headColumn);
   const { distinctBits } = plan;
   const raises = sliding.map(({ cells }) => generateRaise(cells, distinctBits));
   const raisesEver = endless.map(({ cells }) => generateRaise(cells, distinctBits));
   const drops = sliding.map(({ cells }) => generateDrop(cells, distinctBits));
+  const queues = createEventQueues();
+  const sparseHeads = Int32Array.from(sparse, ({ headColumn }) => headColumn);
+  const sparseBits = Int32Array.from(sparse, ({ cells }) => cells.reduce((bits, { bit }) => bits | bit, 0));
+  const allSparseBits = sparseBits.reduce((bits, bit) => bits | bit, 0);
+  const sparseRaises = sparse.map(({ cells }) => generateRaise(cells, distinctBits));
+  const sparseDrops = sparse.map(({ cells }) => generateDrop(cells, distinctBits));
+  const starts = createWindowStarts(sliding);
+  const sparseStarts = createWindowStarts(sparse);
+  const startsMs = starts.startsMs;
   const allDistinctBits = distinctBits.reduce((bits, bit) => bits | bit, 0);
   const dayStreams = plan.streams.filter((stream) => stream.of === 'day');
   const lotStreams = plan.streams.filter((stream) => stream.of === 'lots');
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
-  /** Start of each sliding window for the clock of the leg in hand; both legs of a transaction mostly share it. */
-  const startsMs = new Float64Array(sliding.length);
-  let startsForMs = Number.NaN;
   /** Per stream whose counterparties are counted: the time of the pair's latest other leg in it. */
   const lastOfPairMs = new Float64Array(distinctBits.length).fill(-Infinity);
 
@@ -119,7 +131,27 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       const startMs = startsMs[w]!;
       if (timeMs > startMs) raises[w]!(row, base, bits, amountFen, startMs, lastOfPairMs);
     }
+    if ((bits & allSparseBits) !== 0) countSparse(row, base, slot, bits, timeMs, amountFen);
     for (let w = 0; w < raisesEver.length; w++) raisesEver[w]!(row, base, bits, amountFen, -Infinity, lastOfPairMs);
+  }
+
+  function countSparse(row: Float64Array, base: number, slot: number, bits: number, timeMs: number, amountFen: number): void {
+    for (let w = 0; w < sparseHeads.length; w++) {
+      const joined = bits & sparseBits[w]!;
+      const startMs = sparseStarts.startsMs[w]!;
+      if (joined === 0 || timeMs <= startMs) continue;
+      sparseRaises[w]!(row, base, joined, amountFen, startMs, lastOfPairMs);
+      queues.push(row, base + sparseHeads[w]!, timeMs, amountFen, joined, slot, legs.word(slot, legWord.pair));
+    }
+  }
+
+  /** Takes the events up to `startMs` out of a sparse window. */
+  function expireSparse(row: Float64Array, base: number, window: number, startMs: number): void {
+    const head = base + sparseHeads[window]!;
+    while (row[head + 1]! <= startMs) {
+      queues.shift(row, head);
+      sparseDrops[window]!(row, base, queues.bits, queues.amountFen, queues.slot, pairs, queues.pair);
+    }
   }
 
   /** Makes the leg the pair's latest in each of the streams unless a later one is in already. */
@@ -249,6 +281,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       row[head] = next;
       row[head + 1] = next < 0 ? Infinity : legs.timeMs(next);
     }
+    for (let w = 0; w < sparseHeads.length; w++) expireSparse(row, base, w, timeMs);
     if (row[base + column.lotHead] === slot) {
       row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
       openLot(row, base, next);
@@ -266,18 +299,19 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   }
 
   return {
+    bytesUsed: () => queues.bytesUsed(),
     advance(leg) {
       const { row, base, clockMs } = leg;
-      if (clockMs !== startsForMs) {
-        startsForMs = clockMs;
-        for (let w = 0; w < sliding.length; w++) startsMs[w] = sliding[w]!.window.startMs(clockMs);
-      }
+      const day = leg.late ? dayNumber(clockMs) : leg.day;
+      starts.move(clockMs, day);
+      sparseStarts.move(clockMs, day);
       for (let w = 0; w < headColumns.length; w++) {
         if (row[base + headColumns[w]! + 1]! <= startsMs[w]!) expire(row, base, w, startsMs[w]!);
       }
-      if (!keepsDays) return;
-      const day = leg.late ? dayNumber(clockMs) : leg.day;
-      if (day > row[base + column.day]!) closeDay(leg, day);
+      for (let w = 0; w < sparseHeads.length; w++) {
+        if (row[base + sparseHeads[w]! + 1]! <= sparseStarts.startsMs[w]!) expireSparse(row, base, w, sparseStarts.startsMs[w]!);
+      }
+      if (keepsDays && day > row[base + column.day]!) closeDay(leg, day);
     },
     add(leg, bits) {
       const { row, base, view } = leg;

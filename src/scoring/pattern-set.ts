@@ -100,6 +100,7 @@ interface Shared {
 function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shared, problems: PatternProblem[]): CompiledPattern | undefined {
   const { pattern } = parsed;
   const before = problems.length;
+  if (pattern.subjects === 'any') shared.plan.keepsPersonal = true;
   const streams = new Map<string, number>(baseStreams);
   const scopeFor = (about: Scope['about']): Scope => ({
     ...shared,

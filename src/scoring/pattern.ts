@@ -72,6 +72,8 @@ export const patternSchema = z.strictObject({
   audience: z.array(z.enum(audiences)).min(1),
   /** Feature code of the banks' telecom-fraud platform, such as 3006. */
   bankCode: z.string().regex(/^\d{4}$/, 'expected 4 digits in quotes').optional(),
+  /** Whose legs are asked about: corporate accounts (对公账户), or any account. */
+  subjects: z.enum(['corporate', 'any']).default('corporate'),
   /** On which legs of the account the condition is asked. */
   on: z.enum(['debit', 'credit', 'both']),
   params: z.record(identifier, parameter).default({}),

@@ -35,7 +35,10 @@ export interface Cell {
 
 export interface PlannedWindow {
   readonly window: Window;
-  /** Column of the oldest leg inside; its time is in the next column. -1 for `ever`. */
+  /**
+   * Column of the oldest leg (or event) inside; its time is in the next column, the latest event in the one after.
+   * -1 for `ever`.
+   */
   readonly headColumn: number;
   readonly cells: Cell[];
 }
@@ -53,11 +56,18 @@ export interface PlannedStream {
   readonly withinMs: number;
 }
 
+/** Whether a window holds only legs of named streams: these are few, and queued by themselves. */
+export function isSparse({ cells }: PlannedWindow): boolean {
+  return cells.every(({ bit }) => bit > baseBit.any);
+}
+
 export interface PlannedSketch {
   readonly bit: number;
   readonly windowMs: number;
   readonly column: number;
 }
+
+const headColumns = 3;
 
 export const baseBit = { debit: 1, credit: 2, any: 4 } as const;
 const bitsMax = 31;
@@ -75,6 +85,8 @@ export interface Plan {
   /** Bits of the streams whose counterparties are counted; the place in the array is the pair table's extra column. */
   readonly distinctBits: number[];
   readonly width: number;
+  /** Some pattern asks about personal accounts too: then their histories are kept. */
+  keepsPersonal: boolean;
   /** Longest history of single legs that anything looks back on, in milliseconds. */
   readonly legsMs: number;
   key(): string;
@@ -103,7 +115,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
     if (known) return known;
     const isEver = window.spanMsMax === Infinity;
     const planned: PlannedWindow = { window, headColumn: isEver ? -1 : width, cells: [] };
-    if (!isEver) width += 2;
+    if (!isEver) width += headColumns;
     windows.push(planned);
     lookBack(window.spanMsMax);
     return planned;
@@ -111,6 +123,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
 
   for (const window of windowsFirst) windowFor(window);
 
+  let keepsPersonal = false;
   return {
     windows,
     streams,
@@ -118,6 +131,12 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
     distinctBits,
     get width() {
       return width;
+    },
+    get keepsPersonal() {
+      return keepsPersonal;
+    },
+    set keepsPersonal(keeps) {
+      keepsPersonal = keeps;
     },
     get legsMs() {
       return legsMs;
@@ -129,6 +148,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
         sketches,
         distinctBits,
         legsMs,
+        keepsPersonal,
       ]),
     cell(window, bit, kind) {
       const planned = windowFor(window);

@@ -60,6 +60,7 @@ function blankRow(plan: Plan): Float64Array {
     if (headColumn >= 0) {
       row[headColumn] = -1;
       row[headColumn + 1] = Infinity;
+      row[headColumn + 2] = -1;
     }
     for (const cell of cells) if (cell.kind === 'max' || cell.kind === 'min') row[cell.column] = Number.NaN;
   }

@@ -54,6 +54,7 @@ side: mule
 family: test-family
 severity: low
 audience: [city-centre]
+subjects: any
 on: both
 streams:
   big: { of: debit, when: tx.amountFen >= ${bigFen} }
