@@ -18,7 +18,7 @@ import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
 import type { Pattern } from './pattern.js';
 import { createPrefetch } from './prefetch.js';
-import { createSubjectRows } from './subject-rows.js';
+import { SubjectRows } from './subject-rows.js';
 import { pairMemoryMs } from './vocabulary.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 
@@ -63,13 +63,13 @@ export function createEngine(set: PatternSet): ScoringEngine {
   const accounts = createByteTable();
   const legs = new LegLog();
   const pairs = new PairTable(plan.distinctBits.length);
-  const rows = createSubjectRows(plan);
+  const rows = new SubjectRows(plan);
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
   const sketchedBits = plan.sketches.reduce((bits, { bit }) => bits | bit, 0);
   const history = createHistory(plan, legs, pairs, rows);
   /** No pattern asks about personal accounts: their legs are nobody's history. */
   const skippedKind = plan.keepsPersonal ? -1 : personalKind;
-  const prefetch = createPrefetch(accounts, rows, pairs, legs, plan.width);
+  const prefetch = createPrefetch(accounts, rows, pairs, legs);
   const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
   const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
   const plainStreams = legStreams.filter(({ usesHistory }) => !usesHistory);
@@ -89,6 +89,7 @@ export function createEngine(set: PatternSet): ScoringEngine {
 
   function scoreTransaction(payer: number, payee: number, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
     const { timeMs } = leg.view;
+    legs.begin();
     leg.timeMs = timeMs;
     leg.day = dayNumber(timeMs);
     leg.hour = Math.floor((timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
@@ -108,16 +109,16 @@ export function createEngine(set: PatternSet): ScoringEngine {
     leg.other = isDebit ? view.payee : view.payer;
     const row = rows.rowOf(subject);
     leg.subject = subject;
-    leg.row = rows.chunk(row);
-    leg.base = rows.base(row);
+    leg.row = rows.numbers;
+    leg.base = row * rows.width;
     if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return;
     const previousMs = leg.row[leg.base + column.clockMs]!;
     leg.previousLegMs = previousMs;
     leg.late = leg.timeMs < previousMs;
     leg.clockMs = leg.late ? previousMs : leg.timeMs;
     leg.pair = pairs.find(subject, other, latestMs - pairMemoryMs);
-    const pairRow = pairs.chunk(leg.pair);
-    const pairBase = pairs.base(leg.pair);
+    const pairRow = pairs.numbers;
+    const pairBase = leg.pair * pairs.width;
     leg.pairLastDebitMs = pairRow[pairBase + pairColumn.lastDebitMs]!;
     leg.pairLastCreditMs = pairRow[pairBase + pairColumn.lastCreditMs]!;
 

@@ -96,12 +96,12 @@ function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: nu
 
 /**
  * The pair's legs inside the window, latest arrival first, until `visit` says false. Legs of a pair are chained in order of
- * arrival; a link into a chunk that has been used again shows itself by an arrival number that is not smaller.
+ * arrival; a link into a block that has been used again shows itself by an arrival number that is not smaller.
  */
 function eachOfPair(leg: Evaluation, window: Window, visit: (slot: number) => boolean): void {
   if (leg.pair < 0) return;
   const startMs = window.startMs(leg.clockMs);
-  let slot = leg.pairs.chunk(leg.pair)[leg.pairs.base(leg.pair) + pairColumn.lastLeg]!;
+  let slot = leg.pairs.numbers[leg.pair * leg.pairs.width + pairColumn.lastLeg]!;
   let arrival = Infinity;
   for (let steps = 0; slot >= 0 && steps < pairLegsMax; steps++) {
     const own = leg.legs.arrival(slot);

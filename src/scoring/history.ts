@@ -1,7 +1,7 @@
 import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
-import { chunkBits, chunkMask, type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
+import { type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
 import { createEventQueues } from './event-queue.js';
 import { pairColumn, type PairTable } from './pair-table.js';
 import { baseBit, type Cell, column, isSparse, lotMemoryMs, type Plan, type PlannedStream } from './plan.js';
@@ -28,7 +28,7 @@ export interface History {
   join(leg: Evaluation, bits: number): void;
   /** First in, first out: a credit opens a lot, a debit spends the oldest lots. */
   settleLots(leg: Evaluation): void;
-  /** Gives back chunks of legs that no window and no lateness needs any more. */
+  /** Gives back the room of legs that no window and no lateness needs any more. */
   sweep(beforeMs: number): void;
   bytesUsed(): number;
 }
@@ -66,13 +66,12 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     const drop = drops[window]!;
     let slot = row[head]!;
     let timeMs = row[head + 1]!;
+    const { numbers, words } = legs;
     while (timeMs <= startMs) {
-      const chunk = legs.chunks[slot >>> chunkBits]!;
-      const at = slot & chunkMask;
-      const { words } = chunk;
-      drop(row, base, words[at * wordWidth + legWord.streams]!, chunk.numbers[at * numberWidth + legNumber.amountFen]!, slot, pairs, words[at * wordWidth + legWord.pair]!);
-      slot = words[at * wordWidth + legWord.next]!;
-      timeMs = slot < 0 ? Infinity : legs.timeMs(slot);
+      const word = slot * wordWidth;
+      drop(row, base, words[word + legWord.streams]!, numbers[slot * numberWidth + legNumber.amountFen]!, slot, pairs, words[word + legWord.pair]!);
+      slot = words[word + legWord.next]!;
+      timeMs = slot < 0 ? Infinity : numbers[slot * numberWidth + legNumber.timeMs]!;
     }
     row[head] = slot;
     row[head + 1] = timeMs;
@@ -93,11 +92,11 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       before = after;
       after = legs.word(after, legWord.previous);
     }
-    const slot = legs.add(placedMs, view.bytes, view.idStart, view.idEnd);
-    const { numbers, words } = legs.chunks[slot >>> chunkBits]!;
-    const at = slot & chunkMask;
-    numbers[at * numberWidth + legNumber.amountFen] = amountFen;
-    const word = at * wordWidth;
+    const slot = legs.add(placedMs, view);
+    const { numbers, words } = legs;
+    numbers[slot * numberWidth + legNumber.timeMs] = placedMs;
+    numbers[slot * numberWidth + legNumber.amountFen] = amountFen;
+    const word = slot * wordWidth;
     words[word + legWord.subject] = leg.subject;
     words[word + legWord.pair] = pair;
     words[word + legWord.streams] = 0;
@@ -105,9 +104,9 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     words[word + legWord.next] = before;
     words[word + legWord.previousOfPair] = -1;
     words[word + legWord.province] = leg.other.province;
-    if (after >= 0) legs.setWord(after, legWord.next, slot);
+    if (after >= 0) words[after * wordWidth + legWord.next] = slot;
     else row[base + column.oldest] = slot;
-    if (before >= 0) legs.setWord(before, legWord.previous, slot);
+    if (before >= 0) words[before * wordWidth + legWord.previous] = slot;
     else row[base + column.newest] = slot;
     for (let w = 0; w < headColumns.length; w++) {
       if (placedMs <= startsMs[w]!) continue;
@@ -121,12 +120,11 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
 
   /** Counts a leg that is linked already for some streams. */
   function count(row: Float64Array, base: number, slot: number, bits: number): void {
-    const { numbers, words } = legs.chunks[slot >>> chunkBits]!;
-    const at = slot & chunkMask;
-    const timeMs = numbers[at * numberWidth + legNumber.timeMs]!;
-    const amountFen = numbers[at * numberWidth + legNumber.amountFen]!;
-    words[at * wordWidth + legWord.streams]! |= bits;
-    if ((bits & allDistinctBits) !== 0) noteCounterparty(words[at * wordWidth + legWord.pair]!, slot, bits, timeMs);
+    const { numbers, words } = legs;
+    const timeMs = numbers[slot * numberWidth + legNumber.timeMs]!;
+    const amountFen = numbers[slot * numberWidth + legNumber.amountFen]!;
+    words[slot * wordWidth + legWord.streams]! |= bits;
+    if ((bits & allDistinctBits) !== 0) noteCounterparty(words[slot * wordWidth + legWord.pair]!, slot, bits, timeMs);
     for (let w = 0; w < raises.length; w++) {
       const startMs = startsMs[w]!;
       if (timeMs > startMs) raises[w]!(row, base, bits, amountFen, startMs, lastOfPairMs);
@@ -160,13 +158,13 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       lastOfPairMs.fill(-Infinity);
       return;
     }
-    const chunk = pairs.chunk(pair);
-    const first = pairs.base(pair) + pairColumn.fixed;
+    const { numbers } = pairs;
+    const first = pair * pairs.width + pairColumn.fixed;
     for (let d = 0; d < distinctBits.length; d++) {
       if ((bits & distinctBits[d]!) === 0) continue;
-      const other = chunk[first + d]!;
+      const other = numbers[first + d]!;
       const otherMs = other < 0 ? -Infinity : legs.timeMs(other);
-      if (otherMs <= timeMs) chunk[first + d] = slot;
+      if (otherMs <= timeMs) numbers[first + d] = slot;
       lastOfPairMs[d] = otherMs;
     }
   }
@@ -265,9 +263,8 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
 
   /** Takes a leg out of everything that still names it. */
   function unlink(slot: number): void {
-    const number = rows.rowOf(legs.word(slot, legWord.subject));
-    const row = rows.chunk(number);
-    const base = rows.base(number);
+    const row = rows.numbers;
+    const base = rows.known(legs.word(slot, legWord.subject)) * rows.width;
     const timeMs = legs.timeMs(slot);
     const pair = legs.word(slot, legWord.pair);
     const previous = legs.word(slot, legWord.previous);
@@ -291,11 +288,9 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     if (next >= 0) legs.setWord(next, legWord.previous, previous);
     else row[base + column.newest] = previous;
     if (pair < 0) return;
-    const pairRow = pairs.chunk(pair);
-    const pairBase = pairs.base(pair);
-    for (let c = pairColumn.lastLeg; c < pairColumn.fixed + distinctBits.length; c++) {
-      if (pairRow[pairBase + c] === slot) pairRow[pairBase + c] = -1;
-    }
+    const { numbers } = pairs;
+    const pairBase = pair * pairs.width;
+    for (let c = pairColumn.lastLeg; c < pairs.width; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
   }
 
   return {
@@ -316,10 +311,9 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     add(leg, bits) {
       const { row, base, view } = leg;
       leg.slot = link(leg, leg.timeMs, view.amountFen, leg.pair);
-      const lastLeg = pairs.base(leg.pair) + pairColumn.lastLeg;
-      const pairRow = pairs.chunk(leg.pair);
-      legs.setWord(leg.slot, legWord.previousOfPair, pairRow[lastLeg]!);
-      pairRow[lastLeg] = leg.slot;
+      const lastLeg = leg.pair * pairs.width + pairColumn.lastLeg;
+      legs.setWord(leg.slot, legWord.previousOfPair, pairs.numbers[lastLeg]!);
+      pairs.numbers[lastLeg] = leg.slot;
       count(row, base, leg.slot, bits);
       if (keepsDays && leg.day === row[base + column.day]) {
         row[base + (leg.isDebit ? column.dayDebitFen : column.dayCreditFen)]! += view.amountFen;
@@ -334,13 +328,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       if (leg.isDebit) spend(leg);
       else openOrQueueLot(leg);
     },
-    sweep(beforeMs) {
-      for (let index = legs.oldestBefore(beforeMs); index >= 0; index = legs.oldestBefore(beforeMs)) {
-        const { used } = legs.chunks[index]!;
-        for (let at = 0; at < used; at++) unlink((index << chunkBits) | at);
-        legs.release();
-      }
-    },
+    sweep: (beforeMs) => legs.sweep(beforeMs, unlink),
   };
 }
 
@@ -378,7 +366,7 @@ function generateDrop(cells: readonly Cell[], distinctBits: readonly number[]): 
       case 'sum':
         return `${cell} -= amountFen;`;
       case 'distinct':
-        return `if (pair >= 0 && pairs.chunk(pair)[pairs.base(pair) + ${pairColumn.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
+        return `if (pair >= 0 && pairs.numbers[pair * pairs.width + ${pairColumn.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
       case 'max':
       case 'min':
         return `if (${cell} === amountFen) ${cell} = 0/0;`;

@@ -1,12 +1,14 @@
+import type { TransactionView } from './transaction-view.js';
+
 /**
- * The legs of one partition, append-only. A leg is named by its slot. Chunks whose legs nobody needs any more are used
- * again, so slots are not in time order; `arrival` is.
+ * The legs of one partition, append-only. A leg is named by its slot. Slots are given out in blocks; blocks whose legs
+ * nobody needs any more are used again, so slots are not in time order; `arrival` is.
  *
  * A leg is 48 bytes in one place, so that looking at it costs one cache line: two doubles and eight words over one buffer.
  */
-export const chunkBits = 13;
-export const chunkLegs = 1 << chunkBits;
-export const chunkMask = chunkLegs - 1;
+const blockBits = 13;
+export const blockLegs = 1 << blockBits;
+const blockMask = blockLegs - 1;
 
 /** Places in `numbers`, `numberWidth` to a leg. */
 export const legNumber = { timeMs: 0, amountFen: 1 } as const;
@@ -23,119 +25,137 @@ export const legWord = {
   next: 8,
   previousOfPair: 9,
   province: 10,
+  /** Where its transaction's id lies in the ids of its block. */
   idStart: 11,
 } as const;
 export const wordWidth = 12;
 
-export class LegChunk {
-  readonly numbers = new Float64Array(chunkLegs * numberWidth);
-  readonly words = new Int32Array(this.numbers.buffer);
-  idBytes = new Uint8Array(chunkLegs * 24);
-  idEnd = 0;
-  used = 0;
-  /** Arrival number of the chunk's first leg: grows over the life of the log. */
-  arrival = 0;
-  latestMs = -Infinity;
+interface Block {
+  used: number;
+  /** Arrival number of the block's first leg: grows over the life of the log. */
+  arrival: number;
+  latestMs: number;
+  ids: Buffer;
+  idsEnd: number;
 }
 
 export class LegLog {
-  readonly chunks: LegChunk[] = [];
-  /** Indices of chunks in arrival order, oldest first; the last one is being filled. */
-  readonly order: number[] = [];
+  numbers = new Float64Array(blockLegs * numberWidth);
+  words = new Int32Array(this.numbers.buffer);
+  private readonly blocks: Block[] = [];
+  /** Blocks in arrival order, oldest first; the last one is being filled. */
+  private readonly order: number[] = [];
   private readonly spare: number[] = [];
   private arrivals = 0;
   private filling = -1;
+  /** Where the id of the transaction in hand lies, -1 until its first leg is added: all of its legs in a block share it. */
+  private idStart = -1;
   legs = 0;
 
-  /** A slot for one more leg, with its time and transaction id; the caller fills the rest. */
-  add(timeMs: number, idSource: Uint8Array, idStart: number, idEnd: number): number {
-    let chunk = this.filling < 0 ? undefined : this.chunks[this.filling];
-    if (!chunk || chunk.used === chunkLegs) {
-      this.filling = this.nextChunk();
-      chunk = this.chunks[this.filling]!;
-    }
-    const at = chunk.used++;
-    const from = chunk.idEnd;
-    const to = from + idEnd - idStart + 1;
-    if (to > chunk.idBytes.length) {
-      const wider = new Uint8Array(Math.max(to, chunk.idBytes.length * 2));
-      wider.set(chunk.idBytes);
-      chunk.idBytes = wider;
-    }
-    chunk.idBytes[from] = idEnd - idStart;
-    for (let i = idStart, j = from + 1; i < idEnd; i++, j++) chunk.idBytes[j] = idSource[i]!;
-    chunk.idEnd = to;
-    chunk.words[at * wordWidth + legWord.idStart] = from;
-    chunk.numbers[at * numberWidth + legNumber.timeMs] = timeMs;
-    if (timeMs > chunk.latestMs) chunk.latestMs = timeMs;
+  /** Says that the legs to come belong to another transaction. */
+  begin(): void {
+    this.idStart = -1;
+  }
+
+  /** A slot for one more leg of the viewed transaction; the caller fills all but the id. */
+  add(timeMs: number, view: TransactionView): number {
+    let block = this.filling < 0 ? undefined : this.blocks[this.filling];
+    if (!block || block.used === blockLegs) block = this.nextBlock();
+    const slot = this.filling * blockLegs + block.used++;
+    if (this.idStart < 0) this.keepId(block, view);
+    this.words[slot * wordWidth + legWord.idStart] = this.idStart;
+    if (timeMs > block.latestMs) block.latestMs = timeMs;
     this.arrivals++;
     this.legs++;
-    return (this.filling << chunkBits) | at;
+    return slot;
   }
 
   arrival(slot: number): number {
-    return this.chunks[slot >>> chunkBits]!.arrival + (slot & chunkMask);
+    return this.blocks[slot >>> blockBits]!.arrival + (slot & blockMask);
   }
 
   timeMs(slot: number): number {
-    return this.chunks[slot >>> chunkBits]!.numbers[(slot & chunkMask) * numberWidth + legNumber.timeMs]!;
+    return this.numbers[slot * numberWidth + legNumber.timeMs]!;
   }
 
   amountFen(slot: number): number {
-    return this.chunks[slot >>> chunkBits]!.numbers[(slot & chunkMask) * numberWidth + legNumber.amountFen]!;
+    return this.numbers[slot * numberWidth + legNumber.amountFen]!;
   }
 
   word(slot: number, place: number): number {
-    return this.chunks[slot >>> chunkBits]!.words[(slot & chunkMask) * wordWidth + place]!;
+    return this.words[slot * wordWidth + place]!;
   }
 
   setWord(slot: number, place: number, value: number): void {
-    this.chunks[slot >>> chunkBits]!.words[(slot & chunkMask) * wordWidth + place] = value;
+    this.words[slot * wordWidth + place] = value;
   }
 
   transactionId(slot: number): string {
-    const { idBytes } = this.chunks[slot >>> chunkBits]!;
+    const { ids } = this.blocks[slot >>> blockBits]!;
     const from = this.word(slot, legWord.idStart);
-    return idDecoder.decode(idBytes.subarray(from + 1, from + 1 + idBytes[from]!));
+    return ids.toString('latin1', from + 1, from + 1 + ids[from]!);
   }
 
   hasTransactionId(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const { idBytes } = this.chunks[slot >>> chunkBits]!;
+    const { ids } = this.blocks[slot >>> blockBits]!;
     const from = this.word(slot, legWord.idStart);
-    if (idBytes[from] !== end - start) return false;
-    for (let i = start, j = from + 1; i < end; i++, j++) if (idBytes[j] !== bytes[i]) return false;
+    if (ids[from] !== end - start) return false;
+    for (let i = start, j = from + 1; i < end; i++, j++) if (ids[j] !== bytes[i]) return false;
     return true;
   }
 
-  /** The oldest chunk where it is full and its legs all lie before `beforeMs`; -1 otherwise. */
-  oldestBefore(beforeMs: number): number {
-    const oldest = this.order[0];
-    if (oldest === undefined || this.order.length < 2) return -1;
-    return this.chunks[oldest]!.latestMs < beforeMs ? oldest : -1;
-  }
-
-  /** Gives the oldest chunk's slots back. The caller has unlinked every leg in it. */
-  release(): void {
-    const index = this.order.shift();
-    if (index === undefined) return;
-    this.legs -= this.chunks[index]!.used;
-    this.spare.push(index);
+  /** Calls `unlink` with every slot of the blocks whose legs all lie before `beforeMs`, and then gives the blocks back. */
+  sweep(beforeMs: number, unlink: (slot: number) => void): void {
+    while (this.order.length > 1) {
+      const index = this.order[0]!;
+      const block = this.blocks[index]!;
+      if (block.latestMs >= beforeMs) return;
+      for (let at = 0; at < block.used; at++) unlink(index * blockLegs + at);
+      this.legs -= block.used;
+      this.order.shift();
+      this.spare.push(index);
+    }
   }
 
   bytesUsed(): number {
-    return this.chunks.reduce((sum, chunk) => sum + chunk.numbers.byteLength + chunk.idBytes.length, 0);
+    return this.blocks.reduce((sum, { ids }) => sum + ids.length, this.numbers.byteLength);
   }
 
-  private nextChunk(): number {
-    const index = this.spare.pop() ?? this.chunks.push(new LegChunk()) - 1;
-    const chunk = this.chunks[index]!;
-    chunk.used = 0;
-    chunk.idEnd = 0;
-    chunk.arrival = this.arrivals;
-    chunk.latestMs = -Infinity;
+  private keepId(block: Block, { bytes, idStart, idEnd }: TransactionView): void {
+    const to = block.idsEnd + idEnd - idStart + 1;
+    if (to > block.ids.length) {
+      const wider = Buffer.alloc(Math.max(to, block.ids.length * 2));
+      wider.set(block.ids);
+      block.ids = wider;
+    }
+    const { ids } = block;
+    ids[block.idsEnd] = idEnd - idStart;
+    for (let i = idStart, j = block.idsEnd + 1; i < idEnd; i++, j++) ids[j] = bytes[i]!;
+    this.idStart = block.idsEnd;
+    block.idsEnd = to;
+  }
+
+  private nextBlock(): Block {
+    this.idStart = -1;
+    let index = this.spare.pop();
+    if (index === undefined) {
+      index = this.blocks.push({ used: 0, arrival: 0, latestMs: -Infinity, ids: Buffer.alloc(blockLegs * 16), idsEnd: 0 }) - 1;
+      if (this.blocks.length * blockLegs * numberWidth > this.numbers.length) this.widen();
+    }
+    const block = this.blocks[index]!;
+    block.used = 0;
+    block.idsEnd = 0;
+    block.arrival = this.arrivals;
+    block.latestMs = -Infinity;
+    this.filling = index;
     this.order.push(index);
-    return index;
+    return block;
+  }
+
+  private widen(): void {
+    const wider = new Float64Array(this.numbers.length * 2);
+    wider.set(this.numbers);
+    this.numbers = wider;
+    this.words = new Int32Array(wider.buffer);
   }
 }
-
-const idDecoder = new TextDecoder();

@@ -7,29 +7,21 @@ export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2, lastLeg: 3,
 const keyFactor = 2 ** 26;
 const accountsMax = keyFactor;
 
-const chunkBits = 11;
-const rowsPerChunk = 1 << chunkBits;
 export const never = -1e15;
 
 /** What a subject and one counterparty have had with each other: when they last paid, and their latest leg. */
 export class PairTable {
-  private index = new Int32Array(4096).fill(-1);
-  private readonly chunks: Float64Array[] = [];
+  /** Row of pair `p` begins at `p * width`. */
+  numbers: Float64Array;
+  private index = new Int32Array(1024).fill(-1);
   private readonly spare: number[] = [];
-  private readonly width: number;
+  readonly width: number;
   private rows = 0;
   size = 0;
 
   constructor(distinctStreams: number) {
     this.width = pairColumn.fixed + distinctStreams;
-  }
-
-  chunk(pair: number): Float64Array {
-    return this.chunks[pair >>> chunkBits]!;
-  }
-
-  base(pair: number): number {
-    return (pair & (rowsPerChunk - 1)) * this.width;
+    this.numbers = new Float64Array(512 * this.width);
   }
 
   /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */
@@ -40,7 +32,7 @@ export class PairTable {
     for (;;) {
       const pair = this.index[at]!;
       if (pair === -1) break;
-      if (this.chunks[pair >>> chunkBits]![(pair & (rowsPerChunk - 1)) * this.width] === key) return pair;
+      if (this.numbers[pair * this.width] === key) return pair;
       at = (at + 1) & mask;
     }
     if ((this.size + 1) * 4 > this.index.length * 3) {
@@ -61,28 +53,25 @@ export class PairTable {
 
   touchRow(subject: number, other: number): number {
     const pair = this.index[hashOf(subject, other) & (this.index.length - 1)]!;
-    if (pair < 0) return 0;
-    const base = (pair & (rowsPerChunk - 1)) * this.width;
-    const chunk = this.chunks[pair >>> chunkBits]!;
-    return chunk[base]! + chunk[base + this.width - 1]!;
+    return pair < 0 ? 0 : this.numbers[pair * this.width]! + this.numbers[pair * this.width + this.width - 1]!;
   }
 
   bytesUsed(): number {
-    return this.index.byteLength + this.chunks.length * rowsPerChunk * this.width * 8;
+    return this.index.byteLength + this.numbers.byteLength;
   }
 
   private open(key: number): number {
-    let pair = this.spare.pop();
-    if (pair === undefined) {
-      if (this.rows % rowsPerChunk === 0) this.chunks.push(new Float64Array(rowsPerChunk * this.width));
-      pair = this.rows++;
+    const pair = this.spare.pop() ?? this.rows++;
+    if (this.rows * this.width > this.numbers.length) {
+      const wider = new Float64Array(this.numbers.length * 2);
+      wider.set(this.numbers);
+      this.numbers = wider;
     }
-    const chunk = this.chunk(pair);
-    const base = this.base(pair);
-    chunk[base] = key;
-    chunk[base + pairColumn.lastDebitMs] = never;
-    chunk[base + pairColumn.lastCreditMs] = never;
-    chunk.fill(-1, base + pairColumn.lastLeg, base + this.width);
+    const base = pair * this.width;
+    this.numbers[base] = key;
+    this.numbers[base + pairColumn.lastDebitMs] = never;
+    this.numbers[base + pairColumn.lastCreditMs] = never;
+    this.numbers.fill(-1, base + pairColumn.lastLeg, base + this.width);
     return pair;
   }
 
@@ -91,9 +80,8 @@ export class PairTable {
     const live: number[] = [];
     for (const pair of this.index) {
       if (pair === -1) continue;
-      const chunk = this.chunk(pair);
-      const base = this.base(pair);
-      const latest = Math.max(chunk[base + pairColumn.lastDebitMs]!, chunk[base + pairColumn.lastCreditMs]!);
+      const base = pair * this.width;
+      const latest = Math.max(this.numbers[base + pairColumn.lastDebitMs]!, this.numbers[base + pairColumn.lastCreditMs]!);
       if (latest >= deadBeforeMs) live.push(pair);
       else this.spare.push(pair);
     }
@@ -101,9 +89,7 @@ export class PairTable {
     const wide = live.length * 2 > this.index.length ? this.index.length * 2 : this.index.length;
     this.index = new Int32Array(wide).fill(-1);
     for (const pair of live) {
-      const chunk = this.chunk(pair);
-      const base = this.base(pair);
-      const key = chunk[base]!;
+      const key = this.numbers[pair * this.width]!;
       const subject = Math.floor(key / keyFactor);
       let at = hashOf(subject, key - subject * keyFactor) & (wide - 1);
       while (this.index[at] !== -1) at = (at + 1) & (wide - 1);

@@ -20,7 +20,7 @@ export interface Prefetch {
 
 const numbersPerLine = 8;
 
-export function createPrefetch(accounts: ByteTable, rows: SubjectRows, pairs: PairTable, legs: LegLog, width: number): Prefetch {
+export function createPrefetch(accounts: ByteTable, rows: SubjectRows, pairs: PairTable, legs: LegLog): Prefetch {
   const payers = new Int32Array(batchMost);
   const payees = new Int32Array(batchMost);
   const payerRows = new Int32Array(batchMost);
@@ -33,9 +33,8 @@ export function createPrefetch(accounts: ByteTable, rows: SubjectRows, pairs: Pa
     for (let i = 0; i < count; i++) {
       const row = own[i]!;
       if (row < 0) continue;
-      const chunk = rows.chunk(row);
-      const base = rows.base(row);
-      for (let at = 0; at < width; at += numbersPerLine) touched += chunk[base + at]!;
+      const end = (row + 1) * rows.width;
+      for (let at = row * rows.width; at < end; at += numbersPerLine) touched += rows.numbers[at]!;
     }
     return touched;
   }
@@ -45,7 +44,7 @@ export function createPrefetch(accounts: ByteTable, rows: SubjectRows, pairs: Pa
     for (let i = 0; i < count; i++) {
       const row = own[i]!;
       if (row < 0) continue;
-      const newest = rows.chunk(row)[rows.base(row) + column.newest]!;
+      const newest = rows.numbers[row * rows.width + column.newest]!;
       if (newest >= 0) touched += legs.word(newest, legWord.next);
     }
     return touched;

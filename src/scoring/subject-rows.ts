@@ -1,51 +1,51 @@
 import { column, type Plan } from './plan.js';
 import { never } from './pair-table.js';
 
-const chunkBits = 10;
-const rowsPerChunk = 1 << chunkBits;
+/** One row of numbers per subject, laid out by the plan: `numbers[row * width + column]`. */
+export class SubjectRows {
+  numbers: Float64Array;
+  readonly width: number;
+  private readonly blank: Float64Array;
+  private rowsByAccount = new Int32Array(1024).fill(-1);
+  size = 0;
 
-/** One row of numbers per subject, laid out by the plan. */
-export interface SubjectRows {
-  /** Row of the account with this number; opened on first sight. */
-  rowOf(account: number): number;
+  constructor(plan: Plan) {
+    this.width = plan.width;
+    this.blank = blankRow(plan);
+    this.numbers = new Float64Array(256 * this.width);
+  }
+
+  /** Row of the account with this number; opened on first sight, which may replace `numbers`. */
+  rowOf(account: number): number {
+    const known = this.known(account);
+    return known >= 0 ? known : this.open(account);
+  }
+
   /** The row where the account has one, else -1. */
-  known(account: number): number;
-  chunk(row: number): Float64Array;
-  base(row: number): number;
-  readonly size: number;
-  bytesUsed(): number;
-}
+  known(account: number): number {
+    return account < this.rowsByAccount.length ? this.rowsByAccount[account]! : -1;
+  }
 
-export function createSubjectRows(plan: Plan): SubjectRows {
-  const width = plan.width;
-  const blank = blankRow(plan);
-  const chunks: Float64Array[] = [];
-  let rowsByAccount = new Int32Array(4096).fill(-1);
-  let size = 0;
+  bytesUsed(): number {
+    return this.numbers.byteLength + this.rowsByAccount.byteLength;
+  }
 
-  return {
-    rowOf(account) {
-      if (account >= rowsByAccount.length) {
-        const wider = new Int32Array(Math.max(account + 1, rowsByAccount.length * 2)).fill(-1);
-        wider.set(rowsByAccount);
-        rowsByAccount = wider;
-      }
-      const known = rowsByAccount[account]!;
-      if (known >= 0) return known;
-      if (size % rowsPerChunk === 0) chunks.push(new Float64Array(rowsPerChunk * width));
-      const row = size++;
-      rowsByAccount[account] = row;
-      chunks[row >>> chunkBits]!.set(blank, (row & (rowsPerChunk - 1)) * width);
-      return row;
-    },
-    known: (account) => (account < rowsByAccount.length ? rowsByAccount[account]! : -1),
-    chunk: (row) => chunks[row >>> chunkBits]!,
-    base: (row) => (row & (rowsPerChunk - 1)) * width,
-    get size() {
-      return size;
-    },
-    bytesUsed: () => chunks.length * rowsPerChunk * width * 8 + rowsByAccount.byteLength,
-  };
+  private open(account: number): number {
+    if (account >= this.rowsByAccount.length) {
+      const wider = new Int32Array(Math.max(account + 1, this.rowsByAccount.length * 2)).fill(-1);
+      wider.set(this.rowsByAccount);
+      this.rowsByAccount = wider;
+    }
+    const row = this.size++;
+    if (this.size * this.width > this.numbers.length) {
+      const wider = new Float64Array(this.numbers.length * 2);
+      wider.set(this.numbers);
+      this.numbers = wider;
+    }
+    this.rowsByAccount[account] = row;
+    this.numbers.set(this.blank, row * this.width);
+    return row;
+  }
 }
 
 function blankRow(plan: Plan): Float64Array {
