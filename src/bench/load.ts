@@ -15,12 +15,13 @@ const inFlightMax = 4;
 const agent = new Agent({ keepAlive: true, maxSockets: inFlightMax });
 const sentAtMs = new Map<string, number>();
 
-const { lines } = createMaterial(accounts, transactions);
+const { bytes, starts, count } = createMaterial(accounts, transactions);
 const bodies: { readonly bytes: Buffer; readonly ids: readonly string[] }[] = [];
-for (let at = 0; at < lines.length; at += linesPerBody) {
-  const part = lines.slice(at, at + linesPerBody);
-  const ids = kind === 'latency' ? part.map((line) => /"id":"([^"]+)"/.exec(Buffer.from(line).toString('latin1'))?.[1] ?? '') : [];
-  bodies.push({ bytes: Buffer.concat(part.flatMap((line) => [line, Buffer.from('\n')])), ids });
+const newline = Buffer.from('\n');
+for (let at = 0; at < count; at += linesPerBody) {
+  const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) => Buffer.from(bytes.buffer, starts[at + i]!, starts[at + i + 1]! - starts[at + i]!));
+  const ids = kind === 'latency' ? records.map((record) => /"id":"([^"]+)"/.exec(record.toString('latin1'))?.[1] ?? '') : [];
+  bodies.push({ bytes: Buffer.concat(records.flatMap((record) => [record, newline])), ids });
 }
 
 parentPort?.postMessage('ready');

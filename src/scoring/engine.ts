@@ -41,6 +41,9 @@ export interface ScoringEngine {
 }
 
 export interface EngineStats {
+  /** Accounts seen on either side. */
+  readonly accounts: number;
+  /** Accounts with a history of their own. */
   readonly subjects: number;
   readonly legs: number;
   readonly pairs: number;
@@ -197,6 +200,7 @@ export function createEngine(set: PatternSet): ScoringEngine {
       return true;
     },
     stats: () => ({
+      accounts: accounts.size,
       subjects: rows.size,
       legs: legs.legs,
       pairs: pairs.size,
