@@ -27,6 +27,8 @@ export interface ArchiveOptions {
   readonly clock: { now(): number };
   readonly newId: () => string;
   readonly telemetry: Telemetry;
+  /** True while transactions are coming in or being scored faster than they can be archived beside it. Absent: never. */
+  readonly isBusy?: () => boolean;
 }
 
 /** One partition of one topic on its way into the warehouse. */
@@ -45,6 +47,14 @@ export interface ArchivePartition {
 
 const headSchema = z.object({ position: z.int().nullable(), open: sliceSchema.nullable() });
 type ArchiveHead = z.infer<typeof headSchema>;
+
+/**
+ * How long transactions stay on the log only while others need the processor: a burst is scored first and archived after it.
+ * Once this is used up they are archived whatever the load, until the archive has caught up.
+ */
+const patienceMs = 30_000;
+/** How often a waiting archive looks whether there is time for it. */
+const busyPollMs = 25;
 
 /** Records held for one partition, in slices; beyond it reading waits. */
 const slicesHeldMax = 2;
@@ -109,12 +119,15 @@ interface Storing {
 /** Slice after slice, until stopped. A slice that an earlier run left open comes first, read again from the log. */
 async function storeAll(options: ArchiveOptions, storing: Storing): Promise<void> {
   const { topic, partition, slot, buffer, signal } = storing;
+  const patience = createPatience(options, storing);
   const left = slot.head.open;
   if (left) {
     await storeSlice(options, storing, left, () => readSlice(options.log, topic, partition, left));
     await slot.commit({ head: { position: left.to, open: null } });
   }
   while (!signal.aborted) {
+    if (!(await buffer.arrived(signal))) return;
+    await patience.wait();
     let next = await buffer.nextSlice(signal);
     if (!next) return;
     await slot.commit({ head: { position: next.slice.from, open: next.slice } });
@@ -122,11 +135,35 @@ async function storeAll(options: ArchiveOptions, storing: Storing): Promise<void
       const { slice, records } = next;
       await storeSlice(options, storing, slice, () => Promise.resolve(records));
       // Under load the end of one slice and the opening of the next are one commit.
-      const following = signal.aborted ? null : buffer.readySlice();
+      const mustStop = signal.aborted || patience.mayWait();
+      const following = mustStop ? null : buffer.readySlice();
+      if (!following && !mustStop) patience.renew();
       await slot.commit({ head: { position: slice.to, open: following?.slice ?? null } });
       next = following;
     }
   }
+}
+
+/** Lets what is urgent go first: transactions wait for a quiet moment, hits, warnings and the rest never do. */
+function createPatience({ isBusy, clock }: ArchiveOptions, { topic, buffer, signal }: Storing) {
+  let sinceMs: number | null = null;
+
+  function mayWait(): boolean {
+    if (topic !== 'transactions' || !isBusy?.() || buffer.isHurried() || signal.aborted) return false;
+    sinceMs ??= clock.now();
+    return clock.now() - sinceMs < patienceMs;
+  }
+
+  return {
+    mayWait,
+    async wait(): Promise<void> {
+      while (mayWait()) await sleep(busyPollMs, undefined, { signal }).catch(() => undefined);
+    },
+    /** Nothing more is ready: the next burst may be waited for again. */
+    renew(): void {
+      sinceMs = null;
+    },
+  };
 }
 
 /** Tries until the warehouse has the slice. Throws what no repetition can mend, and when stopped. */
@@ -225,11 +262,16 @@ function createBuffer(settings: ArchiveSettings) {
       }
       wake();
     },
+    isHurried: () => hurried,
+    /** Waits for the first record; false when stopped. */
+    async arrived(signal: AbortSignal): Promise<boolean> {
+      while (waiting.length === 0 && !signal.aborted) await changed();
+      return !signal.aborted;
+    },
     /** What is ready without waiting. */
     readySlice: () => (isReady() || hurried ? take() : null),
-    /** Waits for records, and then a while for more of them; null when stopped. */
+    /** Waits a while for more records; null when stopped. */
     async nextSlice(signal: AbortSignal): Promise<NextSlice | null> {
-      while (waiting.length === 0 && !signal.aborted) await changed();
       let lingered = false;
       const timer = setTimeout(() => {
         lingered = true;

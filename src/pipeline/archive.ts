@@ -26,7 +26,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const { log, settings, telemetry } = options;
   const inserts = bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER);
   const partitions = new Map<string, ArchivePartition>();
-  const drains = new Set<object>();
+  const drains = new Set<readonly Topic[]>();
   let fail: (fault: unknown) => void = () => undefined;
   const faulted = new Promise<never>((_, reject) => {
     fail = reject;
@@ -41,7 +41,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
       fail(error);
     };
     const partition = await openArchivePartition(options, topic, number, inserts, stopWith);
-    partition.hurry(drains.size > 0);
+    partition.hurry(isAwaited(topic));
     partitions.set(`${topic}/${number}`, partition);
     const start = partition.start ?? 'earliest';
     telemetry.consumerStarted({ group: 'archive', topic, partition: number, from: start });
@@ -88,8 +88,14 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
     return found;
   }
 
-  function hurryAll(): void {
-    for (const partition of partitions.values()) partition.hurry(drains.size > 0);
+  function isAwaited(topic: Topic): boolean {
+    return [...drains].some((awaited) => awaited.includes(topic));
+  }
+
+  function hurryAwaited(): void {
+    for (const topic of topics) {
+      for (let p = 0; p < log.partitions(topic); p++) partitions.get(`${topic}/${p}`)?.hurry(isAwaited(topic));
+    }
   }
 
   return {
@@ -99,9 +105,9 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
     storedUpTo: (topic, partition) => partitions.get(`${topic}/${partition}`)?.position() ?? null,
     async drained(signal, only = topics) {
       const goal = await ends(only);
-      const drain = {};
+      const drain = [...only];
       drains.add(drain);
-      hurryAll();
+      hurryAwaited();
       try {
         while ((await lag(goal)) > 0) {
           if (stopped) throw stopped.fault;
@@ -109,7 +115,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
         }
       } finally {
         drains.delete(drain);
-        hurryAll();
+        hurryAwaited();
       }
     },
   };

@@ -1,37 +1,51 @@
-import { dayNumber } from '../domain/bank-day.js';
-import { partitionOf } from '../domain/partition.js';
-import type { State, StateEntry } from '../ports/state.js';
+import { createHash } from 'node:crypto';
+import type { State } from '../ports/state.js';
+import { wordsPerClaim } from './claim-block.js';
+import { createClaimSlot, type ClaimSlot } from './claim-slot.js';
+import type { HashKey } from './keyed-hash.js';
 
 /**
  * Who said which transaction first. A claim is written before the transaction goes to the log and stays for as long as a bank
  * may send it again. It belongs to an attempt (one accepted body); while the attempt's marker stands beside it, nobody can
  * know whether the transaction reached the log. Marker and claims share a slot and are written in one commit, so taking
  * the marker away afterwards is one deletion for a slot, whatever the number of transactions.
+ *
+ * Claims are held in memory, read from the store at the first use. What is older than the days kept, or than the `claimsMax`
+ * youngest claims, is not known any more: a transaction that may be that old is answered `again`, and the scorer looks.
  */
 export interface Claims {
-  /** Claims all transactions of one attempt; each answer stands at its question's place. */
-  claim(attempt: string, wanted: readonly Claim[]): Promise<readonly ClaimAnswer[]>;
+  /** Key of the identities' hashes, one for the store and for ever. */
+  hashKey(): Promise<HashKey>;
+  /**
+   * Claims all transactions of one attempt; each answer stands at its question's place. Waits for attempts in hand that claim
+   * one of them. Whatever becomes of it, `finish` or `abandon` must follow.
+   */
+  claim(attempt: string, wanted: readonly Claim[], receivedAtMs: number): Promise<readonly ClaimAnswer[]>;
   /** To be called once the attempt's transactions are durable on the log. Failing to do so costs repetitions, never a transaction. */
   finish(attempt: string): Promise<void>;
-  /** To be called when the append failed: the transactions may or may not be on the log. */
+  /** To be called when the claim or the append failed: the transactions may or may not be on the log. */
   abandon(attempt: string): void;
-  /** Removes claims and markers that came in before `beforeDay`; looks at no more than `entriesMax` entries. */
-  sweep(beforeDay: number, entriesMax: number): Promise<number>;
+  /** Removes claims and markers that came in before `beforeDay`; bounded work. Resolves with how many claims went. */
+  sweep(beforeDay: number): Promise<number>;
 }
 
 export interface Claim {
-  readonly identity: string;
+  /** 64 bits of hash of who reports it and under which number. */
+  readonly identityLow: number;
+  readonly identityHigh: number;
   /** Hash of what the record says, see `content-hash.ts`. */
   readonly contentLow: number;
   readonly contentHigh: number;
+  readonly timeMs: number;
 }
 
 export type ClaimAnswer =
   | { readonly kind: 'new' }
-  /** Claimed before with the same content, by an attempt of which nobody knows how it ended. */
+  /** Perhaps on the log already: claimed by an attempt of which nobody knows how it ended, or older than what is known. */
   | { readonly kind: 'again' }
   | { readonly kind: 'duplicate' }
-  | { readonly kind: 'conflict'; readonly earlierContent: string; readonly earlierDay: number };
+  /** `earlierDay` is absent where the earlier one stands in the same attempt. */
+  | { readonly kind: 'conflict'; readonly earlierContent: string; readonly earlierDay: number | undefined };
 
 /** The store kept changing under us; nothing was accepted. */
 class ClaimsContended extends Error {
@@ -46,139 +60,182 @@ export interface ClaimsOptions {
   readonly state: State;
   /** Never change it on a store in use: claims would no longer be found. */
   readonly slots: number;
-  readonly now: () => number;
+  /** Claims held in memory, over all slots; about 40 bytes each. */
+  readonly claimsMax: number;
+  /** How far in the future a transaction that is taken may lie. */
+  readonly futureMsMax: number;
+  readonly newId: () => string;
 }
 
 const triesMax = 8;
-/** Keys of one question to the store. */
-const keysMax = 10_000;
-const claimKey = (identity: string) => `c/${identity}`;
-const markerKey = (attempt: string) => `p/${attempt}`;
 
-export function createClaims({ state, slots, now }: ClaimsOptions): Claims {
-  /** Slots that hold a marker of an attempt of this process. */
-  const markers = new Map<string, string[]>();
-  /** On the log, but its markers are not gone yet. */
+/** The part of an attempt that falls to one slot. */
+interface Share {
+  readonly slot: ClaimSlot;
+  readonly name: string;
+  readonly places: readonly number[];
+  /** Attempts whose markers were seen standing during this claim. */
+  readonly open: Set<string>;
+  isWritten: boolean;
+}
+
+interface InHand {
+  readonly shares: Share[];
+  readonly done: Promise<void>;
+  readonly release: () => void;
+}
+
+export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, newId }: ClaimsOptions): Claims {
+  const slots = Array.from({ length: slotCount }, (_, number) => createClaimSlot(state, slotName(number), Math.ceil(claimsMax / slotCount)));
+  const inHand = new Map<string, InHand>();
+  /** On the log, but their markers are not gone yet. */
   const finished = new Set<string>();
-  let sweepSlot = 0;
-  let sweepAfter: string | undefined;
 
-  async function claim(attempt: string, wanted: readonly Claim[]): Promise<ClaimAnswer[]> {
+  async function claim(attempt: string, wanted: readonly Claim[], receivedAtMs: number): Promise<ClaimAnswer[]> {
     const answers: ClaimAnswer[] = Array.from({ length: wanted.length }, () => isNew);
-    const bySlot = groupBySlot(wanted);
-    markers.set(attempt, []);
-    await Promise.all([...bySlot].map(([slot, places]) => claimSlot(slot, attempt, wanted, places, answers)));
+    const shares = share(wanted);
+    const mine = { shares, ...deferred() };
+    inHand.set(attempt, mine);
+    for (let wait = obstacle(attempt, shares, wanted); wait; wait = obstacle(attempt, shares, wanted)) await wait;
+    // In one turn: nobody claims one of them between the last look and the commits.
+    const written = await Promise.allSettled(shares.map((one) => write(attempt, one, wanted, answers, receivedAtMs)));
+    const failed = written.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
     return answers;
   }
 
-  function groupBySlot(wanted: readonly Claim[]): Map<string, number[]> {
-    const bySlot: number[][] = Array.from({ length: slots }, () => []);
-    for (let i = 0; i < wanted.length; i++) bySlot[partitionOf(wanted[i]!.identity, slots)]!.push(i);
-    return new Map(bySlot.flatMap((places, slot) => (places.length > 0 ? [[slotName(slot), places] as const] : [])));
+  function share(wanted: readonly Claim[]): Share[] {
+    const places: number[][] = slots.map(() => []);
+    for (let i = 0; i < wanted.length; i++) places[(wanted[i]!.identityHigh >>> 0) % slotCount]!.push(i);
+    const shares = slots.map((slot, number) => ({ slot, name: slotName(number), places: places[number]!, open: new Set<string>(), isWritten: false }));
+    return shares.filter((one) => one.places.length > 0);
   }
 
-  async function claimSlot(
-    slot: string,
-    attempt: string,
-    wanted: readonly Claim[],
-    places: readonly number[],
-    answers: ClaimAnswer[],
-  ): Promise<void> {
-    for (let at = 0; at < places.length; at += keysMax) {
-      await claimSome(slot, attempt, wanted, places.slice(at, at + keysMax), answers);
-    }
+  /**
+   * What must be waited for: a slot that is not read, another attempt in hand with one of these, an earlier attempt of which it is
+   * not known whether it is open. Null where nothing is in the way in this turn.
+   */
+  function obstacle(attempt: string, shares: readonly Share[], wanted: readonly Claim[]): Promise<unknown> | null {
+    if (!shares.every(({ slot }) => slot.isReady())) return Promise.all(shares.map(({ slot }) => slot.ready()));
+    const looks = shares.map((one) => look(attempt, one, wanted));
+    for (const { others } of looks) for (const other of others) return inHand.get(other)?.done ?? null;
+    if (looks.every(({ unsure }) => unsure.size === 0)) return null;
+    return Promise.all(shares.map((one, i) => ask(one, looks[i]!.unsure)));
   }
 
-  /** Nearly always all are new, so that is tried first and the store is asked only where it is not so. */
-  async function claimSome(
-    slot: string,
-    attempt: string,
-    wanted: readonly Claim[],
-    places: readonly number[],
-    answers: ClaimAnswer[],
-  ): Promise<void> {
-    const values = encodeClaims(wanted, places, attempt, dayNumber(now()));
-    let stored: readonly (Uint8Array | null)[] = places.map(() => null);
-    for (let tries = 0; tries < triesMax; tries++) {
-      const expect = [];
-      const put: StateEntry[] = [];
-      for (let i = 0; i < places.length; i++) {
-        const kind = answers[places[i]!]!.kind;
-        if (kind !== 'new' && kind !== 'again') continue;
-        const key = claimKey(wanted[places[i]!]!.identity);
-        expect.push({ key, value: stored[i] ?? null });
-        put.push({ key, value: values[i]! });
-      }
-      if (put.length === 0) return;
-      put.push({ key: markerKey(attempt), value: encodeDay(dayNumber(now())) });
-      if ((await state.commit(slot, { expect, put })) === 'committed') {
-        markers.get(attempt)?.push(slot);
-        return;
-      }
-      stored = await state.get(
-        slot,
-        places.map((place) => claimKey(wanted[place]!.identity)),
-      );
-      await answer(slot, wanted, places, stored, answers);
-    }
-    throw new ClaimsContended(slot);
-  }
-
-  async function answer(
-    slot: string,
-    wanted: readonly Claim[],
-    places: readonly number[],
-    stored: readonly (Uint8Array | null)[],
-    answers: ClaimAnswer[],
-  ): Promise<void> {
-    const known = stored.map((value) => value && decodeClaim(value));
-    const attempts = [...new Set(known.flatMap((claim) => (claim && !finished.has(claim.attempt) ? [claim.attempt] : [])))];
-    const standing = await state.get(slot, attempts.map(markerKey));
-    const pending = new Set(attempts.filter((_, i) => standing[i] !== null));
+  /** Attempts that claimed some of these: in hand, and of which it is not known whether they are open. */
+  function look(attempt: string, { slot, places, open }: Share, wanted: readonly Claim[]): { others: Set<string>; unsure: Set<string> } {
+    const [others, unsure] = [new Set<string>(), new Set<string>()];
     for (let i = 0; i < places.length; i++) {
-      const claim = known[i];
-      const { contentLow, contentHigh } = wanted[places[i]!]!;
-      answers[places[i]!] = !claim
-        ? isNew
-        : claim.contentLow !== contentLow || claim.contentHigh !== contentHigh
-          ? { kind: 'conflict', earlierContent: formatContent(claim), earlierDay: claim.day }
-          : pending.has(claim.attempt)
-            ? isAgain
-            : isDuplicate;
+      const { identityLow, identityHigh } = wanted[places[i]!]!;
+      if (!slot.index.find(identityLow, identityHigh)) continue;
+      const owner = slot.attemptOf(slot.index.found.attempt);
+      if (owner === undefined || owner === attempt || finished.has(owner)) continue;
+      if (inHand.has(owner)) others.add(owner);
+      else if (!open.has(owner)) unsure.add(owner);
     }
+    return { others, unsure };
+  }
+
+  async function ask({ slot, open }: Share, unsure: ReadonlySet<string>): Promise<void> {
+    if (unsure.size === 0) return;
+    for (const attempt of await slot.pending([...unsure])) open.add(attempt);
+  }
+
+  async function write(attempt: string, one: Share, wanted: readonly Claim[], answers: ClaimAnswer[], receivedAtMs: number): Promise<void> {
+    const { slot, name } = one;
+    let { places } = one;
+    try {
+      for (let tries = 0; tries < triesMax; tries++) {
+        const taken = takeAll(attempt, { ...one, places }, wanted, answers, receivedAtMs, tries > 0);
+        if (taken.places.length === 0) return;
+        const { words } = taken;
+        if ((await slot.add({ attempt, receivedAtMs, count: taken.places.length, words })) === 'committed') {
+          one.isWritten = true;
+          return;
+        }
+        places = taken.places;
+        const left = { ...one, places };
+        for (let wait = obstacleAgain(attempt, left, wanted); wait; wait = obstacleAgain(attempt, left, wanted)) await wait;
+      }
+      throw new ClaimsContended(name);
+    } catch (fault) {
+      // What was noted in memory did not become a claim, or nobody knows.
+      slot.distrust();
+      throw fault;
+    }
+  }
+
+  /** Another intake was quicker. Attempts of this process are not waited for here: they might be waiting for this one. */
+  function obstacleAgain(attempt: string, one: Share, wanted: readonly Claim[]): Promise<unknown> | null {
+    if (!one.slot.isReady()) return one.slot.ready();
+    const { others, unsure } = look(attempt, one, wanted);
+    if (others.size > 0) throw new ClaimsContended(one.name);
+    return unsure.size > 0 ? ask(one, unsure) : null;
+  }
+
+  /** Answers each place, notes what is claimed in memory, and gives the block that says so. */
+  function takeAll(attempt: string, { slot, places }: Share, wanted: readonly Claim[], answers: ClaimAnswer[], receivedAtMs: number, isRetry: boolean) {
+    const { index } = slot;
+    const number = slot.numberOf(attempt);
+    const oldestSureMs = slot.forgottenMs() + futureMsMax;
+    const words = new Int32Array(places.length * wordsPerClaim);
+    const claimed: number[] = [];
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      const { identityLow, identityHigh, contentLow, contentHigh, timeMs } = wanted[place]!;
+      const isKnown = index.find(identityLow, identityHigh);
+      if (isKnown && !(isRetry && index.found.attempt === number)) {
+        answers[place] = answerOf(attempt, slot, wanted[place]!);
+        if (answers[place].kind !== 'again') continue;
+      } else if (!isKnown && timeMs <= oldestSureMs) {
+        answers[place] = isAgain;
+      }
+      index.set(identityLow, identityHigh, contentLow, contentHigh, number, receivedAtMs);
+      const at = claimed.push(place) * wordsPerClaim - wordsPerClaim;
+      words[at] = identityLow;
+      words[at + 1] = identityHigh;
+      words[at + 2] = contentLow;
+      words[at + 3] = contentHigh;
+    }
+    return { places: claimed, words };
+  }
+
+  /** To an identity that was found in the index. */
+  function answerOf(attempt: string, slot: ClaimSlot, { contentLow, contentHigh }: Claim): ClaimAnswer {
+    const { found } = slot.index;
+    const owner = slot.attemptOf(found.attempt);
+    const isTwin = owner === attempt;
+    if (found.contentLow !== contentLow || found.contentHigh !== contentHigh) {
+      return { kind: 'conflict', earlierContent: formatContent(found), earlierDay: isTwin ? undefined : found.day };
+    }
+    return isTwin || owner === undefined || finished.has(owner) ? isDuplicate : isAgain;
+  }
+
+  function letGo(attempt: string): readonly Share[] {
+    const held = inHand.get(attempt);
+    inHand.delete(attempt);
+    held?.release();
+    return held?.shares ?? [];
   }
 
   async function finish(attempt: string): Promise<void> {
-    const held = markers.get(attempt) ?? [];
     finished.add(attempt);
-    markers.delete(attempt);
+    const shares = letGo(attempt);
     try {
-      await Promise.all(held.map((slot) => state.commit(slot, { delete: [markerKey(attempt)] })));
+      await Promise.all(shares.filter(({ isWritten }) => isWritten).map(({ slot }) => slot.finish(attempt)));
     } finally {
       finished.delete(attempt);
     }
   }
 
-  async function sweep(beforeDay: number, entriesMax: number): Promise<number> {
-    const slot = slotName(sweepSlot);
-    const entries = await state.scan(slot, {
-      prefix: '',
-      ...(sweepAfter === undefined ? {} : { after: sweepAfter }),
-      limit: entriesMax,
-    });
-    const old = entries.filter(
-      ({ key, value }) => (key.startsWith('c/') ? decodeClaim(value).day : decodeDay(value)) < beforeDay,
-    );
-    if (old.length > 0) {
-      // A claim taken over in the meantime is a young one: it makes the commit fail and stays.
-      await state.commit(slot, { expect: old, delete: old.map(({ key }) => key) });
-    }
-    sweepAfter = entries.length < entriesMax ? undefined : entries.at(-1)?.key;
-    if (sweepAfter === undefined) sweepSlot = (sweepSlot + 1) % slots;
-    return old.length;
+  async function sweep(beforeDay: number): Promise<number> {
+    let removed = 0;
+    for (const slot of slots) removed += await slot.sweep(`sweep/${newId()}`, beforeDay);
+    return removed;
   }
 
-  return { claim, finish, abandon: (attempt) => void markers.delete(attempt), sweep };
+  return { hashKey: () => openHashKey(state, newId), claim, finish, abandon: (attempt) => void letGo(attempt), sweep };
 }
 
 const isNew: ClaimAnswer = { kind: 'new' };
@@ -189,42 +246,27 @@ function slotName(slot: number): string {
   return `ids/${String(slot).padStart(2, '0')}`;
 }
 
+const secretSlot = 'intake';
+const secretKey = 'hash-key';
+
+/** Made by whoever comes first. */
+async function openHashKey(state: State, newId: () => string): Promise<HashKey> {
+  const made = createHash('sha256').update(newId()).digest().subarray(0, 8);
+  await state.commit(secretSlot, { expect: [{ key: secretKey, value: null }], put: [{ key: secretKey, value: made }] });
+  const [value] = await state.get(secretSlot, [secretKey]);
+  const bytes = Buffer.from(value ?? made);
+  return { low: bytes.readInt32LE(0), high: bytes.readInt32LE(4) };
+}
+
 /** A content hash as people can compare it. */
 export function formatContent({ contentLow, contentHigh }: Pick<Claim, 'contentLow' | 'contentHigh'>): string {
   return `${(contentHigh >>> 0).toString(16).padStart(8, '0')}${(contentLow >>> 0).toString(16).padStart(8, '0')}`;
 }
 
-/** `contentLow i32 · contentHigh i32 · day u32 · attempt`, little-endian. */
-function encodeClaims(wanted: readonly Claim[], places: readonly number[], attempt: string, day: number): Uint8Array[] {
-  const size = 12 + attempt.length;
-  const arena = Buffer.allocUnsafe(size * places.length);
-  return places.map((place, i) => {
-    const claim = wanted[place]!;
-    const at = i * size;
-    arena.writeInt32LE(claim.contentLow, at);
-    arena.writeInt32LE(claim.contentHigh, at + 4);
-    arena.writeUInt32LE(day, at + 8);
-    arena.write(attempt, at + 12, 'latin1');
-    return arena.subarray(at, at + size);
+function deferred(): { done: Promise<void>; release: () => void } {
+  let release: () => void = () => undefined;
+  const done = new Promise<void>((resolve) => {
+    release = resolve;
   });
-}
-
-function decodeClaim(value: Uint8Array): { contentLow: number; contentHigh: number; day: number; attempt: string } {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return {
-    contentLow: bytes.readInt32LE(0),
-    contentHigh: bytes.readInt32LE(4),
-    day: bytes.readUInt32LE(8),
-    attempt: bytes.toString('latin1', 12),
-  };
-}
-
-function encodeDay(day: number): Uint8Array {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32LE(day);
-  return bytes;
-}
-
-function decodeDay(value: Uint8Array): number {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).readUInt32LE(0);
+  return { done, release };
 }

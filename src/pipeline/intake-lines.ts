@@ -1,11 +1,11 @@
 import { role } from '../domain/frame.js';
-import { transactionIdentity } from '../domain/identity.js';
 import { partitionOfHash } from '../domain/partition.js';
 import { encodeTransaction, parseTransaction, type RejectReason } from '../domain/transaction-record.js';
 import { readTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
 import type { Claim } from './claims.js';
 import { contentHash, hashContent } from './content-hash.js';
+import { hashed, type HashKey, keyedHash } from './keyed-hash.js';
 
 /** What one line of a body turned out to be. */
 export type Line = Candidate | RefusedLine;
@@ -53,9 +53,17 @@ interface BodyFacts {
 
 export type ReadLine = (bytes: Buffer, start: number, end: number, number: number, body: BodyFacts) => Line;
 
+export interface LineReaderOptions {
+  readonly partitions: number;
+  readonly futureMsMax: number;
+  /** Of the identities' hashes. */
+  readonly hashKey: HashKey;
+}
+
 /** Reads one line and applies the rules that a record alone can break. */
-export function createLineReader({ partitions, futureMsMax }: { partitions: number; futureMsMax: number }): ReadLine {
+export function createLineReader({ partitions, futureMsMax, hashKey }: LineReaderOptions): ReadLine {
   const view = new TransactionView();
+  const identity = Buffer.alloc(identityBytesMax);
 
   return (bytes, start, end, number, { attempt, bank: keyBank, receivedAtMs }) => {
     const rejection = readTransaction(bytes, start, end, view);
@@ -66,12 +74,13 @@ export function createLineReader({ partitions, futureMsMax }: { partitions: numb
     const record = asBuffer(view.bytes);
     const id = record.toString('latin1', view.idStart, view.idEnd);
     const named = slice(record, view.bankStart, view.bankEnd);
-    const payerBank = slice(record, view.payer.bankStart, view.payer.bankEnd);
+    const payerBank = named !== '' && keyBank === undefined ? '' : slice(record, view.payer.bankStart, view.payer.bankEnd);
     // A bank with a key of its own reports as itself, also where it is the payee's bank: nobody can use up another bank's ids.
     const bank = keyBank ?? (named !== '' ? named : payerBank);
     const refusal = ruleBroken(record, named, payerBank, keyBank, receivedAtMs);
     if (refusal) return { kind: 'refused', number, id, bank, bytes: view.bytes, start: view.start, end: view.end, refusal };
     hashRecord(view);
+    hashIdentity(bank, record);
     return {
       kind: 'candidate',
       number,
@@ -82,13 +91,24 @@ export function createLineReader({ partitions, futureMsMax }: { partitions: numb
       end: view.end,
       attempt,
       outcome: undefined,
-      identity: transactionIdentity(bank, id),
+      identityLow: hashed[0]!,
+      identityHigh: hashed[1]!,
+      timeMs: view.timeMs,
       contentLow: contentHash[0]!,
       contentHigh: contentHash[1]!,
       payerPartition: partitionOfHash(view.payer.accountHash, partitions),
       payeePartition: partitionOfHash(view.payee.accountHash, partitions),
     };
   };
+
+  /** What makes two reports the same transaction: who reports it and that bank's own number for it. Leaves it in `hashed`. */
+  function hashIdentity(bank: string, record: Buffer): void {
+    let at = 0;
+    for (let i = 0; i < bank.length; i++) identity[at++] = bank.charCodeAt(i);
+    identity[at++] = slash;
+    for (let i = view.idStart; i < view.idEnd; i++) identity[at++] = record[i]!;
+    keyedHash(identity, at, hashKey);
+  }
 
   function ruleBroken(
     record: Buffer,
@@ -111,6 +131,10 @@ export function createLineReader({ partitions, futureMsMax }: { partitions: numb
     return { reason: 'invalid', field: 'payer.bank', message };
   }
 }
+
+/** A bank code has at most 14 characters, a transaction's id 64. */
+const identityBytesMax = 96;
+const slash = 0x2f;
 
 /** Leaves the hash of what the viewed record says in `contentHash`. */
 export function hashRecord(view: TransactionView): void {

@@ -6,7 +6,7 @@ import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
-import { createLineReader, type Candidate, type Line, type Refusal } from './intake-lines.js';
+import { createLineReader, type Candidate, type Line, type ReadLine, type Refusal } from './intake-lines.js';
 import { createFrameWriter } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
@@ -25,6 +25,8 @@ export interface Intake {
   accept(body: Uint8Array, options?: { readonly bank?: string | undefined }): Promise<readonly LineResult[]>;
   /** Removes claims older than the setting says; bounded work, to be called now and then. Resolves with how many went. */
   sweepClaims(): Promise<number>;
+  /** Bodies that are being taken. */
+  inHand(): number;
   /** Resolves when nothing is in hand any more. */
   settled(): Promise<void>;
 }
@@ -46,8 +48,10 @@ export interface IntakeSettings {
   readonly bytesInHandMax: number;
   /** Slots over which claims are spread; never change it on a store in use. */
   readonly claimSlots: number;
-  /** For how many days a repetition is recognised. */
+  /** For how many days a repetition is recognised at the border; what may be older goes to the log, flagged, and the scorer looks. */
   readonly claimDays: number;
+  /** The same for the youngest so many transactions: they are held in memory, about 40 bytes each. */
+  readonly claimsMax: number;
 }
 
 const intakeDefaults: IntakeSettings = {
@@ -57,6 +61,7 @@ const intakeDefaults: IntakeSettings = {
   bytesInHandMax: 128 * 2 ** 20,
   claimSlots: 8,
   claimDays: 35,
+  claimsMax: 12_000_000,
 };
 
 interface IntakeTelemetry {
@@ -96,7 +101,6 @@ export class BodyTooLong extends Error {
 /** Lines and bytes after which the rest of the process gets its turn: less than 5 ms of work. */
 const sliceLines = 512;
 const sliceBytes = 256 * 1024;
-const sweepEntries = 2_000;
 
 /** One body on its way. */
 interface Body {
@@ -110,11 +114,9 @@ interface Body {
 
 export function createIntake({ log, state, clock, newId, settings: overrides, telemetry }: IntakeOptions): Intake {
   const settings = { ...intakeDefaults, ...overrides };
-  const claims = createClaims({ state, slots: settings.claimSlots, now: () => clock.now() });
-  const readLine = createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax });
+  const claims = createClaims({ ...settings, state, slots: settings.claimSlots, newId });
+  let opening: Promise<ReadLine> | null = null;
   const instance = newId().replaceAll('-', '').slice(0, 12);
-  /** Transactions that a body in hand is about to claim, so that two bodies at once never both take the same one. */
-  const inHand = new Map<string, Candidate>();
   const bodiesInHand = new Map<string, Body>();
   const background = new Set<Promise<void>>();
   let bytesInHand = 0;
@@ -129,9 +131,8 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     bodiesInHand.set(attempt, body);
     bytesInHand += bytes.length;
     try {
-      await readLines(body, bytes);
-      await reserve(body);
-      const answers = await claims.claim(attempt, body.candidates);
+      await readLines(body, bytes, await open());
+      const answers = await claims.claim(attempt, body.candidates, body.receivedAtMs);
       await append(body, answers);
       finishLater(attempt);
       return report(body, bytes.length);
@@ -139,10 +140,19 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
       claims.abandon(attempt);
       throw error;
     } finally {
-      letGo(body, body.candidates.length);
       bodiesInHand.delete(attempt);
       bytesInHand -= bytes.length;
       release();
+    }
+  }
+
+  async function open(): Promise<ReadLine> {
+    opening ??= claims.hashKey().then((hashKey) => createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }));
+    try {
+      return await opening;
+    } catch (error) {
+      opening = null;
+      throw error;
     }
   }
 
@@ -156,7 +166,7 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     throw new IntakeBusy(`${bodies} bodies of ${bytesInHand} bytes are in hand`);
   }
 
-  async function readLines(body: Body, source: Buffer): Promise<void> {
+  async function readLines(body: Body, source: Buffer, readLine: ReadLine): Promise<void> {
     let sliceStart = 0;
     let number = 0;
     for (let at = 0; at < source.length;) {
@@ -176,33 +186,6 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     }
   }
 
-  /** Waits until no other body has one of these transactions in hand, then takes them all at once: nobody waits while holding. */
-  async function reserve(body: Body): Promise<void> {
-    for (let i = 0; i < body.candidates.length; i++) {
-      const candidate = body.candidates[i]!;
-      const other = inHand.get(candidate.identity);
-      if (!other) {
-        inHand.set(candidate.identity, candidate);
-      } else if (other.attempt === body.attempt) {
-        if (other !== candidate) settleTwin(candidate, other);
-      } else {
-        letGo(body, i);
-        await bodiesInHand.get(other.attempt)?.done;
-        i = -1;
-      }
-    }
-    // Twins within the body are settled already and claim nothing.
-    const first = body.candidates.filter((candidate) => inHand.get(candidate.identity) === candidate);
-    body.candidates.splice(0, body.candidates.length, ...first);
-  }
-
-  function letGo(body: Body, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const { identity } = body.candidates[i]!;
-      if (inHand.get(identity)?.attempt === body.attempt) inHand.delete(identity);
-    }
-  }
-
   async function append(body: Body, answers: readonly ClaimAnswer[]): Promise<void> {
     const writer = createFrameWriter(log.partitions('transactions'), body.receivedAtMs);
     for (const [i, candidate] of body.candidates.entries()) {
@@ -210,8 +193,7 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
       if (answer.kind === 'new') writer.add(candidate, 0);
       else if (answer.kind === 'again') writer.add(candidate, frameFlag.maybeResent);
       else if (answer.kind === 'duplicate') candidate.outcome = { kind: 'duplicate' };
-      else
-        candidate.outcome = { kind: 'conflict', earlierContent: answer.earlierContent, earlierDay: formatDay(answer.earlierDay) };
+      else candidate.outcome = conflictOf(answer);
       if (i % sliceLines === sliceLines - 1) await nextTurn();
     }
     const records = [...writer.finish(), ...rejectedRecords(body)];
@@ -275,7 +257,8 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
 
   return {
     accept,
-    sweepClaims: () => claims.sweep(dayNumber(clock.now()) - settings.claimDays, sweepEntries),
+    sweepClaims: () => claims.sweep(dayNumber(clock.now()) - settings.claimDays),
+    inHand: () => bodiesInHand.size,
     settled: async () => {
       while (background.size > 0 || bodiesInHand.size > 0) {
         await Promise.all([...background, ...[...bodiesInHand.values()].map(({ done }) => done)]);
@@ -284,11 +267,8 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
   };
 }
 
-function settleTwin(candidate: Candidate, first: Candidate): void {
-  const isSame = candidate.contentLow === first.contentLow && candidate.contentHigh === first.contentHigh;
-  candidate.outcome = isSame
-    ? { kind: 'duplicate' }
-    : { kind: 'conflict', earlierContent: formatContent(first), earlierDay: undefined };
+function conflictOf({ earlierContent, earlierDay }: Extract<ClaimAnswer, { kind: 'conflict' }>): Candidate['outcome'] {
+  return { kind: 'conflict', earlierContent, earlierDay: earlierDay === undefined ? undefined : formatDay(earlierDay) };
 }
 
 function resultOf(line: Line): LineResult {

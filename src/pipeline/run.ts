@@ -86,7 +86,8 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     telemetry,
   });
   const dispatch = await createDispatch({ ...parts, recipients, settings: settings.dispatch });
-  const archive = await createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry });
+  const isBusy = (): boolean => intake.inHand() > 1 || score.underWay() > 0;
+  const archive = await createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry, isBusy });
   const feed = createFeed({ log, settings: settings.feed });
   const stored = { state, partitions: log.partitions('hits') };
   const retention = startRetention({ log, state, archive, intake, keys, settings: settings.log, clock, telemetry });

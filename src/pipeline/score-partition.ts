@@ -1,11 +1,12 @@
 import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import type { LogBatch, LogRecord, OutgoingRecord, PartitionProcessor } from '../ports/log.js';
-import { TransactionView } from '../scoring/transaction-view.js';
+import { createBatch } from '../scoring/batch.js';
+import type { TransactionView } from '../scoring/transaction-view.js';
 import { openJournal } from './journal.js';
 import { outputRecords, type Quarantined } from './score-outputs.js';
 import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
-import { eachTransaction, readBetween } from './transaction-frames.js';
+import { eachBatch, readBetween } from './transaction-frames.js';
 
 type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & { readonly settings: ScoreSettings };
 
@@ -23,6 +24,9 @@ export class ScoringFault extends Error {
   }
 }
 
+/** Scoring failed somewhere in a batch of transactions, and on which of them is not known. Never leaves this file. */
+class BatchFault extends Error {}
+
 /** What came of one batch. */
 interface Outcome {
   readonly hits: Hit[];
@@ -37,17 +41,19 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   partition: number,
 ): Promise<{ processor: PartitionProcessor; engine: () => Engine<Patterns> }> {
   const { log, state, patternStore, createEngine, clock, newId, settings, telemetry } = options;
-  const view = new TransactionView();
+  const filled = createBatch();
   const journal = await openJournal(state, partition, newId);
   const last = journal.head;
   let engine = createEngine(await patternStore.load(last?.patternSetId ?? (await patternStore.currentId())));
+  /** Scoring has failed under the set in force: until the next one, one by one, so that it shows on which transaction. */
+  let oneByOne = false;
   let position = last?.upTo ?? (await log.bounds('transactions', partition)).first;
   let polledAtMs = -Infinity;
   if (last) await recover(last.from, last.upTo, last.sequence);
 
   async function recover(from: number, upTo: number, sequence: number): Promise<void> {
     const startedAtMs = clock.now();
-    const transactions = await warmUp(engine, from);
+    const transactions = await warmUp(engine.patternSet, from);
     const records: LogRecord[] = [];
     for await (const batch of readBetween(log, 'transactions', partition, from, upTo, settings.limit))
       records.push(...batch.records);
@@ -62,21 +68,52 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     });
   }
 
-  /** Takes everything that is kept before `upTo` into the engine. Returns how many transactions that was. */
-  async function warmUp(into: Engine<Patterns>, upTo: number): Promise<number> {
+  /** A new engine that has taken in everything that is kept before `upTo`. Returns how many transactions that was. */
+  async function warmUp(set: Patterns, upTo: number): Promise<number> {
     const { first } = await log.bounds('transactions', partition);
-    let transactions = 0;
-    for await (const batch of readBetween(log, 'transactions', partition, first, upTo, settings.limit)) {
-      await eachTransaction(batch.records, partition, view, (roles, flags, receivedAtMs) => {
-        transactions++;
-        try {
-          into.score(view, roles, flags, receivedAtMs, null);
-        } catch {
-          // It was quarantined when it was scored.
-        }
-      });
+    return carefully(async (warmed) => {
+      let transactions = 0;
+      for await (const { records } of readBetween(log, 'transactions', partition, first, upTo, settings.limit)) {
+        await eachBatch(records, partition, filled, () => {
+          transactions += filled.count;
+          // What fails was quarantined when it was scored.
+          scoreFilled(warmed, null, () => undefined);
+        });
+      }
+      engine = warmed;
+      return transactions;
+    }, set);
+  }
+
+  /** Does it with a new engine; where scoring fails on a batch, once more with another one, one by one. */
+  async function carefully<T>(work: (engine: Engine<Patterns>) => Promise<T>, set: Patterns): Promise<T> {
+    try {
+      return await work(createEngine(set));
+    } catch (error) {
+      if (!(error instanceof BatchFault)) throw error;
+      oneByOne = true;
+      return work(createEngine(set));
     }
-    return transactions;
+  }
+
+  function scoreFilled(into: Engine<Patterns>, hits: Hit[] | null, onFault: (view: TransactionView, fault: unknown) => void): void {
+    const { views, roles, flags, receivedAtMs, count } = filled;
+    if (into.scoreBatch && !oneByOne) {
+      try {
+        return into.scoreBatch(filled, hits);
+      } catch (cause) {
+        throw new BatchFault('scoring failed on a batch', { cause });
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      const before = hits?.length ?? 0;
+      try {
+        into.score(views[i]!, roles[i]!, flags[i]!, receivedAtMs[i]!, hits);
+      } catch (fault) {
+        if (hits) hits.length = before;
+        onFault(views[i]!, fault);
+      }
+    }
   }
 
   async function process(batch: LogBatch): Promise<void> {
@@ -91,19 +128,27 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   }
 
   async function scoreRecords(records: readonly LogRecord[]): Promise<Outcome> {
+    try {
+      return await scoreOnce(records);
+    } catch (error) {
+      if (!(error instanceof BatchFault)) throw error;
+      // Part of the batch is in the state already: from here one by one, on a state without it.
+      oneByOne = true;
+      await warmUp(engine.patternSet, records[0]?.offset ?? position);
+      return scoreOnce(records);
+    }
+  }
+
+  async function scoreOnce(records: readonly LogRecord[]): Promise<Outcome> {
     const hits: Hit[] = [];
     const quarantined: Quarantined[] = [];
     let transactions = 0;
-    await eachTransaction(records, partition, view, (roles, flags, receivedAtMs) => {
-      if ((roles & role.debit) !== 0) transactions++;
-      const before = hits.length;
-      try {
-        engine.score(view, roles, flags, receivedAtMs, hits);
-      } catch (error) {
-        hits.length = before;
-        quarantined.push(quarantine(view, error));
-        if (quarantined.length > settings.quarantinedMax) throw new ScoringFault(partition, quarantined.length, error);
-      }
+    await eachBatch(records, partition, filled, () => {
+      for (let i = 0; i < filled.count; i++) if ((filled.roles[i]! & role.debit) !== 0) transactions++;
+      scoreFilled(engine, hits, (view, fault) => {
+        quarantined.push(quarantine(view, fault));
+        if (quarantined.length > settings.quarantinedMax) throw new ScoringFault(partition, quarantined.length, fault);
+      });
     });
     return { hits, quarantined, transactions };
   }
@@ -128,13 +173,12 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     if (id === engine.patternSet.id) return;
     const set = await loadOrReport(id);
     if (!set) return;
+    oneByOne = false;
     if (engine.adopt(set)) {
       telemetry?.patternSetTaken({ partition, patternSet: id, how: 'adopted', durationMs: clock.now() - now });
       return;
     }
-    const rebuilt = createEngine(set);
-    await warmUp(rebuilt, position);
-    engine = rebuilt;
+    await warmUp(set, position);
     telemetry?.patternSetTaken({ partition, patternSet: id, how: 'rebuilt', durationMs: clock.now() - now });
   }
 

@@ -1,6 +1,7 @@
 import type { Hit } from '../domain/hit.js';
 import type { Log, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
+import type { Batch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
 import { openScorePartition } from './score-partition.js';
 
@@ -11,6 +12,8 @@ import { openScorePartition } from './score-partition.js';
 export interface Score extends Membership {
   /** Of the partitions that this member owns. */
   stats(): ScoreStats;
+  /** Partitions in which a batch is being scored just now. */
+  underWay(): number;
 }
 
 interface ScoreStats {
@@ -27,6 +30,8 @@ export interface Engine<Patterns extends PatternSetIdentity = PatternSetIdentity
   readonly patternSet: Patterns;
   /** `hits` null: takes the legs in and looks for nothing. */
   score(view: TransactionView, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void;
+  /** The same for some transactions at once, faster, where the engine can: equal hits and equal state. */
+  readonly scoreBatch?: (batch: Batch, hits: Hit[] | null) => void;
   /** True when the state fits the new set, which is then in force. */
   adopt(set: Patterns): boolean;
   stats(): { readonly subjects: number; readonly legs: number; readonly bytes: number };
@@ -80,11 +85,20 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
 export async function createScore<Patterns extends PatternSetIdentity>(options: ScoreOptions<Patterns>): Promise<Score> {
   const settings = { ...scoreDefaults, ...options.settings };
   const engines = new Map<number, () => Engine<Patterns>>();
+  let underWay = 0;
   const membership = await options.log.join('score', 'transactions', async (partition) => {
     const opened = await openScorePartition({ ...options, settings }, partition);
     engines.set(partition, opened.engine);
     return {
       ...opened.processor,
+      process: async (batch) => {
+        underWay++;
+        try {
+          await opened.processor.process(batch);
+        } finally {
+          underWay--;
+        }
+      },
       close: async () => {
         engines.delete(partition);
         await opened.processor.close();
@@ -95,6 +109,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
     done: membership.done,
     lag: () => membership.lag(),
     leave: () => membership.leave(),
+    underWay: () => underWay,
     stats: () => statsOf([...engines.values()].map((engine) => engine())),
   };
 }

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readFrame } from '../domain/frame.js';
 import type { Log, LogBatch, LogRecord, ReadLimit, Topic } from '../ports/log.js';
+import { type Batch, batchMost } from '../scoring/batch.js';
 import { scanTransaction } from '../scoring/reader.js';
-import type { TransactionView } from '../scoring/transaction-view.js';
 
 /** A record of the log is not what its topic holds. Nobody may skip it: what follows would be scored against a hole. */
 export class LogDamaged extends Error {
@@ -13,29 +13,37 @@ export class LogDamaged extends Error {
   }
 }
 
-export type VisitTransaction = (roles: number, flags: number, receivedAtMs: number) => void;
-
 /** Transactions after which the rest of the process gets its turn. */
 const sliceTransactions = 512;
 
-/** Reads every transaction of the records into `view`, in order. Throws `LogDamaged`, and what `visit` throws. */
-export async function eachTransaction(
-  records: readonly LogRecord[],
-  partition: number,
-  view: TransactionView,
-  visit: VisitTransaction,
-): Promise<void> {
-  let count = 0;
+/**
+ * Reads the transactions of the records in order: fills `batch` again and again and hands it over, the last one not full.
+ * Throws `LogDamaged`, and what `take` throws.
+ */
+export async function eachBatch(records: readonly LogRecord[], partition: number, batch: Batch, take: () => void): Promise<void> {
+  let sinceTurn = 0;
+  batch.count = 0;
   for (const { offset, value } of records) {
-    const entries = framesIn(value, partition, offset);
-    for (const { roles, flags, receivedAtMs, start, end } of entries) {
-      if (!scanTransaction(value, start, end, view)) {
+    for (const { roles, flags, receivedAtMs, start, end } of framesIn(value, partition, offset)) {
+      const at = batch.count;
+      if (!scanTransaction(value, start, end, batch.views[at]!)) {
         throw new LogDamaged('transactions', partition, offset, 'a transaction in it cannot be read');
       }
-      visit(roles, flags, receivedAtMs);
-      if (++count % sliceTransactions === 0) await nextTurn();
+      batch.roles[at] = roles;
+      batch.flags[at] = flags;
+      batch.receivedAtMs[at] = receivedAtMs;
+      batch.count = at + 1;
+      if (batch.count < batchMost) continue;
+      take();
+      batch.count = 0;
+      sinceTurn += batchMost;
+      if (sinceTurn < sliceTransactions) continue;
+      sinceTurn = 0;
+      await nextTurn();
     }
   }
+  if (batch.count > 0) take();
+  batch.count = 0;
 }
 
 function* framesIn(value: Uint8Array, partition: number, offset: number) {
