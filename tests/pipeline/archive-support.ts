@@ -31,6 +31,7 @@ export function startArchive(
   parts: Pick<EmbeddedParts, 'log' | 'state'>,
   warehouse: Warehouse,
   settings: Partial<ArchiveSettings> = {},
+  others: { readonly clock?: { now(): number }; readonly isBusy?: () => boolean } = {},
 ): Promise<Archive> {
   return createArchive({
     log: parts.log,
@@ -40,6 +41,7 @@ export function startArchive(
     clock: Date,
     newId: randomUUID,
     telemetry: quiet(),
+    ...others,
   });
 }
 

@@ -176,6 +176,39 @@ describe('the archive', () => {
     await warehouse.close();
   });
 
+  test('lets transactions wait while there is more urgent work, hits and warnings never, and not without end', async () => {
+    await fillLog(600);
+    const expected = await contentsOfLog(parts.log);
+    const warehouse = await openWarehouse(parts.directory);
+    let nowMs = Date.now();
+    const archive = await startArchive(parts, warehouse, {}, { isBusy: () => true, clock: { now: () => nowMs } });
+    await archive.drained(undefined, ['rejected', 'hits', 'warnings', 'deliveries']);
+    expect(await contentsOfWarehouse(warehouse)).toEqual({ ...expected, transactions: [] });
+    nowMs += 29_000;
+    await sleep(100);
+    expect((await contentsOfWarehouse(warehouse)).transactions).toEqual([]);
+    await until(
+      () => {
+        nowMs += 1_000;
+        return archive.lag();
+      },
+      (left) => left === 0,
+    );
+    expect(await contentsOfWarehouse(warehouse)).toEqual(expected);
+    await archive.leave();
+    await warehouse.close();
+  });
+
+  test('does not let transactions wait for whom somebody waits', async () => {
+    await fillLog(100);
+    const warehouse = await openWarehouse(parts.directory);
+    const archive = await startArchive(parts, warehouse, {}, { isBusy: () => true });
+    await archive.drained();
+    expect(await contentsOfWarehouse(warehouse)).toEqual(await contentsOfLog(parts.log));
+    await archive.leave();
+    await warehouse.close();
+  });
+
   test('stops visibly at a damaged record instead of skipping it', async () => {
     await parts.log.append([{ topic: 'transactions', partition: 1, value: Buffer.from('no frame') }]);
     const warehouse = await openWarehouse(parts.directory);
