@@ -1,5 +1,6 @@
 import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
+import { batchMost, createBatch } from '../scoring/batch.js';
 import { createEngine, type EngineStats } from '../scoring/engine.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { readTransaction } from '../scoring/reader.js';
@@ -43,12 +44,15 @@ export async function benchEngine(set: PatternSet, options: { accounts: number; 
 
 function scoreAll(set: PatternSet, { bytes, starts, count }: Material): { milliseconds: number; hits: number; stats: EngineStats } {
   const engine = createEngine(set);
-  const view = new TransactionView();
+  const batch = createBatch();
+  batch.roles.fill(role.debit | role.credit);
   const hits: Hit[] = [];
   const startedMs = performance.now();
   for (let i = 0; i < count; i++) {
-    readTransaction(bytes, starts[i]!, starts[i + 1]!, view);
-    engine.score(view, role.debit | role.credit, 0, 0, hits);
+    readTransaction(bytes, starts[i]!, starts[i + 1]!, batch.views[batch.count++]!);
+    if (batch.count < batchMost && i < count - 1) continue;
+    engine.scoreBatch(batch, hits);
+    batch.count = 0;
   }
   return { milliseconds: performance.now() - startedMs, hits: hits.length, stats: engine.stats() };
 }

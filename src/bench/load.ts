@@ -11,7 +11,7 @@ const { kind, url, key, accounts, transactions, rate } = z
   .parse(workerData);
 
 const linesPerBody = kind === 'throughput' ? 2_000 : 50;
-const inFlightMax = 4;
+const inFlightMax = 8;
 const agent = new Agent({ keepAlive: true, maxSockets: inFlightMax });
 const sentAtMs = new Map<string, number>();
 

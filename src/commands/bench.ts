@@ -121,8 +121,8 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
   async growth({ set, runs, scaled }) {
     const measure = (accounts: number, transactions: number) => benchEngine(set, { accounts, transactions, runs: Math.min(runs, 3) });
     // As many transactions for an account in both.
-    const small = await measure(10_000, scaled(50_000));
-    const large = await measure(1_000_000, scaled(5_000_000));
+    const small = await measure(10_000, scaled(20_000));
+    const large = await measure(1_000_000, scaled(2_000_000));
     const ratio = large.bothMicroseconds.median / small.bothMicroseconds.median;
     const { accounts, subjects, legs, bytes } = large.stats;
     return [

@@ -2,11 +2,12 @@ import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import { partitionOfHash } from '../domain/partition.js';
 import { transactionBytesMax, transactionStatuses } from '../domain/transaction.js';
+import { batchMost, createBatch } from '../scoring/batch.js';
 import { createEngine } from '../scoring/engine.js';
 import { createLineSplitter } from '../scoring/lines.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { readTransaction } from '../scoring/reader.js';
-import { hashBytes, TransactionView } from '../scoring/transaction-view.js';
+import { hashBytes, type TransactionView } from '../scoring/transaction-view.js';
 import { createIdentityTable } from './identity-table.js';
 
 /** Scores files of transactions with the engine of the live platform, in one pass and one process. */
@@ -54,7 +55,10 @@ const settledOrPending = transactionStatuses.indexOf('pending');
 export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreFileOptions): FileScorer {
   const engines = Array.from({ length: partitions }, () => createEngine(set));
   const identities = createIdentityTable();
-  const view = new TransactionView();
+  const batch = createBatch();
+  batch.roles.fill(role.debit | role.credit);
+  let view: TransactionView = batch.views[0]!;
+  let chunkInHand: Uint8Array | undefined;
   const totals: ScoreFileTotals = { lines: 0, scored: 0, withoutEffect: 0, duplicates: 0, rejected: {}, hits: 0, subjects: 0, earliestMs: Infinity, latestMs: -Infinity };
   const hits: Hit[] = [];
   let file = '';
@@ -64,6 +68,7 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
   function visit(bytes: Uint8Array, start: number, end: number): void {
     line++;
     totals.lines++;
+    view = batch.views[batch.count]!;
     const rejection = readTransaction(bytes, start, end, view);
     if (rejection) return reject(rejection.reason, rejection.field, rejection.message);
     switch (identities.claim(identityLow(view), identityHigh(view), contentLow(view), contentHigh(view))) {
@@ -83,11 +88,17 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
     if (view.timeMs < totals.earliestMs) totals.earliestMs = view.timeMs;
     if (view.timeMs > totals.latestMs) totals.latestMs = view.timeMs;
     if (partitions === 1) {
-      engines[0]!.score(view, role.debit | role.credit, 0, 0, hits);
+      // A line over the border of two chunks lies in a buffer that is used again.
+      if (++batch.count === batchMost || bytes !== chunkInHand) scoreBatch();
       return;
     }
     engines[partitionOfHash(view.payer.accountHash, partitions)]!.score(view, role.debit, 0, 0, hits);
     engines[partitionOfHash(view.payee.accountHash, partitions)]!.score(view, role.credit, 0, 0, hits);
+  }
+
+  function scoreBatch(): void {
+    engines[0]!.scoreBatch(batch, hits);
+    batch.count = 0;
   }
 
   function reject(reason: string, field: string, message: string): void {
@@ -96,6 +107,7 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
   }
 
   function flush(): void {
+    if (batch.count > 0) scoreBatch();
     if (hits.length === 0) return;
     totals.hits += hits.length;
     onHits(hits);
@@ -109,6 +121,7 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
       splitter = createLineSplitter(transactionBytesMax, visit);
     },
     push(chunk) {
+      chunkInHand = chunk;
       splitter.push(chunk);
       flush();
     },

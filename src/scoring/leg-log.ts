@@ -1,3 +1,4 @@
+import { widerLength } from './growth.js';
 import type { TransactionView } from './transaction-view.js';
 
 /**
@@ -153,7 +154,7 @@ export class LegLog {
   }
 
   private widen(): void {
-    const wider = new Float64Array(this.numbers.length * 2);
+    const wider = new Float64Array(widerLength(this.numbers.length));
     wider.set(this.numbers);
     this.numbers = wider;
     this.words = new Int32Array(wider.buffer);

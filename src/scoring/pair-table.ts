@@ -1,3 +1,4 @@
+import { widerLength } from './growth.js';
 import { spread } from './byte-table.js';
 
 /** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
@@ -63,7 +64,7 @@ export class PairTable {
   private open(key: number): number {
     const pair = this.spare.pop() ?? this.rows++;
     if (this.rows * this.width > this.numbers.length) {
-      const wider = new Float64Array(this.numbers.length * 2);
+      const wider = new Float64Array(widerLength(this.numbers.length));
       wider.set(this.numbers);
       this.numbers = wider;
     }

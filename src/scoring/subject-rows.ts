@@ -1,3 +1,4 @@
+import { widerLength } from './growth.js';
 import { column, type Plan } from './plan.js';
 import { never } from './pair-table.js';
 
@@ -38,7 +39,7 @@ export class SubjectRows {
     }
     const row = this.size++;
     if (this.size * this.width > this.numbers.length) {
-      const wider = new Float64Array(this.numbers.length * 2);
+      const wider = new Float64Array(widerLength(this.numbers.length));
       wider.set(this.numbers);
       this.numbers = wider;
     }
