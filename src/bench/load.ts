@@ -19,7 +19,7 @@ const { bytes, starts, count } = createMaterial(accounts, transactions);
 const bodies: { readonly bytes: Buffer; readonly ids: readonly string[] }[] = [];
 const newline = Buffer.from('\n');
 for (let at = 0; at < count; at += linesPerBody) {
-  const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) => Buffer.from(bytes.buffer, starts[at + i]!, starts[at + i + 1]! - starts[at + i]!));
+  const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) => Buffer.from(bytes.buffer, starts[at + i], starts[at + i + 1]! - starts[at + i]!));
   const ids = kind === 'latency' ? records.map((record) => /"id":"([^"]+)"/.exec(record.toString('latin1'))?.[1] ?? '') : [];
   bodies.push({ bytes: Buffer.concat(records.flatMap((record) => [record, newline])), ids });
 }

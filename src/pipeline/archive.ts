@@ -40,7 +40,9 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
       telemetry.consumerFailed({ group: 'archive', topic, error });
       fail(error);
     };
-    const partition = await openArchivePartition(options, topic, number, inserts, stopWith);
+    // Whoever waits for other topics only does not want to wait behind transactions.
+    const isBusy = () => options.isBusy?.() === true || drains.size > 0;
+    const partition = await openArchivePartition({ ...options, isBusy }, topic, number, inserts, stopWith);
     partition.hurry(isAwaited(topic));
     partitions.set(`${topic}/${number}`, partition);
     const start = partition.start ?? 'earliest';

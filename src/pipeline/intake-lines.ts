@@ -17,7 +17,7 @@ interface LineFacts {
   /** Reporting bank, '' where it is not known. */
   readonly bank: string;
   /** The record: the line as it came, or its canonical form where only the complete reader understood it. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
 }
@@ -78,7 +78,7 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
     // A bank with a key of its own reports as itself, also where it is the payee's bank: nobody can use up another bank's ids.
     const bank = keyBank ?? (named !== '' ? named : payerBank);
     const refusal = ruleBroken(record, named, payerBank, keyBank, receivedAtMs);
-    if (refusal) return { kind: 'refused', number, id, bank, bytes: view.bytes, start: view.start, end: view.end, refusal };
+    if (refusal) return { kind: 'refused', number, id, bank, bytes: record, start: view.start, end: view.end, refusal };
     hashRecord(view);
     hashIdentity(bank, record);
     return {
@@ -86,7 +86,7 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
       number,
       id,
       bank,
-      bytes: view.bytes,
+      bytes: record,
       start: view.start,
       end: view.end,
       attempt,

@@ -272,17 +272,22 @@ function conflictOf({ earlierContent, earlierDay }: Extract<ClaimAnswer, { kind:
 }
 
 function resultOf(line: Line): LineResult {
-  const refusal = refusalOf(line);
+  if (line.kind === 'candidate' && line.outcome?.kind !== 'conflict') {
+    return { line: line.number, id: line.id, status: line.outcome ? 'duplicate' : 'accepted' };
+  }
+  const { reason, field, message } = line.kind === 'refused' ? line.refusal : conflictRefusal(line);
   const id = line.id === undefined ? {} : { id: line.id };
-  if (!refusal) return { line: line.number, ...id, status: line.kind === 'candidate' && line.outcome ? 'duplicate' : 'accepted' };
-  const status = refusal.reason === 'conflict' ? 'conflict' : 'rejected';
-  return { line: line.number, ...id, status, reason: refusal.reason, field: refusal.field, message: refusal.message };
+  return { line: line.number, ...id, status: reason === 'conflict' ? 'conflict' : 'rejected', reason, field, message };
 }
 
 function refusalOf(line: Line): Refusal | null {
   if (line.kind === 'refused') return line.refusal;
-  if (line.outcome?.kind !== 'conflict') return null;
-  const since = line.outcome.earlierDay === undefined ? 'earlier in this body' : `on ${line.outcome.earlierDay}`;
+  return line.outcome?.kind === 'conflict' ? conflictRefusal(line) : null;
+}
+
+function conflictRefusal({ outcome }: Candidate): Refusal {
+  const day = outcome?.kind === 'conflict' ? outcome.earlierDay : undefined;
+  const since = day === undefined ? 'earlier in this body' : `on ${day}`;
   return {
     reason: 'conflict',
     field: 'id',
