@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { DataDirectoryError, describeDirectoryError, prepareDirectory } from './data-directory.js';
 
-export { acquireDataDirectory, DataDirectoryError, type DataDirectoryLock } from './data-directory.js';
+export { acquireDataDirectory, DataDirectoryError } from './data-directory.js';
 
 /**
  * One LMDB environment, `<directory>/huqi.mdb`, shared by the log and the state: all writes of the process go through one

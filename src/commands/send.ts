@@ -126,7 +126,7 @@ async function* batches(source: NodeJS.ReadableStream, file: string, linesMax: n
   const stream = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => stream !== source && (stream as NodeJS.ReadableStream & { destroy(error: unknown): void }).destroy(error));
   for await (const chunk of stream) {
-    splitter.push(chunk as unknown as Uint8Array);
+    splitter.push(chunk);
     for (const ready of full.splice(0)) yield { body: Buffer.concat(ready), lines: ready.length / 2 };
   }
   splitter.finish();

@@ -44,5 +44,5 @@ const frameSchema = z.object({ producer: z.string(), sequence: z.int(), events: 
 
 /** Throws for bytes that are no event frame: the log is damaged, nobody may skip it. */
 export function decodeEvents(bytes: Uint8Array): EventFrame {
-  return frameSchema.parse(JSON.parse(decoder.decode(bytes))) as EventFrame;
+  return frameSchema.parse(JSON.parse(decoder.decode(bytes)));
 }

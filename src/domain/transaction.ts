@@ -7,10 +7,8 @@ import { amountFenMax } from './money.js';
  */
 
 export const accountKinds = ['corporate', 'personal'] as const;
-export type AccountKind = (typeof accountKinds)[number];
 
 export const transactionStatuses = ['settled', 'pending', 'failed', 'reversed'] as const;
-export type TransactionStatus = (typeof transactionStatuses)[number];
 
 /** Longest transaction record accepted, in bytes of UTF-8 JSON. */
 export const transactionBytesMax = 16_384;

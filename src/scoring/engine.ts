@@ -7,7 +7,6 @@ import { amountClassOf, createAmountSketches } from './amount-sketch.js';
 import type { Batch } from './batch.js';
 import { createByteTable } from './byte-table.js';
 import { Evaluation } from './evaluation.js';
-import { type Helper, prelude } from './expression.js';
 import { generate } from './generated.js';
 import { substitute } from './explanation.js';
 import { createHistory } from './history.js';
@@ -19,6 +18,7 @@ import { baseBit, column, type PlannedStream } from './plan.js';
 import type { Pattern } from './pattern.js';
 import { createPrefetch } from './prefetch.js';
 import { SubjectRows } from './subject-rows.js';
+import { type Helper, prelude } from './typed-code.js';
 import { pairMemoryMs } from './vocabulary.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 

@@ -1,6 +1,7 @@
 import { formatWan, formatYuan } from '../domain/money.js';
 import type { Evaluation } from './evaluation.js';
-import { compileExpression, ExpressionError, functionOf, type Helper, type Part, type Scope, type Typed } from './expression.js';
+import { compileExpression } from './expression.js';
+import { ExpressionError, functionOf, type Helper, type Part, type Scope, type Typed } from './typed-code.js';
 
 /**
  * Why a pattern held, in words and as its condition with the values put in. Reasons are texts with `${expression}`;

@@ -1,76 +1,14 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
-import type { Evaluation } from './evaluation.js';
 import { generate, literal } from './generated.js';
-import type { Plan } from './plan.js';
-import type { TextCache } from './text-cache.js';
 import { fields, functions } from './vocabulary.js';
-import type { WorkingDays } from './window.js';
+import { callHelper, ExpressionError, functionOf, type Scope, type Typed } from './typed-code.js';
 
 /**
  * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
  * into code of our own (see `generated.ts`). Numbers are doubles (fen are exact). A comparison with an unknown number is
  * false.
  */
-
-/**
- * `code` is an expression over the names that `prelude` declares; it gives a number, or true or false. Of a text, `code`
- * is a call that gives the text; of an enum, its number.
- */
-export type Typed =
-  | { readonly type: 'number'; readonly code: string; readonly constant?: number }
-  | { readonly type: 'bool'; readonly code: string }
-  | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly span?: Span }
-  | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
-  | { readonly type: 'list'; readonly words: readonly string[] }
-  | { readonly type: 'stream'; readonly bit: number; readonly name: string };
-
-/** Where a text lies in the transaction's bytes, for searches that need no string. */
-export interface Span {
-  readonly start: string;
-  readonly end: string;
-}
-
-/** What code may name, declared once at the beginning of a function of `leg`. */
-export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
-
-/** A function that code reaches as `h[n]`, called with the leg and numbers. */
-export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
-
-export interface Scope {
-  readonly plan: Plan;
-  readonly texts: TextCache;
-  readonly workingDays: WorkingDays;
-  /** Functions that the code of the whole set calls. */
-  readonly helpers: Helper[];
-  readonly params: Readonly<Record<string, Parameter>>;
-  readonly streams: ReadonlyMap<string, number>;
-  /** What the expression is asked about; `day.*` and `lot.*` exist only there. */
-  readonly about: 'leg' | 'day' | 'lots';
-  /** Set by features: the expression looks at history. */
-  usesHistory: boolean;
-  /** Streams and spans that the expression looked at: evidence is taken from them. */
-  readonly looksAt: { bits: number; spanMs: number };
-  /** Parts worth showing with their value, by position in the source. */
-  readonly parts: Part[];
-}
-
-export interface Part {
-  readonly start: number;
-  readonly end: number;
-  readonly value: Typed;
-}
-
-/** Says what was wrong and where in the expression. */
-export class ExpressionError extends Error {
-  constructor(
-    message: string,
-    readonly offset: number,
-  ) {
-    super(message);
-    this.name = 'ExpressionError';
-  }
-}
 
 const nodesMax = 500;
 
@@ -84,16 +22,6 @@ export function compileCondition(source: string, scope: Scope): string {
   const typed = compileExpression(source, scope);
   if (typed.type !== 'bool') throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, 0);
   return typed.code;
-}
-
-/** A function out of code. */
-export function functionOf<T>(code: string, helpers: readonly Helper[]): (leg: Evaluation) => T {
-  return generate<(h: readonly Helper[]) => (leg: Evaluation) => T>(['h'], `return (leg) => { ${prelude} return ${code}; };`)(helpers);
-}
-
-/** Code that calls a function of ours with the leg and further numbers. */
-export function callHelper({ helpers }: Pick<Scope, 'helpers'>, helper: Helper, ...numbers: string[]): string {
-  return `h[${helpers.push(helper) - 1}](${['leg', ...numbers].join(', ')})`;
 }
 
 function parseExpression(source: string): ASTNode {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { dayMs } from '../domain/bank-day.js';
 import type { Severity } from '../domain/hit.js';
 import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
-import { compileCondition, ExpressionError, functionOf, type Helper, type Scope } from './expression.js';
+import { compileCondition } from './expression.js';
+import { ExpressionError, functionOf, type Helper, type Scope } from './typed-code.js';
 import { parsePattern, type ExpressionSource, type ParsedPattern, type Pattern, type PatternProblem, type PatternState } from './pattern.js';
 import { createPlan, type Plan } from './plan.js';
 import { createTextCache } from './text-cache.js';
@@ -83,7 +84,7 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
 
 /** The id that a set of these sources has, compiled or not. */
 export function setId(sources: readonly PatternSource[]): string {
-  return hash(JSON.stringify(sources.map(({ file, text, state }) => [file, text, state ?? null]).toSorted()));
+  return hash(JSON.stringify(sources.map(({ file, text, state }) => [file, text, state ?? '']).toSorted(([a], [b]) => (a! < b! ? -1 : 1))));
 }
 
 function hash(text: string): string {

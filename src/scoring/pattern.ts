@@ -24,7 +24,6 @@ const streamSchema = z.strictObject({
   /** … and within how long. */
   within: text(8).optional(),
 });
-export type StreamDefinition = z.infer<typeof streamSchema>;
 
 const exampleTransaction = z.strictObject({
   /** `2026-07-01 09:30` in Asia/Shanghai. */

@@ -1,7 +1,7 @@
 import { accountKinds, transactionStatuses } from '../domain/transaction.js';
 import { dayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import { callHelper, type Scope, type Typed } from './expression.js';
+import { callHelper, type Scope, type Typed } from './typed-code.js';
 import { literal } from './generated.js';
 import { distinctPlaces, extreme, matched, pairCount, placeKinds, type PlaceKind } from './history-walk.js';
 import { baseBit, type CellKind } from './plan.js';
@@ -235,7 +235,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       scope.usesHistory = true;
       scope.plan.lookBack(span.spanMsMax);
       look(scope, bit, span);
-      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, bit, span, share!), codeOf(tolerance)) };
+      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, bit, span, share), codeOf(tolerance)) };
     },
   },
   newPayee: newness('newPayee', 'debit', 'The account has not paid this counterparty within the window before.'),
@@ -277,7 +277,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       const list = scope.texts.register(listed);
       const { start, end } = text!.span;
       const { texts } = scope;
-      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from!, to!, list), start, end) };
+      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from, to, list), start, end) };
     },
   },
   least: pick('least', 'The smaller of two numbers.', 'Math.min'),

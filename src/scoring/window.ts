@@ -21,8 +21,6 @@ export interface Window {
 }
 
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: dayMs } as const;
-/** Exact windows keep their legs in memory; longer histories are pairs, sketches and `ever`. */
-export const exactWindowMsMax = 31 * dayMs;
 /** Five working days around the longest public holiday span at most this many calendar days. */
 const calendarSlackDays = 14;
 

@@ -43,4 +43,4 @@ export function createMetrics(registry: Registry) {
   };
 }
 
-export type Metrics = ReturnType<typeof createMetrics>;
+type Metrics = ReturnType<typeof createMetrics>;

@@ -1,16 +1,5 @@
 import type { WarehouseTable } from '../../ports/warehouse-rows.js';
 
-export type {
-  DeliveryRow,
-  EventRow,
-  HitRow,
-  RejectedRow,
-  TransactionRow,
-  WarehouseRows,
-  WarehouseTable,
-  WarningRow,
-} from '../../ports/warehouse-rows.js';
-
 export const warehouseTables = [
   'transactions',
   'rejected',

@@ -1,0 +1,77 @@
+import type { Evaluation } from './evaluation.js';
+import { generate } from './generated.js';
+import type { Parameter } from './pattern.js';
+import type { Plan } from './plan.js';
+import type { TextCache } from './text-cache.js';
+import type { WorkingDays } from './window.js';
+
+/** What checked expressions are made of: typed pieces of generated code, and what they may refer to. */
+
+/**
+ * `code` is an expression over the names that `prelude` declares; it gives a number, or true or false. Of a text, `code`
+ * is a call that gives the text; of an enum, its number.
+ */
+export type Typed =
+  | { readonly type: 'number'; readonly code: string; readonly constant?: number }
+  | { readonly type: 'bool'; readonly code: string }
+  | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly span?: Span }
+  | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
+  | { readonly type: 'list'; readonly words: readonly string[] }
+  | { readonly type: 'stream'; readonly bit: number; readonly name: string };
+
+/** Where a text lies in the transaction's bytes, for searches that need no string. */
+export interface Span {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What code may name, declared once at the beginning of a function of `leg`. */
+export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
+
+/** A function that code reaches as `h[n]`, called with the leg and numbers. */
+export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
+
+export interface Scope {
+  readonly plan: Plan;
+  readonly texts: TextCache;
+  readonly workingDays: WorkingDays;
+  /** Functions that the code of the whole set calls. */
+  readonly helpers: Helper[];
+  readonly params: Readonly<Record<string, Parameter>>;
+  readonly streams: ReadonlyMap<string, number>;
+  /** What the expression is asked about; `day.*` and `lot.*` exist only there. */
+  readonly about: 'leg' | 'day' | 'lots';
+  /** Set by features: the expression looks at history. */
+  usesHistory: boolean;
+  /** Streams and spans that the expression looked at: evidence is taken from them. */
+  readonly looksAt: { bits: number; spanMs: number };
+  /** Parts worth showing with their value, by position in the source. */
+  readonly parts: Part[];
+}
+
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly value: Typed;
+}
+
+/** Says what was wrong and where in the expression. */
+export class ExpressionError extends Error {
+  constructor(
+    message: string,
+    readonly offset: number,
+  ) {
+    super(message);
+    this.name = 'ExpressionError';
+  }
+}
+
+/** A function out of code. */
+export function functionOf<T>(code: string, helpers: readonly Helper[]): (leg: Evaluation) => T {
+  return generate<(h: readonly Helper[]) => (leg: Evaluation) => T>(['h'], `return (leg) => { ${prelude} return ${code}; };`)(helpers);
+}
+
+/** Code that calls a function of ours with the leg and further numbers. */
+export function callHelper({ helpers }: Pick<Scope, 'helpers'>, helper: Helper, ...numbers: string[]): string {
+  return `h[${helpers.push(helper) - 1}](${['leg', ...numbers].join(', ')})`;
+}
