@@ -68,6 +68,8 @@ try {
     process.exitCode = error instanceof CommandFailure ? error.exitCode : 1;
   }
 }
+// The command is over: nothing that was left open may keep the process. Pipes get what was written first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 
 function endWith(error: unknown): never {
   process.stderr.write(`huqi: ${plainReason(error)}\n`);

@@ -6,7 +6,7 @@ import type { StatusSummary } from '../pipeline/status.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { startReceiver, type Receiver } from '../simulate/receiver.js';
 import { playSample, sampleVictims } from '../simulate/sample.js';
-import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
+import { type CommandContext, CommandFailure, plainReason, wholeNumber } from './context.js';
 import { createProgress } from './progress.js';
 import { table } from './table.js';
 
@@ -70,11 +70,27 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
     else await forgetDemonstration(platform);
     if (!(playing && flags.exitAfterSample)) await Promise.race([stopAsked(context.stop), platform.failed]);
   } catch (error) {
-    if (!context.stop.aborted) throw error;
+    if (!context.stop.aborted) {
+      // Said before anything is closed: what is broken may hold up the closing as well.
+      context.stderr.write(`huqi: ${plainReason(error)}\n`);
+      context.setExitCode(1);
+    }
   } finally {
-    await receiver?.close();
-    await platform.close();
+    await within(closeMsMax, closeAll(receiver, platform));
   }
+}
+
+/** Whatever is durable stays durable however the process ends, so a part that does not close is left behind. */
+const closeMsMax = 15_000;
+
+async function closeAll(receiver: Receiver | undefined, platform: Platform): Promise<void> {
+  await receiver?.close();
+  await platform.close();
+}
+
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const limit = new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref());
+  await Promise.race([work.catch(() => undefined), limit]);
 }
 
 /** The demonstration's receiver listens on loopback, where webhooks may not go otherwise. */
