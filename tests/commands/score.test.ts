@@ -1,0 +1,134 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { temporaryDirectory } from '../support/embedded.js';
+import { config, failureOf, huqi, sample } from '../support/huqi.js';
+
+const directory = temporaryDirectory();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const at = (name: string): string => join(directory, name);
+
+const summarySchema = z.looseObject({
+  transactions: z.object({ lines: z.int(), scored: z.int(), withoutEffect: z.int(), duplicates: z.int(), rejected: z.int() }),
+  rejected: z.record(z.string(), z.int()),
+  hits: z.looseObject({ total: z.int(), byPattern: z.record(z.string(), z.int()) }),
+  labels: z
+    .object({
+      overall: z.looseObject({ precision: z.number(), recall: z.number() }),
+      byTypology: z.record(z.string(), z.looseObject({ labelled: z.int(), found: z.int(), foundBy: z.record(z.string(), z.int()) })),
+    })
+    .optional(),
+});
+
+interface Scored {
+  readonly hits: Buffer;
+  readonly summary: z.infer<typeof summarySchema>;
+}
+
+async function scoreSample(name: string, ...options: string[]): Promise<Scored> {
+  const outputs = ['--hits', at(`${name}.hits`), '--summary', at(`${name}.summary`), '--labels', sample.labels];
+  const outcome = await huqi(['score', sample.day, ...outputs, ...options]);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: '' });
+  return { hits: readFileSync(at(`${name}.hits`)), summary: summarySchema.parse(JSON.parse(readFileSync(at(`${name}.summary`), 'utf8'))) };
+}
+
+describe('huqi score on the day that ships', () => {
+  let reference: Scored;
+  beforeAll(async () => {
+    reference = await scoreSample('reference');
+  }, 120_000);
+
+  const ways = [
+    ['--partitions', '2'],
+    ['--partitions', '7'],
+    ['--batch-bytes', '100'],
+    ['--batch-bytes', '4096'],
+    ['--partitions', '7', '--batch-bytes', '4096'],
+    ['--partitions', '1', '--batch-bytes', '1048576'],
+  ];
+  it.each(ways.map((way) => ({ way })))('writes the same bytes with $way', { timeout: 120_000 }, async ({ way }) => {
+    const { hits, summary } = await scoreSample(way.join(''), ...way);
+    expect(hits.length).toBeGreaterThan(100_000);
+    expect(hits.equals(reference.hits)).toBe(true);
+    expect({ ...summary, performance: undefined }).toEqual({ ...reference.summary, performance: undefined });
+  });
+
+  it('writes as many hits as it counts', () => {
+    expect(reference.hits.toString('utf8').trimEnd().split('\n')).toHaveLength(reference.summary.hits.total);
+  });
+
+  it('finds with each of the twelve patterns transactions that were planted for it', () => {
+    const planted = new Map<string, string>();
+    for (const line of readFileSync(sample.labels, 'utf8').trim().split('\n')) {
+      const { transaction, typology } = z.object({ transaction: z.string(), typology: z.string() }).parse(JSON.parse(line));
+      planted.set(transaction, typology);
+    }
+    const found = new Set<string>();
+    for (const line of reference.hits.toString('utf8').trimEnd().split('\n')) {
+      const { transaction, pattern } = z.object({ transaction: z.string(), pattern: z.string() }).parse(JSON.parse(line));
+      if (planted.get(transaction) === pattern) found.add(pattern);
+    }
+    expect([...found].toSorted()).toEqual(['M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16', 'V01', 'V11', 'V12']);
+  });
+
+  it('is right with at least 95 of 100 transactions that it points at', () => {
+    expect(reference.summary.labels?.overall.precision).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+describe('huqi score on broken records', () => {
+  it('refuses each alone, with its line and reason, and scores the rest', async () => {
+    const outcome = await huqi(['score', sample.broken, '--rejected', at('rejected'), '--json']);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const { transactions } = summarySchema.parse(JSON.parse(outcome.stdout));
+    expect(transactions).toMatchObject({ lines: 10, scored: 3, rejected: 7 });
+    const rejections = readFileSync(at('rejected'), 'utf8').trim().split('\n').map((line) => z.object({ line: z.int(), reason: z.string(), message: z.string() }).parse(JSON.parse(line)));
+    expect(rejections.map(({ line, reason }) => `${line} ${reason}`)).toEqual(['1 invalid', '2 invalid', '4 invalid', '5 invalid', '6 malformed', '7 too-deep', '8 oversized']);
+    expect(rejections.every(({ message }) => message.length > 10)).toBe(true);
+  });
+
+  it('shows the first of them at the terminal by file and line', async () => {
+    const { stdout } = await huqi(['score', sample.broken]);
+    expect(stdout).toContain('broken.ndjson:1 amountFen: expected at least 1 fen');
+  });
+});
+
+describe('huqi score that cannot do its work says so in one sentence', () => {
+  mkdirSync(at('folder'), { recursive: true });
+  const broken = at('X01.yaml');
+  const good = readFileSync(join(config, 'patterns/M03-rapid-in-out.yaml'), 'utf8');
+  const brokenText = good.replace('"24h") >= 1', '"24h") >= ');
+  writeFileSync(broken, brokenText);
+  const lineOfWhen = brokenText.split('\n').findIndex((line) => line.includes('"24h") >=  ||')) + 1;
+  const cases = [
+    { what: 'a file that is not there', args: [at('nothing.ndjson')], code: 1, says: /nothing\.ndjson does not exist/ },
+    { what: 'a directory in place of a file', args: [at('folder')], code: 1, says: /directory/ },
+    { what: 'a hits file where none can be', args: [sample.broken, '--hits', at('folder')], code: 1, says: /folder.*directory/ },
+    { what: 'a hits file in no directory', args: [sample.day, '--hits', at('none/hits')], code: 1, says: /none\/hits does not exist/ },
+    { what: 'a labels file that is not there', args: [sample.day, '--labels', at('none')], code: 1, says: /none does not exist/ },
+    { what: 'partitions that are no number', args: [sample.day, '--partitions', 'many'], code: 2, says: /--partitions many: expected a whole number/ },
+    { what: 'a batch of no bytes', args: [sample.day, '--batch-bytes', '0'], code: 2, says: /--batch-bytes 0: expected a whole number/ },
+  ];
+  it.each(cases)('$what', async ({ args, code, says }) => {
+    const outcome = await huqi(['score', ...args]);
+    expect(outcome.stderr).toMatch(says);
+    expect(failureOf(outcome)).toEqual({ code, lines: 1, hasStack: false });
+    expect(outcome.stdout).toBe('');
+  });
+
+  it('a broken pattern file, by file, line and column', async () => {
+    expect(lineOfWhen).toBeGreaterThan(1);
+    const outcome = await huqi(['score', sample.day, '--patterns', broken]);
+    expect(outcome.stderr).toMatch(new RegExp(`X01\\.yaml:${lineOfWhen}:\\d+`));
+    expect(failureOf(outcome)).toMatchObject({ code: 1, hasStack: false });
+  });
+
+  it('an option that does not exist and no file at all', async () => {
+    for (const args of [[sample.day, '--nonsense'], []]) {
+      const outcome = await huqi(['score', ...args]);
+      expect(outcome.stderr).toMatch(/^error: /);
+      expect(failureOf(outcome)).toMatchObject({ code: 2, hasStack: false });
+    }
+  });
+});
