@@ -1,0 +1,122 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { temporaryDirectory } from '../support/embedded.js';
+import { config, failureOf, huqi } from '../support/huqi.js';
+
+const directory = temporaryDirectory();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const data = ['--data', join(directory, 'data')];
+const shipped = readFileSync(join(config, 'patterns/M03-rapid-in-out.yaml'), 'utf8');
+
+/** A pattern file with these words put in place of others, each of which must be there. */
+function patternFile(name: string, ...changes: readonly (readonly [string, string])[]): string {
+  let text = shipped;
+  for (const [from, to] of changes) {
+    if (!text.includes(from)) throw new Error(`the shipped pattern does not hold ${from}`);
+    text = text.replace(from, to);
+  }
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const listSchema = z.object({ patternSet: z.string(), patterns: z.array(z.looseObject({ id: z.string(), version: z.int(), state: z.string() })) });
+
+async function inForce(): Promise<z.infer<typeof listSchema>> {
+  const outcome = await huqi(['patterns', 'list', ...data, '--json']);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: '' });
+  return listSchema.parse(JSON.parse(outcome.stdout));
+}
+
+describe('huqi patterns check', () => {
+  it('finds the patterns that ship good, all of their examples as expected', async () => {
+    const { code, stdout } = await huqi(['patterns', 'check', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, patterns: 12, problems: [], failed: [] });
+  });
+
+  it('names file, line and column of an unknown field', async () => {
+    const file = patternFile('unknown.yaml', ['>= params.timesMin', '>= params.timesMinimum']);
+    const line = readFileSync(file, 'utf8').split('\n').findIndex((text) => text.includes('timesMinimum')) + 1;
+    const outcome = await huqi(['patterns', 'check', file]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stdout).toMatch(new RegExp(`unknown\\.yaml:${line}:\\d+ `));
+    expect(outcome.stdout).toContain('timesMinimum');
+  });
+
+  it('says which example fails when a threshold no longer fits it', async () => {
+    const outcome = await huqi(['patterns', 'check', patternFile('strict.yaml', ['bigFen: 10000000', 'bigFen: 90000000'])]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stdout).toContain('M03 example "100,000 yuan stay for two minutes": must hit but does not');
+  });
+
+  it('says in one sentence that a file is not there', async () => {
+    const outcome = await huqi(['patterns', 'check', join(directory, 'none.yaml')]);
+    expect(outcome.stderr).toContain('none.yaml does not exist');
+    expect(failureOf(outcome)).toEqual({ code: 1, lines: 1, hasStack: false });
+  });
+});
+
+describe('huqi patterns on a data directory', () => {
+  it('lists the twelve that ship on a new one', async () => {
+    const { patterns } = await inForce();
+    expect(patterns.map(({ id }) => id).toSorted()).toEqual(['M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16', 'V01', 'V11', 'V12']);
+    expect((await huqi(['patterns', 'list', ...data])).stdout).toMatch(/M03 +1 +active +mule +high +mule-account +快进快出/);
+  });
+
+  it('shows one with its condition and thresholds, and says how to find those that there are', async () => {
+    const { code, stdout } = await huqi(['patterns', 'show', 'M03', ...data]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('M03 version 1, active');
+    expect(stdout).toContain('count(passedBig, "24h") >= 1');
+    expect(stdout).toContain('bigFen: 10000000');
+    const unknown = await huqi(['patterns', 'show', 'Z99', ...data]);
+    expect(unknown.stderr).toContain('there is no pattern Z99 in force; huqi patterns list shows them');
+    expect(failureOf(unknown)).toEqual({ code: 1, lines: 1, hasStack: false });
+  });
+
+  it('refuses a broken push by file, line and column, and the set in force stays', async () => {
+    const before = await inForce();
+    const broken = patternFile('broken.yaml', ['version: 1', 'version: 9'], ['"24h") >= 1 ||', '"24h") >= ||']);
+    const line = readFileSync(broken, 'utf8').split('\n').findIndex((text) => text.includes('>= ||')) + 1;
+    const good = patternFile('good.yaml', ['id: M03', 'id: M90']);
+    const outcome = await huqi(['patterns', 'push', good, broken, ...data]);
+    expect(outcome.stderr).toMatch(new RegExp(`broken\\.yaml:${line}:\\d+ `));
+    expect(outcome.stderr).toContain('nothing was pushed; the set in force stays');
+    expect(failureOf(outcome)).toMatchObject({ code: 1, hasStack: false });
+    expect(await inForce()).toEqual(before);
+  });
+
+  it('refuses another text under the same version, and the set in force stays', async () => {
+    const before = await inForce();
+    const outcome = await huqi(['patterns', 'push', patternFile('same-version.yaml', ['bigFen: 10000000', 'bigFen: 20000000']), ...data]);
+    expect(outcome.stderr).toMatch(/same-version\.yaml:\d+:\d+ version: M03 is in force as version 1 with another text; raise the version to 2/);
+    expect(failureOf(outcome)).toMatchObject({ code: 1, hasStack: false });
+    expect(await inForce()).toEqual(before);
+  });
+
+  it('puts a higher version into force, and pushing it again changes nothing', async () => {
+    const before = await inForce();
+    const file = patternFile('higher.yaml', ['version: 1', 'version: 2'], ['bigFen: 10000000', 'bigFen: 9000000']);
+    const pushed = await huqi(['patterns', 'push', file, ...data, '--by', 'the test']);
+    expect(pushed).toMatchObject({ code: 0, stderr: '' });
+    expect(pushed.stdout).toContain('0 added, 1 changed, 0 the same');
+    const after = await inForce();
+    expect(after.patternSet).not.toBe(before.patternSet);
+    expect(after.patterns.find(({ id }) => id === 'M03')?.version).toBe(2);
+    expect((await huqi(['patterns', 'push', file, ...data])).stdout).toContain('0 added, 0 changed, 1 the same');
+    expect(await inForce()).toEqual(after);
+  });
+});
+
+describe('the help', () => {
+  const commands = ['up', 'score', 'send', 'simulate', 'doctor', 'bench', 'patterns check', 'patterns push'];
+  it.each(commands)('of huqi %s holds examples and exit codes', async (command) => {
+    const { code, stdout } = await huqi([...command.split(' '), '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Examples:\n {2}\$ /m);
+    expect(stdout).toMatch(/^Exit codes: 0 /m);
+  });
+});
