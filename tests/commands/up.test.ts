@@ -13,7 +13,7 @@ describe('huqi up', () => {
   it('takes a bank’s file, tells repeats, takes a pushed pattern while it runs, and stops when asked', async () => {
     const data = at('running');
     const up = startHuqi(['up', '--port', '0', '--data', data, '--no-sample']);
-    const url = /http:\/\/\S+/.exec(await up.says('keys.json'))![0];
+    const url = ((await up.printed(/(http:\/\/\S+)[\s\S]*keys\.json/))[1])!;
     const { bank } = JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8')) as { bank: string };
     await huqi(['simulate', '--accounts', '2000', '--transactions', '3000', '--out', at('day.ndjson')]);
 
@@ -42,8 +42,7 @@ describe('huqi up', () => {
     expect(second.code).toBe(1);
     expect(second.stderr).toMatch(/^huqi: .*(in use|running|process \d+).*\n$/);
 
-    up.process.kill('SIGTERM');
-    expect((await up.ended).code).toBe(0);
+    expect((await up.end('SIGTERM')).code).toBe(0);
   });
 
   it('says in one sentence why it cannot start', async () => {
