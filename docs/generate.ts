@@ -9,8 +9,13 @@ const manual = fileURLToPath(new URL('patterns.md', import.meta.url));
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 export function renderTables(): string {
-  const fieldRows = Object.entries(fields).map(([name, { type, unit, doc, about }]) => `| \`${name}\` | ${type} | ${unit ?? ''} | ${cell(doc)}${about ? ` (only in streams of: ${about})` : ''} |`);
-  const functionRows = Object.entries(functions).map(([name, { usage, exactness, doc }]) => `| \`${name}\` | \`${cell(usage)}\` | ${exactness} | ${cell(doc)} |`);
+  const fieldRows = Object.entries(fields).map(
+    ([name, { type, unit, doc, about }]) =>
+      `| \`${name}\` | ${type} | ${unit ?? ''} | ${cell(doc)}${about ? ` (only in streams of: ${about})` : ''} |`,
+  );
+  const functionRows = Object.entries(functions).map(
+    ([name, { usage, exactness, doc }]) => `| \`${name}\` | \`${cell(usage)}\` | ${exactness} | ${cell(doc)} |`,
+  );
   return [
     `Streams that every pattern has: ${[...baseStreams.keys()].map((name) => `\`${name}\``).join(', ')}.`,
     '',
@@ -31,7 +36,8 @@ export function renderTables(): string {
 export function withTables(text: string): string {
   const [before, rest] = text.split('<!-- tables -->\n');
   const after = rest?.split('<!-- /tables -->')[1];
-  if (before === undefined || after === undefined) throw new Error('docs/patterns.md has lost its markers <!-- tables --> and <!-- /tables -->');
+  if (before === undefined || after === undefined)
+    throw new Error('docs/patterns.md has lost its markers <!-- tables --> and <!-- /tables -->');
   return `${before}<!-- tables -->\n\n${renderTables()}\n\n<!-- /tables -->${after}`;
 }
 

@@ -73,7 +73,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       latencySamplesMax: settings.telemetry.latencySamplesMax,
       ...(options.logTo ? { destination: options.logTo } : {}),
     });
-    const [routesText, policyText] = await Promise.all([readFile(settings.dispatch.routesFile, 'utf8'), readFile(settings.warn.policyFile, 'utf8')]);
+    const [routesText, policyText] = await Promise.all([
+      readFile(settings.dispatch.routesFile, 'utf8'),
+      readFile(settings.warn.policyFile, 'utf8'),
+    ]);
     const routes = parseRoutes(routesText, settings.dispatch.routesFile);
     const warningPolicy = parseWarningPolicy(policyText, settings.warn.policyFile);
     const lock = await acquireDataDirectory(settings.dataDir);
@@ -82,11 +85,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => environment.close());
     const log = createLmdbLog(environment, { partitions: settings.log.partitions });
     const state = createLmdbState(environment);
-    closers.push(() => log.close(), () => state.close());
+    closers.push(
+      () => log.close(),
+      () => state.close(),
+    );
     const warehouse = await openWarehouse(settings);
     closers.push(() => warehouse.close());
     await warehouse.migrate();
-    const patternStore = await seededStore(createPatternStore(state, await workingDaysOf(paths.config)), paths.config, clock.now());
+    const patternStore = await seededStore(
+      createPatternStore(state, await workingDaysOf(paths.config)),
+      paths.config,
+      clock.now(),
+    );
     const webhook = createWebhookChannel({
       fetchTimeoutMs: settings.dispatch.webhookTimeoutMs,
       allowPrivate: settings.dispatch.webhookAllowPrivate,
@@ -140,7 +150,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const { url } = await server.listen(settings.http).catch((error: unknown) => {
       throw plainListenError(error, settings.http);
     });
-    telemetry.started({ version, address: url, dataDirectory: settings.dataDir, parts: ['lmdb', settings.cluster.clickhouseUrl === '' ? 'chdb' : 'clickhouse'] });
+    telemetry.started({
+      version,
+      address: url,
+      dataDirectory: settings.dataDir,
+      parts: ['lmdb', settings.cluster.clickhouseUrl === '' ? 'chdb' : 'clickhouse'],
+    });
     const failed = Promise.race(pipeline.consumers.map(({ done }) => done.then(() => new Promise<never>(() => undefined))));
     failed.catch(() => undefined);
     return { url, pipeline, status, warehouse, firstKeys, isEmpty, failed, close: closeAll };
@@ -151,7 +166,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 }
 
 /** The pattern store of a data directory, beside a platform that may be running on it. */
-export async function openPatternStore(settings: Settings, configDirectory: string, nowMs: number): Promise<{ store: PatternStore; close(): Promise<void> }> {
+export async function openPatternStore(
+  settings: Settings,
+  configDirectory: string,
+  nowMs: number,
+): Promise<{ store: PatternStore; close(): Promise<void> }> {
   if (settings.cluster.redisUrl !== '') throw new PartMissing('HUQI_REDIS_URL', 'the state');
   const environment = openEnvironment({ directory: settings.dataDir });
   try {
@@ -212,7 +231,9 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
 }
 
 async function openWarehouse({ cluster, dataDir }: Settings): Promise<Warehouse> {
-  return cluster.clickhouseUrl === '' ? openChdbWarehouse({ directory: join(dataDir, 'warehouse') }) : openClickHouseWarehouse({ url: cluster.clickhouseUrl });
+  return cluster.clickhouseUrl === ''
+    ? openChdbWarehouse({ directory: join(dataDir, 'warehouse') })
+    : openClickHouseWarehouse({ url: cluster.clickhouseUrl });
 }
 
 async function workingDaysOf(configDirectory: string) {
@@ -225,12 +246,22 @@ async function seededStore(store: PatternStore, configDirectory: string, nowMs: 
   return store;
 }
 
-async function isLogEmpty(log: { partitions(topic: 'transactions'): number; bounds(topic: 'transactions', partition: number): Promise<{ next: number }> }): Promise<boolean> {
-  const bounds = await Promise.all(Array.from({ length: log.partitions('transactions') }, (_, partition) => log.bounds('transactions', partition)));
+async function isLogEmpty(log: {
+  partitions(topic: 'transactions'): number;
+  bounds(topic: 'transactions', partition: number): Promise<{ next: number }>;
+}): Promise<boolean> {
+  const bounds = await Promise.all(
+    Array.from({ length: log.partitions('transactions') }, (_, partition) => log.bounds('transactions', partition)),
+  );
   return bounds.every(({ next }) => next === 0);
 }
 
-function httpDependencies(pipeline: Pipeline, status: Status, patternStore: PatternStore, telemetry: ReturnType<typeof createTelemetry>): HttpDependencies {
+function httpDependencies(
+  pipeline: Pipeline,
+  status: Status,
+  patternStore: PatternStore,
+  telemetry: ReturnType<typeof createTelemetry>,
+): HttpDependencies {
   const { intake, feed, keys, recipients, warnings } = pipeline;
   return {
     intake,
@@ -250,7 +281,14 @@ function httpDependencies(pipeline: Pipeline, status: Status, patternStore: Patt
         const found = (await patternStore.current()).patterns.find(({ pattern }) => pattern.id === id);
         if (!found) return null;
         const { advice, audience, bankCode, source } = found.pattern;
-        return { ...summaryOf(found), condition: found.condition.trim(), advice, audience, source, ...(bankCode === undefined ? {} : { bankCode }) };
+        return {
+          ...summaryOf(found),
+          condition: found.condition.trim(),
+          advice,
+          audience,
+          source,
+          ...(bankCode === undefined ? {} : { bankCode }),
+        };
       },
     },
     authenticate: (key) => keys.authenticate(key),
@@ -273,9 +311,14 @@ function isLoopback(host: string): boolean {
 function plainListenError(error: unknown, { host, port }: { host: string; port: number }): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const place = `${host}:${port}`;
-  if (code === 'EADDRINUSE') return new ListenError(`${place} is taken by another process; stop it or choose another port with --port or HUQI_PORT`, error);
+  if (code === 'EADDRINUSE')
+    return new ListenError(
+      `${place} is taken by another process; stop it or choose another port with --port or HUQI_PORT`,
+      error,
+    );
   if (code === 'EACCES') return new ListenError(`${place} may not be opened by this user; choose a port from 1024 on`, error);
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new ListenError(`${host} is no address of this machine; set HUQI_HOST`, error);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new ListenError(`${host} is no address of this machine; set HUQI_HOST`, error);
   return error;
 }
 

@@ -14,7 +14,10 @@ import { registerUp } from './commands/up.js';
 /** The only reader of `process`: arguments, environment, signals, streams and the exit code. */
 
 const root = new URL('../', import.meta.url);
-const { version, description } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string; description: string };
+const { version, description } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+  version: string;
+  description: string;
+};
 const stop = new AbortController();
 
 const context: CommandContext = {

@@ -50,6 +50,7 @@ export const settingsSchema = z.strictObject({
     bytesInHandMax: bytes,
     claimSlots: whole(1, 4096),
     claimDays: whole(1, 36_500),
+    claimsMax: whole(1_000, 1_000_000_000),
   }),
   score: z.strictObject({
     batchRecordsMax: whole(1, 10_000),

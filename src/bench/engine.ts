@@ -21,7 +21,10 @@ export interface EngineFigures {
   readonly stats: EngineStats;
 }
 
-export async function benchEngine(set: PatternSet, options: { accounts: number; transactions: number; runs: number }): Promise<EngineFigures> {
+export async function benchEngine(
+  set: PatternSet,
+  options: { accounts: number; transactions: number; runs: number },
+): Promise<EngineFigures> {
   const material = createMaterial(options.accounts, options.transactions);
   const read: number[] = [];
   let last = scoreAll(set, material);
@@ -42,7 +45,10 @@ export async function benchEngine(set: PatternSet, options: { accounts: number; 
   };
 }
 
-function scoreAll(set: PatternSet, { bytes, starts, count }: Material): { milliseconds: number; hits: number; stats: EngineStats } {
+function scoreAll(
+  set: PatternSet,
+  { bytes, starts, count }: Material,
+): { milliseconds: number; hits: number; stats: EngineStats } {
   const engine = createEngine(set);
   const batch = createBatch();
   batch.roles.fill(role.debit | role.credit);

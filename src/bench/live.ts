@@ -33,7 +33,10 @@ interface Place {
   readonly version: string;
 }
 
-export async function benchThroughput(place: Place, options: { accounts: number; transactions: number }): Promise<ThroughputFigures> {
+export async function benchThroughput(
+  place: Place,
+  options: { accounts: number; transactions: number },
+): Promise<ThroughputFigures> {
   return withPlatform(place, async (platform, key) => {
     const load = startLoad({ kind: 'throughput', url: platform.url, key, ...options });
     await load.ready;
@@ -55,12 +58,20 @@ export async function benchThroughput(place: Place, options: { accounts: number;
   });
 }
 
-export async function benchLatency(place: Place, options: { accounts: number; transactions: number; rate: number }): Promise<LatencyFigures> {
+export async function benchLatency(
+  place: Place,
+  options: { accounts: number; transactions: number; rate: number },
+): Promise<LatencyFigures> {
   return withPlatform(place, async (platform, key) => {
     const load = startLoad({ kind: 'latency', url: platform.url, key, ...options });
     await load.ready;
     const { latenciesMs } = await load.run();
-    return { rate: options.rate, warnings: latenciesMs.length, p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) };
+    return {
+      rate: options.rate,
+      warnings: latenciesMs.length,
+      p50Ms: percentile(latenciesMs, 0.5),
+      p99Ms: percentile(latenciesMs, 0.99),
+    };
   });
 }
 

@@ -7,7 +7,14 @@ import { createMaterial } from './material.js';
 /** The load generator's thread: makes its transactions, says it is ready, sends them when told, reports. */
 
 const { kind, url, key, accounts, transactions, rate } = z
-  .object({ kind: z.enum(['throughput', 'latency']), url: z.string(), key: z.string(), accounts: z.int(), transactions: z.int(), rate: z.int().default(0) })
+  .object({
+    kind: z.enum(['throughput', 'latency']),
+    url: z.string(),
+    key: z.string(),
+    accounts: z.int(),
+    transactions: z.int(),
+    rate: z.int().default(0),
+  })
   .parse(workerData);
 
 const linesPerBody = kind === 'throughput' ? 2_000 : 50;
@@ -19,7 +26,9 @@ const { bytes, starts, count } = createMaterial(accounts, transactions);
 const bodies: { readonly bytes: Buffer; readonly ids: readonly string[] }[] = [];
 const newline = Buffer.from('\n');
 for (let at = 0; at < count; at += linesPerBody) {
-  const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) => Buffer.from(bytes.buffer, starts[at + i], starts[at + i + 1]! - starts[at + i]!));
+  const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) =>
+    Buffer.from(bytes.buffer, starts[at + i], starts[at + i + 1]! - starts[at + i]!),
+  );
   const ids = kind === 'latency' ? records.map((record) => /"id":"([^"]+)"/.exec(record.toString('latin1'))?.[1] ?? '') : [];
   bodies.push({ bytes: Buffer.concat(records.flatMap((record) => [record, newline])), ids });
 }
@@ -65,10 +74,16 @@ function post(body: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const sent = request(
       new URL('/v1/transactions', url),
-      { method: 'POST', agent, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson', 'content-length': body.length } },
+      {
+        method: 'POST',
+        agent,
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson', 'content-length': body.length },
+      },
       (response) => {
         response.resume();
-        response.on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`the platform answered ${response.statusCode}`))));
+        response.on('end', () =>
+          response.statusCode === 200 ? resolve() : reject(new Error(`the platform answered ${response.statusCode}`)),
+        );
       },
     );
     sent.on('error', reject);
@@ -80,7 +95,9 @@ const warningSchema = z.object({ revision: z.int(), hits: z.array(z.object({ tra
 
 /** Reads the live feed and notes how long after its transaction was sent each new warning shows up. */
 async function watch(latenciesMs: number[], signal: AbortSignal): Promise<void> {
-  const response = await fetch(new URL('/v1/stream?from=now', url), { headers: { accept: 'text/event-stream' }, signal }).catch(() => null);
+  const response = await fetch(new URL('/v1/stream?from=now', url), { headers: { accept: 'text/event-stream' }, signal }).catch(
+    () => null,
+  );
   if (!response?.body) throw new Error('the live feed does not answer');
   let text = '';
   const decoder = new TextDecoder();

@@ -63,7 +63,8 @@ interface Row {
 
 async function runBench(names: readonly string[], flags: Flags, context: CommandContext, version: string): Promise<void> {
   const unknown = names.filter((name) => !(benchNames as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new CommandFailure(`there is no benchmark ${unknown.join(', ')}; there are ${benchNames.join(', ')}`, 2);
+  if (unknown.length > 0)
+    throw new CommandFailure(`there is no benchmark ${unknown.join(', ')}; there are ${benchNames.join(', ')}`, 2);
   const runs = wholeNumber('--runs', flags.runs, 1, 100);
   const scale = Number(flags.scale);
   if (!(scale > 0 && scale <= 10)) throw new CommandFailure(`--scale ${flags.scale}: expected a number above 0, up to 10`, 2);
@@ -75,8 +76,15 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
     rows.push(...(await benches[name]({ set, runs, scaled, context, version })));
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${context.nodeVersion}`;
-  if (flags.json) context.stdout.write(`${JSON.stringify({ machine, patterns: set.patterns.length, runs, scale, figures: rows })}\n`);
-  else context.stdout.write(`${machine}; ${set.patterns.length} patterns; medians of ${runs} runs\n\n${table(['bench', 'figure', 'what'], rows.map(({ bench, what, figure }) => [bench, figure, what]))}\n`);
+  if (flags.json)
+    context.stdout.write(`${JSON.stringify({ machine, patterns: set.patterns.length, runs, scale, figures: rows })}\n`);
+  else
+    context.stdout.write(
+      `${machine}; ${set.patterns.length} patterns; medians of ${runs} runs\n\n${table(
+        ['bench', 'figure', 'what'],
+        rows.map(({ bench, what, figure }) => [bench, figure, what]),
+      )}\n`,
+    );
 }
 
 interface BenchContext {
@@ -91,10 +99,24 @@ const rate = (value: number): string => Math.round(value).toLocaleString('en');
 
 const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
   async engine({ set, runs, scaled }) {
-    const { transactionsPerSecond, readMicroseconds, bothMicroseconds, bytesPerRecord, hits } = await benchEngine(set, { accounts: 20_000, transactions: scaled(200_000), runs });
+    const { transactionsPerSecond, readMicroseconds, bothMicroseconds, bytesPerRecord, hits } = await benchEngine(set, {
+      accounts: 20_000,
+      transactions: scaled(200_000),
+      runs,
+    });
     return [
-      row('engine', `transactions/s, engine alone, ${hits.toLocaleString('en')} hits built`, rate(transactionsPerSecond.median), transactionsPerSecond),
-      row('engine', `µs to read and check a record of ${Math.round(bytesPerRecord)} bytes`, readMicroseconds.median.toFixed(2), readMicroseconds),
+      row(
+        'engine',
+        `transactions/s, engine alone, ${hits.toLocaleString('en')} hits built`,
+        rate(transactionsPerSecond.median),
+        transactionsPerSecond,
+      ),
+      row(
+        'engine',
+        `µs to read and check a record of ${Math.round(bytesPerRecord)} bytes`,
+        readMicroseconds.median.toFixed(2),
+        readMicroseconds,
+      ),
       row('engine', 'µs to read and score it', bothMicroseconds.median.toFixed(2), bothMicroseconds),
     ];
   },
@@ -103,7 +125,10 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     try {
       const file = join(directory, 'day.ndjson');
       const transactions = scaled(400_000);
-      await writeBankDay({ bankDay: { accounts: 40_000, transactions, seed: 1, day: dayNumber(Date.parse('2026-07-01T00:00:00+08:00')) }, out: file });
+      await writeBankDay({
+        bankDay: { accounts: 40_000, transactions, seed: 1, day: dayNumber(Date.parse('2026-07-01T00:00:00+08:00')) },
+        out: file,
+      });
       const { size } = await stat(file);
       const perSecond = await medianOf(runs, async () => {
         const startedMs = performance.now();
@@ -113,20 +138,33 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
         scorer.finish();
         return (scorer.totals().lines / (performance.now() - startedMs)) * 1000;
       });
-      return [row('score', `transactions/s, records of ${Math.round(size / transactions)} bytes from a file`, rate(perSecond.median), perSecond)];
+      return [
+        row(
+          'score',
+          `transactions/s, records of ${Math.round(size / transactions)} bytes from a file`,
+          rate(perSecond.median),
+          perSecond,
+        ),
+      ];
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
   },
   async growth({ set, runs, scaled }) {
-    const measure = (accounts: number, transactions: number) => benchEngine(set, { accounts, transactions, runs: Math.min(runs, 3) });
+    const measure = (accounts: number, transactions: number) =>
+      benchEngine(set, { accounts, transactions, runs: Math.min(runs, 3) });
     // As many transactions for an account in both.
     const small = await measure(10_000, scaled(20_000));
     const large = await measure(1_000_000, scaled(2_000_000));
     const ratio = large.bothMicroseconds.median / small.bothMicroseconds.median;
     const { accounts, subjects, legs, bytes } = large.stats;
     return [
-      row('growth', `µs to read and score a transaction among 10,000 accounts`, small.bothMicroseconds.median.toFixed(2), small.bothMicroseconds),
+      row(
+        'growth',
+        `µs to read and score a transaction among 10,000 accounts`,
+        small.bothMicroseconds.median.toFixed(2),
+        small.bothMicroseconds,
+      ),
       row('growth', `µs among 1,000,000 accounts`, large.bothMicroseconds.median.toFixed(2), large.bothMicroseconds),
       { bench: 'growth', what: 'times the cost', figure: ratio.toFixed(2), value: ratio },
       {
@@ -139,8 +177,12 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
   },
   async live({ runs, scaled, context, version }) {
     const figures = [];
-    for (let run = 0; run < Math.min(runs, 3); run++) figures.push(await benchThroughput({ paths: context.paths, version }, { accounts: 20_000, transactions: scaled(300_000) }));
-    const perSecond = { all: figures.map(({ transactionsPerSecond }) => transactionsPerSecond), median: middle(figures.map(({ transactionsPerSecond }) => transactionsPerSecond)) };
+    for (let run = 0; run < Math.min(runs, 3); run++)
+      figures.push(await benchThroughput({ paths: context.paths, version }, { accounts: 20_000, transactions: scaled(300_000) }));
+    const perSecond = {
+      all: figures.map(({ transactionsPerSecond }) => transactionsPerSecond),
+      median: middle(figures.map(({ transactionsPerSecond }) => transactionsPerSecond)),
+    };
     const accepted = middle(figures.map(({ acceptedPerSecond }) => acceptedPerSecond));
     const archived = middle(figures.map(({ transactions, archivedSeconds }) => transactions / archivedSeconds));
     return [
@@ -150,7 +192,12 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     ];
   },
   async latency({ scaled, context, version }) {
-    const { rate: perSecond, warnings, p50Ms, p99Ms } = await benchLatency({ paths: context.paths, version }, { accounts: 10_000, transactions: scaled(100_000), rate: 5_000 });
+    const {
+      rate: perSecond,
+      warnings,
+      p50Ms,
+      p99Ms,
+    } = await benchLatency({ paths: context.paths, version }, { accounts: 10_000, transactions: scaled(100_000), rate: 5_000 });
     const what = `ms from request to warning on the feed at ${perSecond.toLocaleString('en')}/s, ${warnings} warnings`;
     return [
       { bench: 'latency', what: `p50 ${what}`, figure: p50Ms.toFixed(1), value: p50Ms },

@@ -51,12 +51,19 @@ const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   const findings: Finding[] = [];
   const look = async (check: string, work: () => Promise<Omit<Finding, 'check'>>): Promise<void> => {
-    findings.push({ check, ...(await work().catch((error: unknown) => ({ verdict: 'bad' as const, detail: plainReason(error) }))) });
+    findings.push({
+      check,
+      ...(await work().catch((error: unknown) => ({ verdict: 'bad' as const, detail: plainReason(error) }))),
+    });
   };
   await look('Node', () => Promise.resolve(checkNode(context.nodeVersion)));
   let dataDir: string | undefined = flags.data;
   await look('settings', async () => {
-    const settings = loadSettings({ file: flags.config, env: context.env, overrides: flags.data === undefined ? {} : { dataDir: flags.data } });
+    const settings = loadSettings({
+      file: flags.config,
+      env: context.env,
+      overrides: flags.data === undefined ? {} : { dataDir: flags.data },
+    });
     dataDir = settings.dataDir;
     findings.push(...(await checkParts(settings)));
     return { verdict: 'good', detail: `data in ${settings.dataDir}, port ${settings.http.port}` };
@@ -90,5 +97,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
 
 function checkNode(version: string): Omit<Finding, 'check'> {
   const major = Number(version.replace(/^v/, '').split('.')[0]);
-  return major < nodeMajorMin ? { verdict: 'bad', detail: `${version}; install Node ${nodeMajorMin} or newer` } : { verdict: 'good', detail: version };
+  return major < nodeMajorMin
+    ? { verdict: 'bad', detail: `${version}; install Node ${nodeMajorMin} or newer` }
+    : { verdict: 'good', detail: version };
 }

@@ -39,7 +39,10 @@ Exit codes: 0 in force, 1 refused, 2 wrong arguments.`;
 
 /** `huqi patterns check | list | show | push`: the fraud patterns, as files and in the state store. */
 export function registerPatterns(program: Command, context: CommandContext): void {
-  const patterns = program.command('patterns').summary('check, list, show and push fraud patterns').description('The fraud patterns: data in the state store, seeded from config/patterns.');
+  const patterns = program
+    .command('patterns')
+    .summary('check, list, show and push fraud patterns')
+    .description('The fraud patterns: data in the state store, seeded from config/patterns.');
 
   patterns
     .command('check')
@@ -49,9 +52,15 @@ export function registerPatterns(program: Command, context: CommandContext): voi
     .addHelpText('after', checkHelp)
     .action((paths: string[], flags: { json?: boolean }) => check(paths, flags, context));
 
-  withStore(patterns.command('list').description('Lists the patterns in force.')).action((flags: StoreFlags) => list(flags, context));
-  withStore(patterns.command('show').description('Shows one pattern in force.').argument('<id>', 'such as V01')).action((id: string, flags: StoreFlags) => show(id, flags, context));
-  withStore(patterns.command('push').description('Puts pattern files into force.').argument('<paths...>', 'pattern files or directories'))
+  withStore(patterns.command('list').description('Lists the patterns in force.')).action((flags: StoreFlags) =>
+    list(flags, context),
+  );
+  withStore(patterns.command('show').description('Shows one pattern in force.').argument('<id>', 'such as V01')).action(
+    (id: string, flags: StoreFlags) => show(id, flags, context),
+  );
+  withStore(
+    patterns.command('push').description('Puts pattern files into force.').argument('<paths...>', 'pattern files or directories'),
+  )
     .option('--by <name>', 'who pushes, for the record', 'command line')
     .addHelpText('after', pushHelp)
     .action((paths: string[], flags: StoreFlags & { by: string }) => push(paths, flags, context));
@@ -70,18 +79,26 @@ async function check(paths: readonly string[], { json }: { json?: boolean }, con
   const result = compilePatternSet(sources, createCalendar(calendar, { unknownYears: 'weekends' }));
   if (result.kind === 'broken') {
     context.setExitCode(1);
-    context.stdout.write(json ? `${JSON.stringify({ ok: false, problems: result.problems })}\n` : `${result.problems.map(describeProblem).join('\n')}\n${counted(result.problems.length, 'problem')}\n`);
+    context.stdout.write(
+      json
+        ? `${JSON.stringify({ ok: false, problems: result.problems })}\n`
+        : `${result.problems.map(describeProblem).join('\n')}\n${counted(result.problems.length, 'problem')}\n`,
+    );
     return;
   }
   const outcomes = result.set.patterns.flatMap(({ pattern }) => runExamples(result.set, pattern));
   const failed = outcomes.filter(({ expected, found }) => expected !== found);
   if (failed.length > 0) context.setExitCode(1);
   if (json) {
-    context.stdout.write(`${JSON.stringify({ ok: failed.length === 0, patternSet: result.set.id, patterns: result.set.patterns.length, examples: outcomes.length, problems: [], failed })}\n`);
+    context.stdout.write(
+      `${JSON.stringify({ ok: failed.length === 0, patternSet: result.set.id, patterns: result.set.patterns.length, examples: outcomes.length, problems: [], failed })}\n`,
+    );
     return;
   }
   for (const { pattern, example, expected, explanation } of failed) {
-    context.stdout.write(`${pattern} example "${example}": must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}\n`);
+    context.stdout.write(
+      `${pattern} example "${example}": must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}\n`,
+    );
   }
   context.stdout.write(
     failed.length > 0
@@ -97,8 +114,18 @@ async function list(flags: StoreFlags, context: CommandContext): Promise<void> {
       context.stdout.write(`${JSON.stringify({ patternSet: set.id, patterns: set.patterns.map(brief) })}\n`);
       return;
     }
-    const rows = set.patterns.map(({ pattern, state }) => [pattern.id, String(pattern.version), state, pattern.side, pattern.severity, pattern.family, pattern.title.zh]);
-    context.stdout.write(`${table(['pattern', 'version', 'state', 'side', 'severity', 'family', 'title'], rows)}\n\nset ${set.id}\n`);
+    const rows = set.patterns.map(({ pattern, state }) => [
+      pattern.id,
+      String(pattern.version),
+      state,
+      pattern.side,
+      pattern.severity,
+      pattern.family,
+      pattern.title.zh,
+    ]);
+    context.stdout.write(
+      `${table(['pattern', 'version', 'state', 'side', 'severity', 'family', 'title'], rows)}\n\nset ${set.id}\n`,
+    );
   });
 }
 
@@ -116,7 +143,9 @@ async function show(id: string, flags: StoreFlags, context: CommandContext): Pro
     context.stdout.write(
       flags.json
         ? `${JSON.stringify({ ...pattern, state })}\n`
-        : `${pattern.id} version ${pattern.version}, ${state}\n${pattern.title.zh} · ${pattern.title.en}\n\n${pattern.side} side, severity ${pattern.severity}, family ${pattern.family}, told: ${pattern.audience.join(', ')}\n\n${condition.trim()}\n\n${Object.entries(pattern.params)
+        : `${pattern.id} version ${pattern.version}, ${state}\n${pattern.title.zh} · ${pattern.title.en}\n\n${pattern.side} side, severity ${pattern.severity}, family ${pattern.family}, told: ${pattern.audience.join(', ')}\n\n${condition.trim()}\n\n${Object.entries(
+            pattern.params,
+          )
             .map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`)
             .join('\n')}\n\n${pattern.advice.zh}\n\n${pattern.story}\n`,
     );
@@ -135,7 +164,9 @@ async function push(paths: readonly string[], flags: StoreFlags & { by: string }
     }
     switch (result.kind) {
       case 'in-force':
-        context.stdout.write(`set ${result.set.id} is in force: ${result.added.length} added, ${result.changed.length} changed, ${result.same.length} the same\n`);
+        context.stdout.write(
+          `set ${result.set.id} is in force: ${result.added.length} added, ${result.changed.length} changed, ${result.same.length} the same\n`,
+        );
         return;
       case 'broken':
         context.stderr.write(`${result.problems.map(describeProblem).join('\n')}\nnothing was pushed; the set in force stays\n`);
@@ -147,8 +178,16 @@ async function push(paths: readonly string[], flags: StoreFlags & { by: string }
   });
 }
 
-async function withPatternStore(flags: StoreFlags, context: CommandContext, work: (store: PatternStore) => Promise<void>): Promise<void> {
-  const settings = loadSettings({ file: flags.config, env: context.env, overrides: flags.data === undefined ? {} : { dataDir: flags.data } });
+async function withPatternStore(
+  flags: StoreFlags,
+  context: CommandContext,
+  work: (store: PatternStore) => Promise<void>,
+): Promise<void> {
+  const settings = loadSettings({
+    file: flags.config,
+    env: context.env,
+    overrides: flags.data === undefined ? {} : { dataDir: flags.data },
+  });
   const opened = await openPatternStore(settings, context.paths.config, context.clock.now());
   try {
     await work(opened.store);

@@ -22,7 +22,10 @@ export function createProgress({ stderr, clock }: Pick<CommandContext, 'stderr' 
       shownMs = nowMs;
       isShown = true;
       const share = total > 0 ? Math.min(1, done / total) : 0;
-      const bar = total > 0 ? `${'█'.repeat(Math.round(share * barWidth)).padEnd(barWidth, '░')} ${String(Math.round(share * 100)).padStart(3)} %  ` : '';
+      const bar =
+        total > 0
+          ? `${'█'.repeat(Math.round(share * barWidth)).padEnd(barWidth, '░')} ${String(Math.round(share * 100)).padStart(3)} %  `
+          : '';
       stderr.write(`\r\u001b[2K${bar}${text}`);
     },
     clear() {

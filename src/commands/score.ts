@@ -63,11 +63,21 @@ export function registerScore(program: Command, context: CommandContext): void {
 export interface ScoreSummary {
   readonly files: readonly string[];
   readonly patternSet: string;
-  readonly transactions: { readonly lines: number; readonly scored: number; readonly withoutEffect: number; readonly duplicates: number; readonly rejected: number };
+  readonly transactions: {
+    readonly lines: number;
+    readonly scored: number;
+    readonly withoutEffect: number;
+    readonly duplicates: number;
+    readonly rejected: number;
+  };
   readonly rejected: Readonly<Record<string, number>>;
   readonly period: { readonly from: string; readonly to: string } | null;
   readonly accounts: number;
-  readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>>; readonly bySeverity: Readonly<Record<string, number>> };
+  readonly hits: {
+    readonly total: number;
+    readonly byPattern: Readonly<Record<string, number>>;
+    readonly bySeverity: Readonly<Record<string, number>>;
+  };
   readonly labels?: Evaluation;
   /** The only part that differs from run to run. */
   readonly performance: { readonly seconds: number; readonly transactionsPerSecond: number; readonly engineBytes: number };
@@ -101,7 +111,10 @@ async function runScore(files: readonly string[], flags: Flags, context: Command
   });
 
   const startedMs = context.clock.now();
-  const progress = createProgress(context, sizes.reduce((a, b) => a + b, 0));
+  const progress = createProgress(
+    context,
+    sizes.reduce((a, b) => a + b, 0),
+  );
   let doneBytes = 0;
   for (const file of files) {
     scorer.begin(file);
@@ -112,7 +125,10 @@ async function runScore(files: readonly string[], flags: Flags, context: Command
       scorer.push(chunk as Buffer);
       if (hitsOut?.isFull()) await hitsOut.drained();
       if (rejectedOut?.isFull()) await rejectedOut.drained();
-      progress.show(doneBytes + source.bytesRead, `${scorer.totals().scored.toLocaleString('en')} transactions  ${scorer.totals().hits.toLocaleString('en')} hits`);
+      progress.show(
+        doneBytes + source.bytesRead,
+        `${scorer.totals().scored.toLocaleString('en')} transactions  ${scorer.totals().hits.toLocaleString('en')} hits`,
+      );
       if (context.stop.aborted) throw new CommandFailure('stopped before the end; the outputs are incomplete');
     }
     scorer.finish();
@@ -140,7 +156,9 @@ export async function loadPatterns(path: string, { paths }: Pick<CommandContext,
   if (sources.length === 0) throw new CommandFailure(`${path} holds no pattern files (*.yaml)`);
   const result = compilePatternSet(sources, createCalendar(calendar, { unknownYears: 'weekends' }));
   if (result.kind === 'compiled') return result.set;
-  throw new CommandFailure(`the patterns do not load:\n${result.problems.map((problem) => `  ${describeProblem(problem)}`).join('\n')}`);
+  throw new CommandFailure(
+    `the patterns do not load:\n${result.problems.map((problem) => `  ${describeProblem(problem)}`).join('\n')}`,
+  );
 }
 
 async function readLabels(file: string): Promise<Label[]> {
@@ -206,7 +224,13 @@ function summarise({ files, set, totals, counts, evaluator, seconds, engineBytes
   return {
     files,
     patternSet: set.id,
-    transactions: { lines: totals.lines, scored: totals.scored, withoutEffect: totals.withoutEffect, duplicates: totals.duplicates, rejected },
+    transactions: {
+      lines: totals.lines,
+      scored: totals.scored,
+      withoutEffect: totals.withoutEffect,
+      duplicates: totals.duplicates,
+      rejected,
+    },
     rejected: sortedRecord(Object.entries(totals.rejected)),
     period: totals.scored === 0 ? null : { from: formatShanghai(totals.earliestMs), to: formatShanghai(totals.latestMs) },
     accounts: totals.subjects,
@@ -228,10 +252,16 @@ function describe(summary: ScoreSummary, rejections: readonly FileRejection[]): 
     summary.period ? `from ${summary.period.from} to ${summary.period.to}` : 'nothing to score',
   ];
   if (transactions.duplicates > 0) lines.push(`${count(transactions.duplicates)} resent transactions counted once`);
-  if (transactions.withoutEffect > 0) lines.push(`${count(transactions.withoutEffect)} failed or reversed transactions without effect`);
+  if (transactions.withoutEffect > 0)
+    lines.push(`${count(transactions.withoutEffect)} failed or reversed transactions without effect`);
   if (transactions.rejected > 0) {
-    lines.push(`${count(transactions.rejected)} refused: ${Object.entries(summary.rejected).map(([reason, n]) => `${reason} ${count(n)}`).join(', ')}`);
-    for (const { file, line, field, message } of rejections) lines.push(`  ${file}:${line} ${field ? `${field}: ` : ''}${message}`);
+    lines.push(
+      `${count(transactions.rejected)} refused: ${Object.entries(summary.rejected)
+        .map(([reason, n]) => `${reason} ${count(n)}`)
+        .join(', ')}`,
+    );
+    for (const { file, line, field, message } of rejections)
+      lines.push(`  ${file}:${line} ${field ? `${field}: ` : ''}${message}`);
     if (transactions.rejected > rejections.length) lines.push('  … all of them with --rejected FILE');
   }
   lines.push('', `${count(hits.total)} hits`);
@@ -239,15 +269,30 @@ function describe(summary: ScoreSummary, rejections: readonly FileRejection[]): 
   lines.push(
     table(
       scores ? ['pattern', 'hits', 'transactions', 'precision'] : ['pattern', 'hits'],
-      Object.entries(hits.byPattern).map(([pattern, n]) => (scores ? [pattern, count(n), count(scores[pattern]?.hitTransactions ?? 0), percent(scores[pattern]?.precision)] : [pattern, count(n)])),
+      Object.entries(hits.byPattern).map(([pattern, n]) =>
+        scores
+          ? [pattern, count(n), count(scores[pattern]?.hitTransactions ?? 0), percent(scores[pattern]?.precision)]
+          : [pattern, count(n)],
+      ),
     ),
   );
   if (labels) {
-    lines.push('', `precision ${percent(labels.overall.precision)}, recall ${percent(labels.overall.recall)} over ${count(labels.labelled)} labelled transactions`);
+    lines.push(
+      '',
+      `precision ${percent(labels.overall.precision)}, recall ${percent(labels.overall.recall)} over ${count(labels.labelled)} labelled transactions`,
+    );
     lines.push(
       table(
         ['typology', 'labelled', 'found', 'recall', 'found by'],
-        Object.entries(labels.byTypology).map(([typology, row]) => [typology, count(row.labelled), count(row.found), percent(row.recall), Object.entries(row.foundBy).map(([pattern, n]) => `${pattern} ${n}`).join(' ')]),
+        Object.entries(labels.byTypology).map(([typology, row]) => [
+          typology,
+          count(row.labelled),
+          count(row.found),
+          percent(row.recall),
+          Object.entries(row.foundBy)
+            .map(([pattern, n]) => `${pattern} ${n}`)
+            .join(' '),
+        ]),
       ),
     );
   }

@@ -66,7 +66,8 @@ const shownMax = 10;
 
 async function runSend(files: readonly string[], flags: Flags, context: CommandContext): Promise<void> {
   const url = URL.canParse(flags.to) ? new URL('/v1/transactions', flags.to) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) throw new CommandFailure(`--to ${flags.to}: expected an address such as http://127.0.0.1:8080`, 2);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new CommandFailure(`--to ${flags.to}: expected an address such as http://127.0.0.1:8080`, 2);
   const key = flags.key ?? context.env['HUQI_KEY'];
   if (!key) throw new CommandFailure('a bank needs its key: --key KEY, or HUQI_KEY in the environment', 2);
   const batchLines = wholeNumber('--batch', flags.batch, 1, 20_000);
@@ -74,7 +75,10 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
 
   const total: SendSummary = { sent: 0, accepted: 0, duplicates: 0, refused: {}, seconds: 0 };
   const startedMs = context.clock.now();
-  const progress = createProgress(context, (await Promise.all(files.map(async (file) => (await stat(file)).size))).reduce((a, b) => a + b, 0));
+  const progress = createProgress(
+    context,
+    (await Promise.all(files.map(async (file) => (await stat(file)).size))).reduce((a, b) => a + b, 0),
+  );
   const post = createPoster(url, key, context.stop);
   let shown = 0;
   let doneBytes = 0;
@@ -92,7 +96,10 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
         else {
           const reason = result.reason ?? result.status;
           total.refused[reason] = (total.refused[reason] ?? 0) + 1;
-          if (shown++ < shownMax) context.stderr.write(`${file}:${line + result.line} refused, ${reason}: ${result.field ? `${result.field} ` : ''}${result.message ?? ''}\n`);
+          if (shown++ < shownMax)
+            context.stderr.write(
+              `${file}:${line + result.line} refused, ${reason}: ${result.field ? `${result.field} ` : ''}${result.message ?? ''}\n`,
+            );
         }
       }
       line += batch.lines;
@@ -107,12 +114,22 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
   context.stdout.write(
     flags.json
       ? `${JSON.stringify(total)}\n`
-      : `${total.sent.toLocaleString('en')} sent in ${total.seconds.toFixed(1)} s: ${total.accepted.toLocaleString('en')} accepted, ${total.duplicates.toLocaleString('en')} there already, ${refused.toLocaleString('en')} refused${refused > 0 ? ` (${Object.entries(total.refused).map(([reason, n]) => `${reason} ${n}`).join(', ')})` : ''}\n`,
+      : `${total.sent.toLocaleString('en')} sent in ${total.seconds.toFixed(1)} s: ${total.accepted.toLocaleString('en')} accepted, ${total.duplicates.toLocaleString('en')} there already, ${refused.toLocaleString('en')} refused${
+          refused > 0
+            ? ` (${Object.entries(total.refused)
+                .map(([reason, n]) => `${reason} ${n}`)
+                .join(', ')})`
+            : ''
+        }\n`,
   );
 }
 
 /** Lines of a file in bodies of so many lines. */
-async function* batches(source: NodeJS.ReadableStream, file: string, linesMax: number): AsyncGenerator<{ body: Uint8Array; lines: number }> {
+async function* batches(
+  source: NodeJS.ReadableStream,
+  file: string,
+  linesMax: number,
+): AsyncGenerator<{ body: Uint8Array; lines: number }> {
   let parts: Uint8Array[] = [];
   const full: Uint8Array[][] = [];
   const newline = Uint8Array.of(0x0a);
@@ -124,13 +141,17 @@ async function* batches(source: NodeJS.ReadableStream, file: string, linesMax: n
     }
   });
   const stream = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
-  source.on('error', (error) => stream !== source && (stream as NodeJS.ReadableStream & { destroy(error: unknown): void }).destroy(error));
+  source.on(
+    'error',
+    (error) => stream !== source && (stream as NodeJS.ReadableStream & { destroy(error: unknown): void }).destroy(error),
+  );
   for await (const chunk of stream) {
     splitter.push(chunk);
     for (const ready of full.splice(0)) yield { body: Buffer.concat(ready), lines: ready.length / 2 };
   }
   splitter.finish();
-  for (const ready of [...full.splice(0), parts]) if (ready.length > 0) yield { body: Buffer.concat(ready), lines: ready.length / 2 };
+  for (const ready of [...full.splice(0), parts])
+    if (ready.length > 0) yield { body: Buffer.concat(ready), lines: ready.length / 2 };
 }
 
 type Result = z.infer<typeof resultSchema>;
@@ -144,24 +165,29 @@ function createPoster(url: URL, key: string, stop: AbortSignal): (body: Uint8Arr
     { maxAttempts: 120, backoff: new ConstantBackoff(1000) },
   );
   return (body) =>
-    again.execute(async () => {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' },
-        body: new Uint8Array(body),
-        signal: stop,
-      }).catch((error: unknown) => {
-        if (stop.aborted) throw new CommandFailure('stopped; what was sent so far is kept by the platform');
-        const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-        throw new Busy(`${url.host} cannot be reached: ${cause}`);
+    again
+      .execute(async () => {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' },
+          body: new Uint8Array(body),
+          signal: stop,
+        }).catch((error: unknown) => {
+          if (stop.aborted) throw new CommandFailure('stopped; what was sent so far is kept by the platform');
+          const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+          throw new Busy(`${url.host} cannot be reached: ${cause}`);
+        });
+        const text = await response.text();
+        if (response.status === 503 || response.status === 429) throw new Busy(`${url.host} is busy`);
+        if (!response.ok) throw new CommandFailure(`${url.host} answered ${response.status}: ${problemDetail(text)}`);
+        return text
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => resultSchema.parse(JSON.parse(line)));
+      }, stop)
+      .catch((error: unknown) => {
+        throw error instanceof Busy ? new CommandFailure(`${error.message}; gave up after two minutes`) : error;
       });
-      const text = await response.text();
-      if (response.status === 503 || response.status === 429) throw new Busy(`${url.host} is busy`);
-      if (!response.ok) throw new CommandFailure(`${url.host} answered ${response.status}: ${problemDetail(text)}`);
-      return text.split('\n').filter(Boolean).map((line) => resultSchema.parse(JSON.parse(line)));
-    }, stop).catch((error: unknown) => {
-      throw error instanceof Busy ? new CommandFailure(`${error.message}; gave up after two minutes`) : error;
-    });
 }
 
 function problemDetail(text: string): string {

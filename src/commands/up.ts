@@ -50,14 +50,18 @@ export function registerUp(program: Command, context: CommandContext, version: s
 }
 
 async function up(flags: Flags, context: CommandContext, version: string): Promise<void> {
-  if (flags.only !== undefined) throw new CommandFailure('--only needs Kafka: with embedded parts all parts run in one process', 2);
+  if (flags.only !== undefined)
+    throw new CommandFailure('--only needs Kafka: with embedded parts all parts run in one process', 2);
   const rate = wholeNumber('--sample-rate', flags.sampleRate, 1, 1_000_000);
   const port = flags.port === undefined ? undefined : wholeNumber('--port', flags.port, 0, 65_535);
   const settings = withSample(
     loadSettings({
       file: flags.config,
       env: context.env,
-      overrides: { ...(flags.data === undefined ? {} : { dataDir: flags.data }), ...(port === undefined ? {} : { http: { port } }) },
+      overrides: {
+        ...(flags.data === undefined ? {} : { dataDir: flags.data }),
+        ...(port === undefined ? {} : { http: { port } }),
+      },
     }),
     flags.sample,
   );
@@ -96,7 +100,10 @@ async function within(limitMs: number, work: Promise<void>): Promise<void> {
 /** The demonstration's receiver listens on loopback, where webhooks may not go otherwise. */
 function withSample(settings: Settings, sample: boolean): Settings {
   if (!sample) return settings;
-  return { ...settings, dispatch: { ...settings.dispatch, webhookAllowPrivate: [...settings.dispatch.webhookAllowPrivate, '127.0.0.1/32'] } };
+  return {
+    ...settings,
+    dispatch: { ...settings.dispatch, webhookAllowPrivate: [...settings.dispatch.webhookAllowPrivate, '127.0.0.1/32'] },
+  };
 }
 
 async function showStart({ url, firstKeys }: Platform, { dataDir }: Settings, { stdout }: CommandContext): Promise<void> {
@@ -130,9 +137,12 @@ async function demonstrate(platform: Platform, rate: number, context: CommandCon
   };
   await register(recipientIds.centre, 'centre', '*', '省反诈中心（演示）');
   await register(recipientIds.bank, 'bank', '102', '演示银行');
-  for (const [i, { creditCode, name }] of (await sampleVictims(directory, sampleEnterprises)).entries()) await register(`sample-enterprise-${i + 1}`, 'enterprise', creditCode, name);
+  for (const [i, { creditCode, name }] of (await sampleVictims(directory, sampleEnterprises)).entries())
+    await register(`sample-enterprise-${i + 1}`, 'enterprise', creditCode, name);
 
-  context.stdout.write(`playing the sample day at ${rate.toLocaleString('en')} transactions a second; watch the warnings at ${url}\n`);
+  context.stdout.write(
+    `playing the sample day at ${rate.toLocaleString('en')} transactions a second; watch the warnings at ${url}\n`,
+  );
   const progress = createProgress(context, 0);
   const sent = await Promise.race([
     playSample({
@@ -163,7 +173,9 @@ async function settledDeliveries({ pipeline }: Platform, stop: AbortSignal): Pro
 
 async function forgetDemonstration({ pipeline }: Platform): Promise<void> {
   const registered = await pipeline.recipients.list();
-  for (const { id } of registered) if (id === recipientIds.centre || id === recipientIds.bank || id.startsWith('sample-enterprise-')) await pipeline.recipients.remove(id);
+  for (const { id } of registered)
+    if (id === recipientIds.centre || id === recipientIds.bank || id.startsWith('sample-enterprise-'))
+      await pipeline.recipients.remove(id);
 }
 
 function stopAsked(stop: AbortSignal): Promise<void> {
@@ -178,11 +190,31 @@ function describe(status: StatusSummary, { sent, url, receiver }: { sent: number
   const { transactions, rejected, hits, warnings, deliveries, latencyMs } = status;
   const rows = [
     ['transactions', count(transactions.accepted), `of ${count(sent)} lines sent`],
-    ['rejected', count(rejected.total), Object.entries(rejected.byReason).map(([reason, n]) => `${reason} ${n}`).join(', ')],
+    [
+      'rejected',
+      count(rejected.total),
+      Object.entries(rejected.byReason)
+        .map(([reason, n]) => `${reason} ${n}`)
+        .join(', '),
+    ],
     ['resent', count(transactions.duplicates), 'counted once'],
-    ['hits', count(hits.total), Object.entries(hits.byPattern).map(([pattern, n]) => `${pattern} ${n}`).join(', ')],
-    ['warnings', count(warnings.total), (['red', 'orange', 'yellow', 'blue'] as const).map((level) => `${levelWords[level]} ${warnings.byLevel[level]}`).join(', ')],
-    ['deliveries', count(deliveries.delivered), `refused ${deliveries.refused}, pending ${deliveries.pending}; the webhook receiver verified ${count(receiver.counts.received)}`],
+    [
+      'hits',
+      count(hits.total),
+      Object.entries(hits.byPattern)
+        .map(([pattern, n]) => `${pattern} ${n}`)
+        .join(', '),
+    ],
+    [
+      'warnings',
+      count(warnings.total),
+      (['red', 'orange', 'yellow', 'blue'] as const).map((level) => `${levelWords[level]} ${warnings.byLevel[level]}`).join(', '),
+    ],
+    [
+      'deliveries',
+      count(deliveries.delivered),
+      `refused ${deliveries.refused}, pending ${deliveries.pending}; the webhook receiver verified ${count(receiver.counts.received)}`,
+    ],
     ['intake → warning', `${latencyMs.p50?.toFixed(0) ?? '–'} ms`, `p50; p99 ${latencyMs.p99?.toFixed(0) ?? '–'} ms`],
   ];
   return [

@@ -8,8 +8,6 @@ export type ChannelName = (typeof channelNames)[number];
 
 /** What became of an attempt, in the words of the events on `deliveries`. */
 export const deliveryOutcomes = ['delivered', 'retried', 'exhausted', 'refused', 'cancelled'] as const;
-type DeliveryOutcome = (typeof deliveryOutcomes)[number];
-
 /** Data of `delivery.delivered`, `delivery.retried`, `delivery.exhausted`, `delivery.refused` and `delivery.cancelled`. */
 export const deliverySchema = z.object({
   deliveryId: z.string(),

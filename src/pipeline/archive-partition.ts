@@ -82,7 +82,9 @@ export async function openArchivePartition(
     head: headSchema,
     initial: { position: null, open: null },
   });
-  const buffer = createBuffer(topic === 'transactions' ? { ...settings, lingerMs: settings.lingerMs * transactionsLinger } : settings);
+  const buffer = createBuffer(
+    topic === 'transactions' ? { ...settings, lingerMs: settings.lingerMs * transactionsLinger } : settings,
+  );
   const stop = new AbortController();
   let fault: { readonly error: unknown } | null = null;
 

@@ -40,10 +40,18 @@ export function decodeBlock(bytes: Uint8Array): ClaimBlock {
 export function readHeader(bytes: Uint8Array): { attempt: string; receivedAtMs: number; count: number; start: number } {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < headerBytes || data.getUint8(0) !== version) {
-    throw new RangeError(`claims: expected a block of version ${version}, found ${bytes.length > 0 ? data.getUint8(0) : 'nothing'}; restore a copy of the store`);
+    throw new RangeError(
+      `claims: expected a block of version ${version}, found ${bytes.length > 0 ? data.getUint8(0) : 'nothing'}; restore a copy of the store`,
+    );
   }
   const start = headerBytes + data.getUint8(1);
   const count = data.getUint32(2, true);
-  if (bytes.length !== start + count * wordsPerClaim * 4) throw new RangeError(`claims: a block of ${count} has ${bytes.length} bytes; restore a copy of the store`);
-  return { attempt: String.fromCharCode(...bytes.subarray(headerBytes, start)), receivedAtMs: data.getFloat64(6, true), count, start };
+  if (bytes.length !== start + count * wordsPerClaim * 4)
+    throw new RangeError(`claims: a block of ${count} has ${bytes.length} bytes; restore a copy of the store`);
+  return {
+    attempt: String.fromCharCode(...bytes.subarray(headerBytes, start)),
+    receivedAtMs: data.getFloat64(6, true),
+    count,
+    start,
+  };
 }

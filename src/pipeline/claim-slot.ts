@@ -141,12 +141,20 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     return open;
   }
 
-  async function commit(next: Head, put: readonly { key: string; value: Uint8Array }[], removed: readonly string[]): Promise<'committed' | 'conflict'> {
+  async function commit(
+    next: Head,
+    put: readonly { key: string; value: Uint8Array }[],
+    removed: readonly string[],
+  ): Promise<'committed' | 'conflict'> {
     const [expected, value, mine] = [stored, encodeJson(next), chain];
     // Whoever comes next builds on this one already; where it is refused, so are they.
     [head, stored] = [next, value];
     try {
-      const result = await state.commit(name, { expect: [{ key: headKey, value: expected }], put: [{ key: headKey, value }, ...put], delete: removed });
+      const result = await state.commit(name, {
+        expect: [{ key: headKey, value: expected }],
+        put: [{ key: headKey, value }, ...put],
+        delete: removed,
+      });
       if (result === 'conflict' && mine === chain) isTrusted = false;
       return result;
     } catch (fault) {
@@ -200,7 +208,14 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
         if (old.length + oldMarkers.length === 0) break;
         const gone = Math.max(forgottenMs(), ...old.map(({ receivedAtMs }) => receivedAtMs));
         const next = { ...head, id: `${id}/${page}`, forgottenMs: Number.isFinite(gone) ? gone : null };
-        if ((await commit(next, [], [...old, ...oldMarkers].map(({ key }) => key))) === 'conflict') break;
+        if (
+          (await commit(
+            next,
+            [],
+            [...old, ...oldMarkers].map(({ key }) => key),
+          )) === 'conflict'
+        )
+          break;
         removed += old.reduce((sum, { count }) => sum + count, 0);
         if (old.length < pageBlocks) break;
       }

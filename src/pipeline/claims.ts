@@ -86,7 +86,9 @@ interface InHand {
 }
 
 export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, newId }: ClaimsOptions): Claims {
-  const slots = Array.from({ length: slotCount }, (_, number) => createClaimSlot(state, slotName(number), Math.ceil(claimsMax / slotCount)));
+  const slots = Array.from({ length: slotCount }, (_, number) =>
+    createClaimSlot(state, slotName(number), Math.ceil(claimsMax / slotCount)),
+  );
   const inHand = new Map<string, InHand>();
   /** On the log, but their markers are not gone yet. */
   const finished = new Set<string>();
@@ -107,7 +109,13 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
   function share(wanted: readonly Claim[]): Share[] {
     const places: number[][] = slots.map(() => []);
     for (let i = 0; i < wanted.length; i++) places[(wanted[i]!.identityHigh >>> 0) % slotCount]!.push(i);
-    const shares = slots.map((slot, number) => ({ slot, name: slotName(number), places: places[number]!, open: new Set<string>(), isWritten: false }));
+    const shares = slots.map((slot, number) => ({
+      slot,
+      name: slotName(number),
+      places: places[number]!,
+      open: new Set<string>(),
+      isWritten: false,
+    }));
     return shares.filter((one) => one.places.length > 0);
   }
 
@@ -124,7 +132,11 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
   }
 
   /** Attempts that claimed some of these: in hand, and of which it is not known whether they are open. */
-  function look(attempt: string, { slot, places, open }: Share, wanted: readonly Claim[]): { others: Set<string>; unsure: Set<string> } {
+  function look(
+    attempt: string,
+    { slot, places, open }: Share,
+    wanted: readonly Claim[],
+  ): { others: Set<string>; unsure: Set<string> } {
     const [others, unsure] = [new Set<string>(), new Set<string>()];
     for (let i = 0; i < places.length; i++) {
       const { identityLow, identityHigh } = wanted[places[i]!]!;
@@ -142,7 +154,13 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
     for (const attempt of await slot.pending([...unsure])) open.add(attempt);
   }
 
-  async function write(attempt: string, one: Share, wanted: readonly Claim[], answers: ClaimAnswer[], receivedAtMs: number): Promise<void> {
+  async function write(
+    attempt: string,
+    one: Share,
+    wanted: readonly Claim[],
+    answers: ClaimAnswer[],
+    receivedAtMs: number,
+  ): Promise<void> {
     const { slot, name } = one;
     let { places } = one;
     try {
@@ -175,7 +193,14 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
   }
 
   /** Answers each place, notes what is claimed in memory, and gives the block that says so. */
-  function takeAll(attempt: string, { slot, places }: Share, wanted: readonly Claim[], answers: ClaimAnswer[], receivedAtMs: number, isRetry: boolean) {
+  function takeAll(
+    attempt: string,
+    { slot, places }: Share,
+    wanted: readonly Claim[],
+    answers: ClaimAnswer[],
+    receivedAtMs: number,
+    isRetry: boolean,
+  ) {
     const { index } = slot;
     const number = slot.numberOf(attempt);
     const oldestSureMs = slot.forgottenMs() + futureMsMax;

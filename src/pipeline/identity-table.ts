@@ -38,7 +38,8 @@ export function createIdentityTable(capacity = 1 << 14): IdentityTable {
       // All zero marks a free place.
       const second = low === 0 && high === 0 ? 1 : high;
       const row = place(low, second);
-      if (rows[row] === low && rows[row + 1] === second) return rows[row + 2] === contentLow && rows[row + 3] === contentHigh ? 'known' : 'conflict';
+      if (rows[row] === low && rows[row + 1] === second)
+        return rows[row + 2] === contentLow && rows[row + 3] === contentHigh ? 'known' : 'conflict';
       rows[row] = low;
       rows[row + 1] = second;
       rows[row + 2] = contentLow;

@@ -29,7 +29,8 @@ export function createFrameWriter(partitions: number, receivedAtMs: number) {
 
   function close(partition: number): void {
     const frame = open[partition]!;
-    if (frame.candidates.length > 0) records.push({ topic: 'transactions', partition, value: encode(frame, partition, receivedAtMs) });
+    if (frame.candidates.length > 0)
+      records.push({ topic: 'transactions', partition, value: encode(frame, partition, receivedAtMs) });
     open[partition] = { candidates: [], flags: [], bytes: 0 };
   }
 

@@ -147,7 +147,11 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
   }
 
   async function open(): Promise<ReadLine> {
-    opening ??= claims.hashKey().then((hashKey) => createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }));
+    opening ??= claims
+      .hashKey()
+      .then((hashKey) =>
+        createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }),
+      );
     try {
       return await opening;
     } catch (error) {

@@ -22,7 +22,13 @@ export interface PatternStore {
 }
 
 export type PushResult =
-  | { readonly kind: 'in-force'; readonly set: PatternSet; readonly added: readonly string[]; readonly changed: readonly string[]; readonly same: readonly string[] }
+  | {
+      readonly kind: 'in-force';
+      readonly set: PatternSet;
+      readonly added: readonly string[];
+      readonly changed: readonly string[];
+      readonly same: readonly string[];
+    }
   | { readonly kind: 'broken'; readonly problems: readonly PatternProblem[] }
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -91,7 +97,12 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     return loading;
   }
 
-  async function put(sources: readonly PatternSource[], by: string, atMs: number, previous: string | null): Promise<'committed' | 'conflict'> {
+  async function put(
+    sources: readonly PatternSource[],
+    by: string,
+    atMs: number,
+    previous: string | null,
+  ): Promise<'committed' | 'conflict'> {
     const id = setId(sources);
     const set: StoredSet = { id, by, at: new Date(atMs).toISOString(), previous, sources: sources as StoredSet['sources'] };
     return state.commit(slot, {
@@ -117,7 +128,8 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
         if (result.kind === 'broken') return { kind: 'broken', problems: result.problems };
         const { added, changed, same } = merged;
         if (result.set.id === before) return { kind: 'in-force', set: result.set, added, changed, same };
-        if ((await put(merged.sources, by, atMs, before)) === 'committed') return { kind: 'in-force', set: result.set, added, changed, same };
+        if ((await put(merged.sources, by, atMs, before)) === 'committed')
+          return { kind: 'in-force', set: result.set, added, changed, same };
       }
       return { kind: 'refused', reason: 'the pattern set kept changing while this push was under way; try again' };
     },
@@ -132,7 +144,13 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
 }
 
 type Merge =
-  | { readonly kind: 'merged'; readonly sources: PatternSource[]; readonly added: string[]; readonly changed: string[]; readonly same: string[] }
+  | {
+      readonly kind: 'merged';
+      readonly sources: PatternSource[];
+      readonly added: string[];
+      readonly changed: string[];
+      readonly same: string[];
+    }
   | { readonly kind: 'broken'; readonly problems: PatternProblem[] }
   | { readonly kind: 'refused'; readonly reason: string };
 

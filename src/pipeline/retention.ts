@@ -59,7 +59,10 @@ export async function retain({ log, state, archive, intake, keys, settings, cloc
   if (old) await trimBelow(log, archive, old);
   const latest = notes.at(-1);
   if (latest && nowMs - latest.atMs < settings.retentionMs / notesMax) return;
-  const kept = [...notes.filter((note) => note === old || note.atMs > nowMs - settings.retentionMs), { atMs: nowMs, ends: await endsOf(log) }];
+  const kept = [
+    ...notes.filter((note) => note === old || note.atMs > nowMs - settings.retentionMs),
+    { atMs: nowMs, ends: await endsOf(log) },
+  ];
   await state.commit(slot, { put: [{ key: notesKey, value: encodeJson(kept) }] });
 }
 
@@ -75,7 +78,8 @@ async function trimBelow(log: Log, archive: Pick<Archive, 'storedUpTo'>, note: N
 async function endsOf(log: Log): Promise<Record<string, number>> {
   const ends: Record<string, number> = {};
   for (const topic of topics) {
-    for (let partition = 0; partition < log.partitions(topic); partition++) ends[`${topic}/${partition}`] = (await log.bounds(topic, partition)).next;
+    for (let partition = 0; partition < log.partitions(topic); partition++)
+      ends[`${topic}/${partition}`] = (await log.bounds(topic, partition)).next;
   }
   return ends;
 }

@@ -31,7 +31,11 @@ export interface TypologyScore {
   readonly foundBy: Readonly<Record<string, number>>;
 }
 
-export const labelSchema = z.object({ transaction: z.string(), label: z.union([z.literal(0), z.literal(1)]), typology: z.string().max(64).default('unnamed') });
+export const labelSchema = z.object({
+  transaction: z.string(),
+  label: z.union([z.literal(0), z.literal(1)]),
+  typology: z.string().max(64).default('unnamed'),
+});
 export type Label = z.infer<typeof labelSchema>;
 
 export interface Evaluator {
@@ -40,7 +44,9 @@ export interface Evaluator {
 }
 
 export function createEvaluator(labels: readonly Label[]): Evaluator {
-  const typologyOf = new Map(labels.filter(({ label }) => label === 1).map(({ transaction, typology }) => [transaction, typology]));
+  const typologyOf = new Map(
+    labels.filter(({ label }) => label === 1).map(({ transaction, typology }) => [transaction, typology]),
+  );
   /** Which patterns hit a transaction. */
   const hitBy = new Map<string, Set<string>>();
 
@@ -77,7 +83,11 @@ export function createEvaluator(labels: readonly Label[]): Evaluator {
         hitTransactions: hitBy.size,
         overall: { precision: share(truePositives, hitBy.size), recall: share(truePositives, typologyOf.size) },
         byPattern: sorted(byPattern, (counts) => ({ ...counts, precision: share(counts.truePositives, counts.hitTransactions) })),
-        byTypology: sorted(byTypology, (counts) => ({ ...counts, foundBy: sorted(counts.foundBy, (n) => n), recall: share(counts.found, counts.labelled) })),
+        byTypology: sorted(byTypology, (counts) => ({
+          ...counts,
+          foundBy: sorted(counts.foundBy, (n) => n),
+          recall: share(counts.found, counts.labelled),
+        })),
       };
     },
   };
@@ -88,5 +98,9 @@ function share(part: number, whole: number): number | null {
 }
 
 function sorted<A, B>(record: Record<string, A>, map: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, map(value)]));
+  return Object.fromEntries(
+    Object.entries(record)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => [key, map(value)]),
+  );
 }

@@ -59,7 +59,17 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
   batch.roles.fill(role.debit | role.credit);
   let view: TransactionView = batch.views[0]!;
   let chunkInHand: Uint8Array | undefined;
-  const totals: ScoreFileTotals = { lines: 0, scored: 0, withoutEffect: 0, duplicates: 0, rejected: {}, hits: 0, subjects: 0, earliestMs: Infinity, latestMs: -Infinity };
+  const totals: ScoreFileTotals = {
+    lines: 0,
+    scored: 0,
+    withoutEffect: 0,
+    duplicates: 0,
+    rejected: {},
+    hits: 0,
+    subjects: 0,
+    earliestMs: Infinity,
+    latestMs: -Infinity,
+  };
   const hits: Hit[] = [];
   let file = '';
   let line = 0;
@@ -76,7 +86,11 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
         totals.duplicates++;
         return;
       case 'conflict':
-        return reject('conflict', 'id', 'another transaction of the same bank has this id with other content; the first one counts');
+        return reject(
+          'conflict',
+          'id',
+          'another transaction of the same bank has this id with other content; the first one counts',
+        );
       case 'new':
         break;
     }
@@ -141,7 +155,18 @@ export function createFileScorer({ set, partitions, onHits, onRejected }: ScoreF
  * What scoring reads of a transaction, as 2 × 32 bits: the same for a record that comes again in another form, another one
  * for an amount, a time or a party that was changed. Fields that no pattern can ask about do not count here.
  */
-function contentLow({ bytes, timeMs, amountFen, status, payer, payee, remarkStart, remarkEnd, channelStart, channelEnd }: TransactionView): number {
+function contentLow({
+  bytes,
+  timeMs,
+  amountFen,
+  status,
+  payer,
+  payee,
+  remarkStart,
+  remarkEnd,
+  channelStart,
+  channelEnd,
+}: TransactionView): number {
   let hash = hashBytes(bytes, remarkStart, remarkEnd) ^ Math.imul(hashBytes(bytes, channelStart, channelEnd), 0x27d4eb2f);
   hash = mixNumber(mixNumber(mixNumber(hash, timeMs), amountFen), status);
   hash = Math.imul(hash ^ payer.accountHash, 0x85ebca6b);
@@ -167,7 +192,12 @@ function mixNumber(hash: number, value: number): number {
 
 /** Reporting bank and id, as in live intake: `bank`, else the payer's bank. */
 function identityLow(view: TransactionView): number {
-  const fromBank = view.bankStart >= 0 ? hashBytes(view.bytes, view.bankStart, view.bankEnd) : view.payer.bankStart >= 0 ? hashBytes(view.bytes, view.payer.bankStart, view.payer.bankEnd) : 0;
+  const fromBank =
+    view.bankStart >= 0
+      ? hashBytes(view.bytes, view.bankStart, view.bankEnd)
+      : view.payer.bankStart >= 0
+        ? hashBytes(view.bytes, view.payer.bankStart, view.payer.bankEnd)
+        : 0;
   return Math.imul(fromBank, 0x85ebca6b) ^ hashBytes(view.bytes, view.idStart, view.idEnd);
 }
 

@@ -96,7 +96,11 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     }
   }
 
-  function scoreFilled(into: Engine<Patterns>, hits: Hit[] | null, onFault: (view: TransactionView, fault: unknown) => void): void {
+  function scoreFilled(
+    into: Engine<Patterns>,
+    hits: Hit[] | null,
+    onFault: (view: TransactionView, fault: unknown) => void,
+  ): void {
     const { views, roles, flags, receivedAtMs, count } = filled;
     if (into.scoreBatch && !oneByOne) {
       try {

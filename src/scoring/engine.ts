@@ -86,11 +86,24 @@ export function createEngine(set: PatternSet): ScoringEngine {
 
   function takePatterns(taken: PatternSet): void {
     const scored = taken.patterns.filter(({ state }) => state === 'active' || state === 'shadow');
-    debit = ask(scored.filter(({ pattern }) => pattern.on !== 'credit'), taken.helpers);
-    credit = ask(scored.filter(({ pattern }) => pattern.on !== 'debit'), taken.helpers);
+    debit = ask(
+      scored.filter(({ pattern }) => pattern.on !== 'credit'),
+      taken.helpers,
+    );
+    credit = ask(
+      scored.filter(({ pattern }) => pattern.on !== 'debit'),
+      taken.helpers,
+    );
   }
 
-  function scoreTransaction(payer: number, payee: number, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
+  function scoreTransaction(
+    payer: number,
+    payee: number,
+    roles: number,
+    flags: number,
+    receivedAtMs: number,
+    hits: Hit[] | null,
+  ): void {
     const { timeMs } = leg.view;
     legs.begin();
     leg.timeMs = timeMs;
@@ -105,7 +118,14 @@ export function createEngine(set: PatternSet): ScoringEngine {
     history.sweep(latestMs - plan.legsMs - latenessMs);
   }
 
-  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void {
+  function scoreLeg(
+    isDebit: boolean,
+    subject: number,
+    other: number,
+    flags: number,
+    receivedAtMs: number,
+    hits: Hit[] | null,
+  ): void {
     const { view } = leg;
     leg.isDebit = isDebit;
     leg.self = isDebit ? view.payer : view.payee;
@@ -168,8 +188,13 @@ export function createEngine(set: PatternSet): ScoringEngine {
   function isCounted(): boolean {
     const { view } = leg;
     const side = leg.isDebit ? baseBit.debit : baseBit.credit;
-    for (let slot = leg.row[leg.base + column.newest]!; slot >= 0 && legs.timeMs(slot) >= leg.timeMs; slot = legs.word(slot, legWord.previous)) {
-      if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd)) return true;
+    for (
+      let slot = leg.row[leg.base + column.newest]!;
+      slot >= 0 && legs.timeMs(slot) >= leg.timeMs;
+      slot = legs.word(slot, legWord.previous)
+    ) {
+      if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd))
+        return true;
     }
     return false;
   }
@@ -189,7 +214,14 @@ export function createEngine(set: PatternSet): ScoringEngine {
         const view = batch.views[i]!;
         if (view.status > lastScoredStatus) continue;
         leg.view = view;
-        scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, hits);
+        scoreTransaction(
+          prefetch.payers[i]!,
+          prefetch.payees[i]!,
+          batch.roles[i]!,
+          batch.flags[i]!,
+          batch.receivedAtMs[i]!,
+          hits,
+        );
       }
     },
     adopt(next) {
@@ -204,7 +236,13 @@ export function createEngine(set: PatternSet): ScoringEngine {
       subjects: rows.size,
       legs: legs.legs,
       pairs: pairs.size,
-      bytes: accounts.bytesUsed() + legs.bytesUsed() + pairs.bytesUsed() + rows.bytesUsed() + history.bytesUsed() + sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
+      bytes:
+        accounts.bytesUsed() +
+        legs.bytesUsed() +
+        pairs.bytesUsed() +
+        rows.bytesUsed() +
+        history.bytesUsed() +
+        sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
     }),
   };
 }
@@ -225,13 +263,20 @@ function ask(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): 
   return { patterns, evaluate: make(helpers) };
 }
 
-function hitOf({ pattern, state, score, condition, parts, reasonZh, reasonEn, looksAt }: CompiledPattern, leg: Evaluation, receivedAtMs: number): Hit {
+function hitOf(
+  { pattern, state, score, condition, parts, reasonZh, reasonEn, looksAt }: CompiledPattern,
+  leg: Evaluation,
+  receivedAtMs: number,
+): Hit {
   const { view } = leg;
   const transaction = view.id;
   const bank = view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd);
   const account = view.text(leg.self.accountStart, leg.self.accountEnd);
   return {
-    id: createHash('sha256').update([bank, transaction, pattern.id, pattern.version, account, leg.isDebit ? 'debit' : 'credit'].join('\n')).digest('hex').slice(0, 32),
+    id: createHash('sha256')
+      .update([bank, transaction, pattern.id, pattern.version, account, leg.isDebit ? 'debit' : 'credit'].join('\n'))
+      .digest('hex')
+      .slice(0, 32),
     pattern: pattern.id,
     version: pattern.version,
     transaction,
@@ -273,4 +318,3 @@ function partyOf(view: TransactionView, party: PartyView): HitParty {
     ...(region ? { region } : {}),
   };
 }
-

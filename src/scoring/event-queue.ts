@@ -47,7 +47,12 @@ export function createEventQueues(): EventQueues {
     const last = row[head + 2]!;
     if (last < 0 || numbers[last * numberWidth]! <= timeMs) return last;
     let found = -1;
-    for (let event = row[head]!; event >= 0 && numbers[event * numberWidth]! <= timeMs; event = words[event * wordWidth + word.next]!) found = event;
+    for (
+      let event = row[head]!;
+      event >= 0 && numbers[event * numberWidth]! <= timeMs;
+      event = words[event * wordWidth + word.next]!
+    )
+      found = event;
     return found;
   }
 

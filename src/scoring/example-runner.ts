@@ -27,7 +27,9 @@ export function runExamples(set: PatternSet, pattern: Pattern): ExampleOutcome[]
   ];
   return all.map(({ example, expected }) => {
     const subject = accountNumber(example.subject);
-    const hit = scoreAll(set, exampleTransactions(pattern, example)).find((found) => found.pattern === pattern.id && found.subject.id === subject);
+    const hit = scoreAll(set, exampleTransactions(pattern, example)).find(
+      (found) => found.pattern === pattern.id && found.subject.id === subject,
+    );
     return {
       pattern: pattern.id,
       example: example.name,
@@ -90,11 +92,16 @@ function party(pattern: Pattern, template: string, n: number, balance: number | 
 
 /** `p1` written out is described by `p{n}`. */
 function patternOf(pattern: Pattern, name: string): Pattern['accounts'][string] | undefined {
-  const found = Object.entries(pattern.accounts).find(([key]) => key.includes('{n}') && new RegExp(`^${key.replace('{n}', '\\d+')}$`).test(name));
+  const found = Object.entries(pattern.accounts).find(
+    ([key]) => key.includes('{n}') && new RegExp(`^${key.replace('{n}', '\\d+')}$`).test(name),
+  );
   return found?.[1];
 }
 
 /** A made-up account number for a name in an example: sixteen digits, always the same. */
 function accountNumber(name: string): string {
-  return `9${BigInt(`0x${createHash('sha256').update(name).digest('hex').slice(0, 16)}`).toString().padStart(15, '0').slice(0, 15)}`;
+  return `9${BigInt(`0x${createHash('sha256').update(name).digest('hex').slice(0, 16)}`)
+    .toString()
+    .padStart(15, '0')
+    .slice(0, 15)}`;
 }

@@ -41,7 +41,8 @@ function compileSlot(source: string, offset: number, scope: Scope): (leg: Evalua
     throw error;
   }
   if (wrapped) {
-    if (typed.type !== 'number') throw new ExpressionError(`expected a number in ${wrapped[1]}(…), found a ${typed.type}`, offset);
+    if (typed.type !== 'number')
+      throw new ExpressionError(`expected a number in ${wrapped[1]}(…), found a ${typed.type}`, offset);
     const format = formats[wrapped[1]!]!;
     const read = functionOf<number>(typed.code, scope.helpers);
     return (leg) => {
@@ -63,7 +64,8 @@ export interface ShownPart {
 export function showParts(parts: readonly Part[], helpers: readonly Helper[]): ShownPart[] {
   const sorted = parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
   const kept: ShownPart[] = [];
-  for (const { start, end, value } of sorted) if (start >= (kept.at(-1)?.end ?? 0)) kept.push({ start, end, value: shower(value, helpers) });
+  for (const { start, end, value } of sorted)
+    if (start >= (kept.at(-1)?.end ?? 0)) kept.push({ start, end, value: shower(value, helpers) });
   return kept;
 }
 

@@ -128,10 +128,12 @@ function identifier(name: string, node: ASTNode, scope: Scope): Typed {
 
 function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   const [object, name] = node.args;
-  if (object.op !== 'id') throw new ExpressionError(`"${name}" has nothing to stand on; fields are written like tx.amountFen`, node.start);
+  if (object.op !== 'id')
+    throw new ExpressionError(`"${name}" has nothing to stand on; fields are written like tx.amountFen`, node.start);
   if (object.args === 'params') {
     const value = scope.params[name];
-    if (value === undefined) throw new ExpressionError(`unknown parameter "params.${name}"${nearest(name, Object.keys(scope.params))}`, node.start);
+    if (value === undefined)
+      throw new ExpressionError(`unknown parameter "params.${name}"${nearest(name, Object.keys(scope.params))}`, node.start);
     const typed = parameter(value, scope);
     scope.parts.push({ start: node.start, end: node.end, value: typed });
     return typed;
@@ -212,7 +214,8 @@ function sameness(left: Typed, right: Typed, node: ASTNode, scope: Scope): strin
   if (left.type === 'enum' && right.type === 'text') return `(${left.code} === ${enumCode(left.names, right.constant, node)})`;
   if (left.type === 'text' && right.type === 'enum') return sameness(right, left, node, scope);
   const comparable = left.type === right.type && (left.type === 'text' || left.type === 'number' || left.type === 'bool');
-  if (!comparable || !('code' in right)) throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
+  if (!comparable || !('code' in right))
+    throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
   return `(${left.code} === ${right.code})`;
 }
 

@@ -69,7 +69,15 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     const { numbers, words } = legs;
     while (timeMs <= startMs) {
       const word = slot * wordWidth;
-      drop(row, base, words[word + legWord.streams]!, numbers[slot * numberWidth + legNumber.amountFen]!, slot, pairs, words[word + legWord.pair]!);
+      drop(
+        row,
+        base,
+        words[word + legWord.streams]!,
+        numbers[slot * numberWidth + legNumber.amountFen]!,
+        slot,
+        pairs,
+        words[word + legWord.pair]!,
+      );
       slot = words[word + legWord.next]!;
       timeMs = slot < 0 ? Infinity : numbers[slot * numberWidth + legNumber.timeMs]!;
     }
@@ -332,8 +340,23 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   };
 }
 
-type Raise = (row: Float64Array, base: number, bits: number, amountFen: number, startMs: number, lastOfPairMs: Float64Array) => void;
-type Drop = (row: Float64Array, base: number, streams: number, amountFen: number, slot: number, pairs: PairTable, pair: number) => void;
+type Raise = (
+  row: Float64Array,
+  base: number,
+  bits: number,
+  amountFen: number,
+  startMs: number,
+  lastOfPairMs: Float64Array,
+) => void;
+type Drop = (
+  row: Float64Array,
+  base: number,
+  streams: number,
+  amountFen: number,
+  slot: number,
+  pairs: PairTable,
+  pair: number,
+) => void;
 
 /** What a new leg does to a window's cells. */
 function generateRaise(cells: readonly Cell[], distinctBits: readonly number[]): Raise {
@@ -377,5 +400,13 @@ function generateDrop(cells: readonly Cell[], distinctBits: readonly number[]): 
 
 function byBit(cells: readonly Cell[], bits: string, statement: (cell: Cell) => string): string {
   const distinct = [...new Set(cells.map(({ bit }) => bit))];
-  return distinct.map((bit) => `if ((${bits} & ${bit}) !== 0) { ${cells.filter((cell) => cell.bit === bit).map(statement).join(' ')} }`).join('\n');
+  return distinct
+    .map(
+      (bit) =>
+        `if ((${bits} & ${bit}) !== 0) { ${cells
+          .filter((cell) => cell.bit === bit)
+          .map(statement)
+          .join(' ')} }`,
+    )
+    .join('\n');
 }

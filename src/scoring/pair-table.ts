@@ -40,7 +40,8 @@ export class PairTable {
       this.rebuild(deadBeforeMs);
       return this.find(subject, other, deadBeforeMs);
     }
-    if (subject >= accountsMax || other >= accountsMax) throw new RangeError(`more than ${accountsMax} accounts in one partition; use more partitions`);
+    if (subject >= accountsMax || other >= accountsMax)
+      throw new RangeError(`more than ${accountsMax} accounts in one partition; use more partitions`);
     const pair = this.open(key);
     this.index[at] = pair;
     this.size++;

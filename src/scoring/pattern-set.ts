@@ -4,7 +4,14 @@ import type { Severity } from '../domain/hit.js';
 import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
 import { compileCondition } from './expression.js';
 import { ExpressionError, functionOf, type Helper, type Scope } from './typed-code.js';
-import { parsePattern, type ExpressionSource, type ParsedPattern, type Pattern, type PatternProblem, type PatternState } from './pattern.js';
+import {
+  parsePattern,
+  type ExpressionSource,
+  type ParsedPattern,
+  type Pattern,
+  type PatternProblem,
+  type PatternState,
+} from './pattern.js';
 import { createPlan, type Plan } from './plan.js';
 import { createTextCache } from './text-cache.js';
 import { baseStreams } from './vocabulary.js';
@@ -43,7 +50,9 @@ export interface PatternSet {
   readonly helpers: readonly Helper[];
 }
 
-export type CompileResult = { readonly kind: 'compiled'; readonly set: PatternSet } | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
+export type CompileResult =
+  | { readonly kind: 'compiled'; readonly set: PatternSet }
+  | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
 
 const scoreBySeverity: Readonly<Record<Severity, number>> = { low: 0.3, medium: 0.5, high: 0.7, critical: 0.9 };
 export const patternsMax = 500;
@@ -52,7 +61,9 @@ export const patternsMax = 500;
 export function compilePatternSet(sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
   // Compiled twice: once to learn which windows there are, once with the row laid out for them.
   const draft = compileWith(createPlan(), sources, workingDays);
-  return draft.kind === 'broken' ? draft : compileWith(createPlan(draft.set.plan.windows.map(({ window }) => window)), sources, workingDays);
+  return draft.kind === 'broken'
+    ? draft
+    : compileWith(createPlan(draft.set.plan.windows.map(({ window }) => window)), sources, workingDays);
 }
 
 function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
@@ -61,7 +72,8 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
   const texts = createTextCache();
   const helpers: Helper[] = [];
   const seen = new Map<string, string>();
-  if (sources.length > patternsMax) problems.push({ file: '', line: 1, column: 1, path: '', message: `${sources.length} patterns; at most ${patternsMax}` });
+  if (sources.length > patternsMax)
+    problems.push({ file: '', line: 1, column: 1, path: '', message: `${sources.length} patterns; at most ${patternsMax}` });
   for (const source of sources.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
     const result = parsePattern(source.text, source.file);
     if (result.kind === 'broken') {
@@ -71,11 +83,22 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
     const { parsed } = result;
     const earlier = seen.get(parsed.pattern.id);
     if (earlier) {
-      problems.push({ file: source.file, line: 1, column: 1, path: 'id', message: `pattern ${parsed.pattern.id} stands in ${earlier} already` });
+      problems.push({
+        file: source.file,
+        line: 1,
+        column: 1,
+        path: 'id',
+        message: `pattern ${parsed.pattern.id} stands in ${earlier} already`,
+      });
       continue;
     }
     seen.set(parsed.pattern.id, source.file);
-    const compiled = compilePattern(parsed, source.state ?? parsed.pattern.state, { plan, texts, workingDays, helpers }, problems);
+    const compiled = compilePattern(
+      parsed,
+      source.state ?? parsed.pattern.state,
+      { plan, texts, workingDays, helpers },
+      problems,
+    );
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
@@ -84,7 +107,9 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
 
 /** The id that a set of these sources has, compiled or not. */
 export function setId(sources: readonly PatternSource[]): string {
-  return hash(JSON.stringify(sources.map(({ file, text, state }) => [file, text, state ?? '']).toSorted(([a], [b]) => (a! < b! ? -1 : 1))));
+  return hash(
+    JSON.stringify(sources.map(({ file, text, state }) => [file, text, state ?? '']).toSorted(([a], [b]) => (a! < b! ? -1 : 1))),
+  );
 }
 
 function hash(text: string): string {
@@ -98,7 +123,12 @@ interface Shared {
   readonly helpers: Helper[];
 }
 
-function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shared, problems: PatternProblem[]): CompiledPattern | undefined {
+function compilePattern(
+  parsed: ParsedPattern,
+  state: PatternState,
+  shared: Shared,
+  problems: PatternProblem[],
+): CompiledPattern | undefined {
   const { pattern } = parsed;
   const before = problems.length;
   if (pattern.subjects === 'any') shared.plan.keepsPersonal = true;
@@ -125,7 +155,14 @@ function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shar
   }
 
   for (const name of Object.keys(pattern.streams)) {
-    if (baseStreams.has(name)) problems.push({ file: parsed.file, line: 1, column: 1, path: `streams.${name}`, message: `"${name}" is a stream that every pattern has; choose another name` });
+    if (baseStreams.has(name))
+      problems.push({
+        file: parsed.file,
+        line: 1,
+        column: 1,
+        path: `streams.${name}`,
+        message: `"${name}" is a stream that every pattern has; choose another name`,
+      });
     at(['streams', name], () => streams.set(name, declareStream(parsed, name, shared, streams, scopeFor, at)));
   }
   const scope = scopeFor('leg');
@@ -136,7 +173,17 @@ function compilePattern(parsed: ParsedPattern, state: PatternState, shared: Shar
   const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope));
   if (problems.length > before || !code || !reasonZh || !reasonEn) return undefined;
   const score = pattern.score ?? scoreBySeverity[pattern.severity];
-  return { pattern, state, score, code, condition, parts: showParts(scope.parts, shared.helpers), reasonZh, reasonEn, looksAt: scope.looksAt };
+  return {
+    pattern,
+    state,
+    score,
+    code,
+    condition,
+    parts: showParts(scope.parts, shared.helpers),
+    reasonZh,
+    reasonEn,
+    looksAt: scope.looksAt,
+  };
 }
 
 type At = <T>(path: (string | number)[], work: (source: ExpressionSource) => T) => T | undefined;
@@ -159,7 +206,14 @@ function declareStream(
   if (within && within.spanMsMax > 31 * dayMs) throw new ExpressionError('within is at most "31d"', 0);
   const condition = definition.when === undefined ? '' : parsed.expressionAt(['streams', name, 'when']).text;
   // Two patterns that mean the same stream share it: same kind, same words, same parameters, same streams behind the names.
-  const key = JSON.stringify([definition.of, condition.replace(/\s+/g, ' ').trim(), definition.share, within?.spanMsMax, usedParams(condition, parsed.pattern), [...streams].filter(([known]) => condition.includes(known) && !baseStreams.has(known))]);
+  const key = JSON.stringify([
+    definition.of,
+    condition.replace(/\s+/g, ' ').trim(),
+    definition.share,
+    within?.spanMsMax,
+    usedParams(condition, parsed.pattern),
+    [...streams].filter(([known]) => condition.includes(known) && !baseStreams.has(known)),
+  ]);
   const stream = shared.plan.stream({ key, of: definition.of, share: definition.share ?? 0, withinMs: within?.spanMsMax ?? 0 });
   if (!stream) throw new ExpressionError('the set has more than 28 different streams; share or drop some', 0);
   if (definition.when !== undefined && !stream.when) {
@@ -173,4 +227,3 @@ function declareStream(
 function usedParams(condition: string, pattern: Pattern): unknown {
   return Object.entries(pattern.params).filter(([name]) => condition.includes(`params.${name}`));
 }
-

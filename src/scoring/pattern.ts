@@ -38,7 +38,10 @@ const exampleTransaction = z.strictObject({
   toBalance: z.number().optional(),
   /** Repeats the line; `{n}` in `from` and `to` counts 1, 2, 3 … */
   times: z.int().min(1).max(500).default(1),
-  every: z.string().regex(/^\d{1,4}(s|m|h|d)$/, 'expected for example 30m').default('1m'),
+  every: z
+    .string()
+    .regex(/^\d{1,4}(s|m|h|d)$/, 'expected for example 30m')
+    .default('1m'),
 });
 export type ExampleTransaction = z.infer<typeof exampleTransaction>;
 
@@ -70,7 +73,10 @@ export const patternSchema = z.strictObject({
   score: z.number().min(0).max(1).optional(),
   audience: z.array(z.enum(audiences)).min(1),
   /** Feature code of the banks' telecom-fraud platform, such as 3006. */
-  bankCode: z.string().regex(/^\d{4}$/, 'expected 4 digits in quotes').optional(),
+  bankCode: z
+    .string()
+    .regex(/^\d{4}$/, 'expected 4 digits in quotes')
+    .optional(),
   /** Whose legs are asked about: corporate accounts (对公账户), or any account. */
   subjects: z.enum(['corporate', 'any']).default('corporate'),
   /** On which legs of the account the condition is asked. */
@@ -111,7 +117,10 @@ export interface ExpressionSource {
 
 const textMax = 65_536;
 
-export function parsePattern(text: string, file: string): { kind: 'parsed'; parsed: ParsedPattern } | { kind: 'broken'; problems: PatternProblem[] } {
+export function parsePattern(
+  text: string,
+  file: string,
+): { kind: 'parsed'; parsed: ParsedPattern } | { kind: 'broken'; problems: PatternProblem[] } {
   if (text.length > textMax) return broken(file, 1, 1, '', `the file has ${text.length} characters; at most ${textMax}`);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, maxAliasCount: 0, prettyErrors: false } as never);
@@ -133,15 +142,28 @@ export function parsePattern(text: string, file: string): { kind: 'parsed'; pars
     });
     return { kind: 'broken', problems };
   }
-  return { kind: 'parsed', parsed: { file, pattern: result.data, expressionAt: (path) => expressionSource(text, document, lines, path) } };
+  return {
+    kind: 'parsed',
+    parsed: { file, pattern: result.data, expressionAt: (path) => expressionSource(text, document, lines, path) },
+  };
 }
 
-function broken(file: string, line: number, column: number, path: string, message: string): { kind: 'broken'; problems: PatternProblem[] } {
+function broken(
+  file: string,
+  line: number,
+  column: number,
+  path: string,
+  message: string,
+): { kind: 'broken'; problems: PatternProblem[] } {
   return { kind: 'broken', problems: [{ file, line, column, path, message }] };
 }
 
 /** Position of the deepest node on the path that exists. */
-function positionOf(document: Document, lines: LineCounter, path: readonly (string | number)[]): { line: number; column: number } {
+function positionOf(
+  document: Document,
+  lines: LineCounter,
+  path: readonly (string | number)[],
+): { line: number; column: number } {
   for (let depth = path.length; depth >= 0; depth--) {
     const node = depth === 0 ? document.contents : (document.getIn(path.slice(0, depth), true) as Node | undefined);
     if (node && typeof node === 'object' && 'range' in node && node.range) {
@@ -156,7 +178,12 @@ function positionOf(document: Document, lines: LineCounter, path: readonly (stri
  * An expression with the position of each of its characters. A block scalar (`|` or `>`) is taken line by line from the
  * file itself, so that positions stay true; white space means nothing to the language.
  */
-function expressionSource(text: string, document: Document, lines: LineCounter, path: readonly (string | number)[]): ExpressionSource {
+function expressionSource(
+  text: string,
+  document: Document,
+  lines: LineCounter,
+  path: readonly (string | number)[],
+): ExpressionSource {
   const node = document.getIn(path, true);
   if (!isScalar(node) || !node.range) return { text: String(isMap(node) ? '' : node), position: () => ({ line: 1, column: 1 }) };
   const at = node.range[0];

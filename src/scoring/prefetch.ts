@@ -55,8 +55,10 @@ export function createPrefetch(accounts: ByteTable, rows: SubjectRows, pairs: Pa
     payees,
     run({ views, roles, count }) {
       let touched = 0;
-      for (let i = 0; i < count; i++) touched += accounts.touch(views[i]!.payer.accountHash) + accounts.touch(views[i]!.payee.accountHash);
-      for (let i = 0; i < count; i++) touched += accounts.touchBytes(views[i]!.payer.accountHash) + accounts.touchBytes(views[i]!.payee.accountHash);
+      for (let i = 0; i < count; i++)
+        touched += accounts.touch(views[i]!.payer.accountHash) + accounts.touch(views[i]!.payee.accountHash);
+      for (let i = 0; i < count; i++)
+        touched += accounts.touchBytes(views[i]!.payer.accountHash) + accounts.touchBytes(views[i]!.payee.accountHash);
       for (let i = 0; i < count; i++) {
         const { bytes, payer, payee } = views[i]!;
         payers[i] = accounts.intern(bytes, payer.accountStart, payer.accountEnd, payer.accountHash);

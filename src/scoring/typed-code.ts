@@ -68,7 +68,10 @@ export class ExpressionError extends Error {
 
 /** A function out of code. */
 export function functionOf<T>(code: string, helpers: readonly Helper[]): (leg: Evaluation) => T {
-  return generate<(h: readonly Helper[]) => (leg: Evaluation) => T>(['h'], `return (leg) => { ${prelude} return ${code}; };`)(helpers);
+  return generate<(h: readonly Helper[]) => (leg: Evaluation) => T>(
+    ['h'],
+    `return (leg) => { ${prelude} return ${code}; };`,
+  )(helpers);
 }
 
 /** Code that calls a function of ours with the leg and further numbers. */

@@ -34,7 +34,12 @@ function numberField(doc: string, unit: string, code: string, about?: 'day' | 'l
 }
 
 /** `start` and `end` name the text's span as code and as a function. */
-function textField(doc: string, start: string, end: string, span: (leg: Evaluation) => readonly [number, number]): FieldDefinition {
+function textField(
+  doc: string,
+  start: string,
+  end: string,
+  span: (leg: Evaluation) => readonly [number, number],
+): FieldDefinition {
   return {
     type: 'text',
     doc,
@@ -47,17 +52,44 @@ function textField(doc: string, start: string, end: string, span: (leg: Evaluati
 }
 
 function enumField(doc: string, names: readonly string[], code: string): FieldDefinition {
-  return { type: 'enum', doc: `${doc}: ${names.map((name) => `"${name}"`).join(', ')}`, make: () => ({ type: 'enum', names, code }) };
+  return {
+    type: 'enum',
+    doc: `${doc}: ${names.map((name) => `"${name}"`).join(', ')}`,
+    make: () => ({ type: 'enum', names, code }),
+  };
 }
 
-function partyFields(prefix: string, who: string, of: (leg: Evaluation) => PartyView, code: string): Record<string, FieldDefinition> {
+function partyFields(
+  prefix: string,
+  who: string,
+  of: (leg: Evaluation) => PartyView,
+  code: string,
+): Record<string, FieldDefinition> {
   return {
     [`${prefix}.kind`]: enumField(`Kind of ${who}`, kinds, `${code}.kind`),
-    [`${prefix}.province`]: numberField(`Province of ${who}, first two digits of its region; 0 unknown`, 'GB/T 2260', `${code}.province`),
-    [`${prefix}.ageDays`]: numberField(`Days since ${who} was opened; unknown without openedOn`, 'days', `(${code}.openedDay < 0 ? 0/0 : leg.day - ${code}.openedDay)`),
-    [`${prefix}.balanceFen`]: numberField(`Balance of ${who} after the transaction, unknown where the bank sent none`, 'fen', `${code}.balanceFen`),
-    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, `${code}.nameStart`, `${code}.nameEnd`, (leg) => [of(leg).nameStart, of(leg).nameEnd]),
-    [`${prefix}.bank`]: textField(`Bank number of ${who}`, `${code}.bankStart`, `${code}.bankEnd`, (leg) => [of(leg).bankStart, of(leg).bankEnd]),
+    [`${prefix}.province`]: numberField(
+      `Province of ${who}, first two digits of its region; 0 unknown`,
+      'GB/T 2260',
+      `${code}.province`,
+    ),
+    [`${prefix}.ageDays`]: numberField(
+      `Days since ${who} was opened; unknown without openedOn`,
+      'days',
+      `(${code}.openedDay < 0 ? 0/0 : leg.day - ${code}.openedDay)`,
+    ),
+    [`${prefix}.balanceFen`]: numberField(
+      `Balance of ${who} after the transaction, unknown where the bank sent none`,
+      'fen',
+      `${code}.balanceFen`,
+    ),
+    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, `${code}.nameStart`, `${code}.nameEnd`, (leg) => [
+      of(leg).nameStart,
+      of(leg).nameEnd,
+    ]),
+    [`${prefix}.bank`]: textField(`Bank number of ${who}`, `${code}.bankStart`, `${code}.bankEnd`, (leg) => [
+      of(leg).bankStart,
+      of(leg).bankEnd,
+    ]),
   };
 }
 
@@ -68,12 +100,19 @@ export const fields: Readonly<Record<string, FieldDefinition>> = {
   'tx.isCny': { type: 'bool', doc: 'The currency is CNY', make: () => ({ type: 'bool', code: 'view.isCny' }) },
   'leg.isDebit': { type: 'bool', doc: 'The account pays on this leg', make: () => ({ type: 'bool', code: 'leg.isDebit' }) },
   'tx.remark': textField('Remark (附言)', 'view.remarkStart', 'view.remarkEnd', ({ view }) => [view.remarkStart, view.remarkEnd]),
-  'tx.channel': textField('Channel, such as ebank or counter', 'view.channelStart', 'view.channelEnd', ({ view }) => [view.channelStart, view.channelEnd]),
+  'tx.channel': textField('Channel, such as ebank or counter', 'view.channelStart', 'view.channelEnd', ({ view }) => [
+    view.channelStart,
+    view.channelEnd,
+  ]),
   ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self, 'self'),
   ...partyFields('other', 'the counterparty', (leg) => leg.other, 'other'),
   ...partyFields('payer', "the payer's account", (leg) => leg.view.payer, 'view.payer'),
   ...partyFields('payee', "the payee's account", (leg) => leg.view.payee, 'view.payee'),
-  'self.balanceBeforeFen': numberField('Balance of the account before the transaction', 'fen', '(leg.isDebit ? self.balanceFen + view.amountFen : self.balanceFen - view.amountFen)'),
+  'self.balanceBeforeFen': numberField(
+    'Balance of the account before the transaction',
+    'fen',
+    '(leg.isDebit ? self.balanceFen + view.amountFen : self.balanceFen - view.amountFen)',
+  ),
   'day.debitFen': numberField('Sum of the debits of the day that has closed', 'fen', 'leg.dayDebitFen', 'day'),
   'day.creditFen': numberField('Sum of its credits', 'fen', 'leg.dayCreditFen', 'day'),
   'day.turnoverFen': numberField('Debits and credits together', 'fen', '(leg.dayDebitFen + leg.dayCreditFen)', 'day'),
@@ -123,8 +162,10 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
     make([stream, window], scope, fail) {
       const { bit } = streamOf(stream!);
       const span = legWindow(window!, scope, fail, 1);
-      if (span.spanMsMax === Infinity && kind === 'distinct') fail(1, 'distinct counts over "ever" are not kept; use at most "31d"');
-      if (kind === 'distinct' && scope.plan.streams.some((known) => known.bit === bit && known.of === 'day')) fail(0, 'closed days have no counterparties');
+      if (span.spanMsMax === Infinity && kind === 'distinct')
+        fail(1, 'distinct counts over "ever" are not kept; use at most "31d"');
+      if (kind === 'distinct' && scope.plan.streams.some((known) => known.bit === bit && known.of === 'day'))
+        fail(0, 'closed days have no counterparties');
       scope.usesHistory = true;
       look(scope, bit, span);
       const at = scope.plan.cell(span, bit, kind);
@@ -148,7 +189,8 @@ function newness(name: string, direction: 'debit' | 'credit' | 'either', doc: st
     doc,
     make([window], scope, fail) {
       const span = windowOf(window!, scope, fail, 0);
-      if (span.spanMsMax > pairMemoryMs) fail(0, `pairs are remembered for ${pairMemoryMs / dayMs} days; use at most "${pairMemoryMs / dayMs}d"`);
+      if (span.spanMsMax > pairMemoryMs)
+        fail(0, `pairs are remembered for ${pairMemoryMs / dayMs} days; use at most "${pairMemoryMs / dayMs}d"`);
       scope.usesHistory = true;
       const spanMs = span.spanMsMax;
       const lastMs = {
@@ -167,16 +209,23 @@ export const pairMemoryMs = 400 * dayMs;
 function sketched(name: string, doc: string, rank: number | undefined): FunctionDefinition {
   const withRank = rank === undefined;
   return {
-    usage: withRank ? `${name}(stream, rank, window), like ${name}(debit, 0.99, "365d")` : `${name}(stream, window), like ${name}(debit, "90d")`,
+    usage: withRank
+      ? `${name}(stream, rank, window), like ${name}(debit, 0.99, "365d")`
+      : `${name}(stream, window), like ${name}(debit, "90d")`,
     parameters: withRank
-      ? [{ name: 'stream', type: 'stream' }, { name: 'rank', type: 'number' }, { name: 'window', type: 'text' }]
+      ? [
+          { name: 'stream', type: 'stream' },
+          { name: 'rank', type: 'number' },
+          { name: 'window', type: 'text' },
+        ]
       : streamAndWindow,
     exactness: 'approximate',
     doc,
     make(args, scope, fail) {
       const { bit } = streamOf(args[0]!);
       const window = windowOf(args[args.length - 1]!, scope, fail, args.length - 1);
-      if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs) fail(args.length - 1, 'expected a window from "1d" to "400d"');
+      if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs)
+        fail(args.length - 1, 'expected a window from "1d" to "400d"');
       scope.usesHistory = true;
       const sketch = scope.plan.sketch(bit, window.spanMsMax);
       if (name === 'samples') return { type: 'number', code: `leg.samples(${sketch})` };
@@ -193,7 +242,11 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
   min: aggregate('min', 'Smallest amount among them in fen; unknown where there is none.'),
   distinctOf: {
     usage: 'distinctOf(stream, "province" | "hour" | "day", window)',
-    parameters: [{ name: 'stream', type: 'stream' }, { name: 'what', type: 'text' }, { name: 'window', type: 'text' }],
+    parameters: [
+      { name: 'stream', type: 'stream' },
+      { name: 'what', type: 'text' },
+      { name: 'window', type: 'text' },
+    ],
     exactness: 'exact',
     doc: 'Number of different provinces of the counterparties, hours of the day or calendar days among the legs; looks at the latest 2,000 legs at most.',
     make([stream, what, window], scope, fail) {
@@ -251,11 +304,18 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       if (span.spanMsMax === Infinity) fail(0, 'expected a window such as "180d"');
       scope.usesHistory = true;
       const spanMs = span.spanMsMax;
-      return { type: 'bool', code: `(leg.previousLegMs > ${literal(never)} && leg.previousLegMs <= leg.timeMs - ${literal(spanMs)})` };
+      return {
+        type: 'bool',
+        code: `(leg.previousLegMs > ${literal(never)} && leg.previousLegMs <= leg.timeMs - ${literal(spanMs)})`,
+      };
     },
   },
   median: sketched('median', 'Median of the amounts before this leg, in fen (±14 %); unknown without any.', 0.5),
-  percentile: sketched('percentile', 'Amount that the share `rank` of the amounts before this leg did not exceed, in fen (±14 %).', undefined),
+  percentile: sketched(
+    'percentile',
+    'Amount that the share `rank` of the amounts before this leg did not exceed, in fen (±14 %).',
+    undefined,
+  ),
   samples: sketched('samples', 'How many amounts `median` and `percentile` know, this leg not included.', 0),
   unknown: {
     usage: 'unknown(number), like unknown(other.ageDays)',
@@ -268,7 +328,10 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
   },
   mentions: {
     usage: 'mentions(text, words), like mentions(tx.remark, ["退款", "退回"])',
-    parameters: [{ name: 'text', type: 'text' }, { name: 'words', type: 'list' }],
+    parameters: [
+      { name: 'text', type: 'text' },
+      { name: 'words', type: 'list' },
+    ],
     exactness: 'exact',
     doc: 'The text holds at least one of the words.',
     make([text, words], scope, fail) {
@@ -287,7 +350,10 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
 function pick(name: string, doc: string, choose: 'Math.min' | 'Math.max'): FunctionDefinition {
   return {
     usage: `${name}(number, number)`,
-    parameters: [{ name: 'a', type: 'number' }, { name: 'b', type: 'number' }],
+    parameters: [
+      { name: 'a', type: 'number' },
+      { name: 'b', type: 'number' },
+    ],
     exactness: 'exact',
     doc,
     make([a, b]) {

@@ -36,14 +36,20 @@ export function parseWindow(text: string, workingDays: WorkingDays): Window | Wi
   if (count === 0) return { problem: `"${text}" is empty; a window needs at least 1` };
   const unit = match[2]!;
   if (unit === 'days') return calendarDays(text, count);
-  if (unit === 'wd') return count > 10 ? { problem: `"${text}" is too long; at most 10 working days` } : workingWindow(text, count, workingDays);
+  if (unit === 'wd')
+    return count > 10 ? { problem: `"${text}" is too long; at most 10 working days` } : workingWindow(text, count, workingDays);
   const spanMs = count * unitMs[unit as keyof typeof unitMs];
   return { text, spanMsMax: spanMs, slides: true, startMs: (clockMs) => clockMs - spanMs };
 }
 
 function calendarDays(text: string, count: number): Window | WindowProblem {
   if (count > 31) return { problem: `"${text}" is too long; at most 31 calendar days` };
-  return { text, spanMsMax: count * dayMs, slides: false, startMs: (clockMs) => startOfDayMs(dayNumber(clockMs) - count + 1) - 1 };
+  return {
+    text,
+    spanMsMax: count * dayMs,
+    slides: false,
+    startMs: (clockMs) => startOfDayMs(dayNumber(clockMs) - count + 1) - 1,
+  };
 }
 
 function workingWindow(text: string, count: number, workingDays: WorkingDays): Window {

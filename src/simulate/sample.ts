@@ -70,12 +70,19 @@ function withNewlines(text: Uint8Array): Uint8Array[] {
 }
 
 const labelSchema = z.object({ transaction: z.string(), typology: z.string() });
-const payerSchema = z.object({ id: z.string(), payer: z.object({ creditCode: z.string().optional(), name: z.string().optional() }) });
+const payerSchema = z.object({
+  id: z.string(),
+  payer: z.object({ creditCode: z.string().optional(), name: z.string().optional() }),
+});
 
 /** Some enterprises that the sample defrauds, so that the demonstration can register them as recipients. */
 export async function sampleVictims(directory: string, most: number): Promise<{ creditCode: string; name: string }[]> {
   const labels = (await readFile(join(directory, 'labels.ndjson'), 'utf8')).split('\n').filter(Boolean);
-  const wanted = new Set(labels.map((line) => labelSchema.parse(JSON.parse(line))).flatMap(({ transaction, typology }) => (typology.startsWith('V') ? [transaction] : [])));
+  const wanted = new Set(
+    labels
+      .map((line) => labelSchema.parse(JSON.parse(line)))
+      .flatMap(({ transaction, typology }) => (typology.startsWith('V') ? [transaction] : [])),
+  );
   const found = new Map<string, string>();
   for await (const lines of sampleBodies(directory)) {
     for (let i = 0; i < lines.length; i += 2) {

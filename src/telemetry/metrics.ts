@@ -42,5 +42,3 @@ export function createMetrics(registry: Registry) {
     lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
   };
 }
-
-type Metrics = ReturnType<typeof createMetrics>;

@@ -36,7 +36,9 @@ function files(directory: string): string[] {
 
 /** The console is a program of its own, for browsers. */
 const sources = files(source).filter((file) => !file.startsWith(join(source, 'console')));
-const parsed = new Map(sources.map((file) => [file, ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)]));
+const parsed = new Map(
+  sources.map((file) => [file, ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)]),
+);
 
 /** Modules that a file names; `values`: only those that are there when the program runs. */
 function importsOf(file: ts.SourceFile, values = false): string[] {
@@ -58,7 +60,13 @@ function isTypeOnly(node: ts.Node): boolean {
   if (ts.isExportDeclaration(node)) return node.isTypeOnly;
   if (!ts.isImportDeclaration(node) || !node.importClause) return false;
   const { isTypeOnly: whole, name, namedBindings } = node.importClause;
-  return whole || (!name && !!namedBindings && ts.isNamedImports(namedBindings) && namedBindings.elements.every((element) => element.isTypeOnly));
+  return (
+    whole ||
+    (!name &&
+      !!namedBindings &&
+      ts.isNamedImports(namedBindings) &&
+      namedBindings.elements.every((element) => element.isTypeOnly))
+  );
 }
 
 const partOf = (file: string): string => relative(source, file).split('/')[0]!;
@@ -83,7 +91,14 @@ describe('the house', () => {
   });
 
   it('keeps the packages of a store behind its adapter', () => {
-    const behind = { lmdb: 'adapters', chdb: 'adapters', '@clickhouse/client': 'adapters', kafkajs: 'adapters', ioredis: 'adapters', fastify: 'http' };
+    const behind = {
+      lmdb: 'adapters',
+      chdb: 'adapters',
+      '@clickhouse/client': 'adapters',
+      kafkajs: 'adapters',
+      ioredis: 'adapters',
+      fastify: 'http',
+    };
     const leaks = [...parsed].flatMap(([file, tree]) =>
       importsOf(tree).flatMap((specifier) => {
         const home = Object.entries(behind).find(([name]) => specifier === name || specifier.startsWith(`${name}/`))?.[1];
@@ -94,12 +109,22 @@ describe('the house', () => {
   });
 
   it('reads the process in main alone', () => {
-    const readers = [...parsed].filter(([file, tree]) => named(file) !== 'src/main.ts' && /\bprocess\.(argv|env|exit|exitCode|stdout|stderr|on|cwd)\b/.test(tree.text));
+    const readers = [...parsed].filter(
+      ([file, tree]) =>
+        named(file) !== 'src/main.ts' && /\bprocess\.(argv|env|exit|exitCode|stdout|stderr|on|cwd)\b/.test(tree.text),
+    );
     expect(readers.map(([file]) => named(file))).toEqual([]);
   });
 
   it('has no cycles of modules at run time', () => {
-    const edges = new Map([...parsed].map(([file, tree]) => [file, importsOf(tree, true).filter((name) => name.startsWith('.')).map((name) => resolve(dirname(file), name).replace(/\.js$/, '.ts'))]));
+    const edges = new Map(
+      [...parsed].map(([file, tree]) => [
+        file,
+        importsOf(tree, true)
+          .filter((name) => name.startsWith('.'))
+          .map((name) => resolve(dirname(file), name).replace(/\.js$/, '.ts')),
+      ]),
+    );
     const done = new Set<string>();
     const cycles: string[] = [];
     const walk = (file: string, trail: readonly string[]): void => {
@@ -115,7 +140,9 @@ describe('the house', () => {
 
 describe('the tree', () => {
   it('has no file that is too long to read', () => {
-    const long = [...parsed].map(([file, tree]) => ({ file: named(file), lines: tree.text.split('\n').length })).filter(({ lines }) => lines > 450);
+    const long = [...parsed]
+      .map(([file, tree]) => ({ file: named(file), lines: tree.text.split('\n').length }))
+      .filter(({ lines }) => lines > 450);
     expect(long).toEqual([]);
   });
 

@@ -22,7 +22,10 @@ function patternFile(name: string, ...changes: readonly (readonly [string, strin
   return file;
 }
 
-const listSchema = z.object({ patternSet: z.string(), patterns: z.array(z.looseObject({ id: z.string(), version: z.int(), state: z.string() })) });
+const listSchema = z.object({
+  patternSet: z.string(),
+  patterns: z.array(z.looseObject({ id: z.string(), version: z.int(), state: z.string() })),
+});
 
 async function inForce(): Promise<z.infer<typeof listSchema>> {
   const outcome = await huqi(['patterns', 'list', ...data, '--json']);
@@ -39,7 +42,10 @@ describe('huqi patterns check', () => {
 
   it('names file, line and column of an unknown field', async () => {
     const file = patternFile('unknown.yaml', ['>= params.timesMin', '>= params.timesMinimum']);
-    const line = readFileSync(file, 'utf8').split('\n').findIndex((text) => text.includes('timesMinimum')) + 1;
+    const line =
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('timesMinimum')) + 1;
     const outcome = await huqi(['patterns', 'check', file]);
     expect(outcome.code).toBe(1);
     expect(outcome.stdout).toMatch(new RegExp(`unknown\\.yaml:${line}:\\d+ `));
@@ -62,7 +68,20 @@ describe('huqi patterns check', () => {
 describe('huqi patterns on a data directory', () => {
   it('lists the twelve that ship on a new one', async () => {
     const { patterns } = await inForce();
-    expect(patterns.map(({ id }) => id).toSorted()).toEqual(['M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16', 'V01', 'V11', 'V12']);
+    expect(patterns.map(({ id }) => id).toSorted()).toEqual([
+      'M01',
+      'M02',
+      'M03',
+      'M04',
+      'M05',
+      'M07',
+      'M08',
+      'M12',
+      'M16',
+      'V01',
+      'V11',
+      'V12',
+    ]);
     expect((await huqi(['patterns', 'list', ...data])).stdout).toMatch(/M03 +1 +active +mule +high +mule-account +快进快出/);
   });
 
@@ -80,7 +99,10 @@ describe('huqi patterns on a data directory', () => {
   it('refuses a broken push by file, line and column, and the set in force stays', async () => {
     const before = await inForce();
     const broken = patternFile('broken.yaml', ['version: 1', 'version: 9'], ['"24h") >= 1 ||', '"24h") >= ||']);
-    const line = readFileSync(broken, 'utf8').split('\n').findIndex((text) => text.includes('>= ||')) + 1;
+    const line =
+      readFileSync(broken, 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('>= ||')) + 1;
     const good = patternFile('good.yaml', ['id: M03', 'id: M90']);
     const outcome = await huqi(['patterns', 'push', good, broken, ...data]);
     expect(outcome.stderr).toMatch(new RegExp(`broken\\.yaml:${line}:\\d+ `));
@@ -91,8 +113,15 @@ describe('huqi patterns on a data directory', () => {
 
   it('refuses another text under the same version, and the set in force stays', async () => {
     const before = await inForce();
-    const outcome = await huqi(['patterns', 'push', patternFile('same-version.yaml', ['bigFen: 10000000', 'bigFen: 20000000']), ...data]);
-    expect(outcome.stderr).toMatch(/same-version\.yaml:\d+:\d+ version: M03 is in force as version 1 with another text; raise the version to 2/);
+    const outcome = await huqi([
+      'patterns',
+      'push',
+      patternFile('same-version.yaml', ['bigFen: 10000000', 'bigFen: 20000000']),
+      ...data,
+    ]);
+    expect(outcome.stderr).toMatch(
+      /same-version\.yaml:\d+:\d+ version: M03 is in force as version 1 with another text; raise the version to 2/,
+    );
     expect(failureOf(outcome)).toMatchObject({ code: 1, hasStack: false });
     expect(await inForce()).toEqual(before);
   });

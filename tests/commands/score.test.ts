@@ -16,7 +16,10 @@ const summarySchema = z.looseObject({
   labels: z
     .object({
       overall: z.looseObject({ precision: z.number(), recall: z.number() }),
-      byTypology: z.record(z.string(), z.looseObject({ labelled: z.int(), found: z.int(), foundBy: z.record(z.string(), z.int()) })),
+      byTypology: z.record(
+        z.string(),
+        z.looseObject({ labelled: z.int(), found: z.int(), foundBy: z.record(z.string(), z.int()) }),
+      ),
     })
     .optional(),
 });
@@ -30,7 +33,10 @@ async function scoreSample(name: string, ...options: string[]): Promise<Scored> 
   const outputs = ['--hits', at(`${name}.hits`), '--summary', at(`${name}.summary`), '--labels', sample.labels];
   const outcome = await huqi(['score', sample.day, ...outputs, ...options]);
   expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: '' });
-  return { hits: readFileSync(at(`${name}.hits`)), summary: summarySchema.parse(JSON.parse(readFileSync(at(`${name}.summary`), 'utf8'))) };
+  return {
+    hits: readFileSync(at(`${name}.hits`)),
+    summary: summarySchema.parse(JSON.parse(readFileSync(at(`${name}.summary`), 'utf8'))),
+  };
 }
 
 describe('huqi score on the day that ships', () => {
@@ -83,8 +89,19 @@ describe('huqi score on broken records', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
     const { transactions } = summarySchema.parse(JSON.parse(outcome.stdout));
     expect(transactions).toMatchObject({ lines: 10, scored: 3, rejected: 7 });
-    const rejections = readFileSync(at('rejected'), 'utf8').trim().split('\n').map((line) => z.object({ line: z.int(), reason: z.string(), message: z.string() }).parse(JSON.parse(line)));
-    expect(rejections.map(({ line, reason }) => `${line} ${reason}`)).toEqual(['1 invalid', '2 invalid', '4 invalid', '5 invalid', '6 malformed', '7 too-deep', '10 oversized']);
+    const rejections = readFileSync(at('rejected'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => z.object({ line: z.int(), reason: z.string(), message: z.string() }).parse(JSON.parse(line)));
+    expect(rejections.map(({ line, reason }) => `${line} ${reason}`)).toEqual([
+      '1 invalid',
+      '2 invalid',
+      '4 invalid',
+      '5 invalid',
+      '6 malformed',
+      '7 too-deep',
+      '10 oversized',
+    ]);
     expect(rejections.every(({ message }) => message.length > 10)).toBe(true);
   });
 
@@ -105,10 +122,25 @@ describe('huqi score that cannot do its work says so in one sentence', () => {
     { what: 'a file that is not there', args: [at('nothing.ndjson')], code: 1, says: /nothing\.ndjson does not exist/ },
     { what: 'a directory in place of a file', args: [at('folder')], code: 1, says: /directory/ },
     { what: 'a hits file where none can be', args: [sample.broken, '--hits', at('folder')], code: 1, says: /folder.*directory/ },
-    { what: 'a hits file in no directory', args: [sample.day, '--hits', at('none/hits')], code: 1, says: /none\/hits does not exist/ },
+    {
+      what: 'a hits file in no directory',
+      args: [sample.day, '--hits', at('none/hits')],
+      code: 1,
+      says: /none\/hits does not exist/,
+    },
     { what: 'a labels file that is not there', args: [sample.day, '--labels', at('none')], code: 1, says: /none does not exist/ },
-    { what: 'partitions that are no number', args: [sample.day, '--partitions', 'many'], code: 2, says: /--partitions many: expected a whole number/ },
-    { what: 'a batch of no bytes', args: [sample.day, '--batch-bytes', '0'], code: 2, says: /--batch-bytes 0: expected a whole number/ },
+    {
+      what: 'partitions that are no number',
+      args: [sample.day, '--partitions', 'many'],
+      code: 2,
+      says: /--partitions many: expected a whole number/,
+    },
+    {
+      what: 'a batch of no bytes',
+      args: [sample.day, '--batch-bytes', '0'],
+      code: 2,
+      says: /--batch-bytes 0: expected a whole number/,
+    },
   ];
   it.each(cases)('$what', async ({ args, code, says }) => {
     const outcome = await huqi(['score', ...args]);

@@ -13,7 +13,7 @@ describe('huqi up', () => {
   it('takes a bank’s file, tells repeats, takes a pushed pattern while it runs, and stops when asked', async () => {
     const data = at('running');
     const up = startHuqi(['up', '--port', '0', '--data', data, '--no-sample']);
-    const url = ((await up.printed(/(http:\/\/\S+)[\s\S]*keys\.json/))[1])!;
+    const url = (await up.printed(/(http:\/\/\S+)[\s\S]*keys\.json/))[1]!;
     const { bank } = JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8')) as { bank: string };
     await huqi(['simulate', '--accounts', '2000', '--transactions', '3000', '--out', at('day.ndjson')]);
 
@@ -26,7 +26,10 @@ describe('huqi up', () => {
     expect(wrongKey.stderr).toMatch(/answered 401/);
 
     cpSync('config/patterns/V12-large-first-payment.yaml', at('V12.yaml'));
-    writeFileSync(at('V12.yaml'), readFileSync(at('V12.yaml'), 'utf8').replace('version: 1', 'version: 2').replace('minFen: 20000000', 'minFen: 10000000'));
+    writeFileSync(
+      at('V12.yaml'),
+      readFileSync(at('V12.yaml'), 'utf8').replace('version: 1', 'version: 2').replace('minFen: 20000000', 'minFen: 10000000'),
+    );
     writeFileSync(at('broken.yaml'), 'id: V98\nversion: 1\n');
     const broken = await huqi(['patterns', 'push', at('broken.yaml'), '--data', data]);
     expect(broken.code).toBe(1);
@@ -47,15 +50,31 @@ describe('huqi up', () => {
 
   it('says in one sentence why it cannot start', async () => {
     const taken = createServer();
-    const port = await new Promise<number>((resolve) => taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port)));
+    const port = await new Promise<number>((resolve) =>
+      taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port)),
+    );
     writeFileSync(at('a-file'), '');
     const cases: { args: string[]; env?: Record<string, string>; code: number; says: RegExp }[] = [
-      { args: ['up', '--no-sample', '--port', String(port), '--data', at('taken')], code: 1, says: /is taken by another process/ },
+      {
+        args: ['up', '--no-sample', '--port', String(port), '--data', at('taken')],
+        code: 1,
+        says: /is taken by another process/,
+      },
       { args: ['up', '--no-sample', '--port', '0', '--data', at('a-file')], code: 1, says: /a-file/ },
-      { args: ['up', '--no-sample', '--port', '0', '--data', at('kafka')], env: { HUQI_KAFKA_BROKERS: '127.0.0.1:9092' }, code: 1, says: /HUQI_KAFKA_BROKERS is set, but this release runs the log embedded only/ },
+      {
+        args: ['up', '--no-sample', '--port', '0', '--data', at('kafka')],
+        env: { HUQI_KAFKA_BROKERS: '127.0.0.1:9092' },
+        code: 1,
+        says: /HUQI_KAFKA_BROKERS is set, but this release runs the log embedded only/,
+      },
       { args: ['up', '--only', 'score'], code: 2, says: /--only needs Kafka/ },
       { args: ['up', '--port', 'high'], code: 2, says: /expected a whole number/ },
-      { args: ['up', '--no-sample'], env: { HUQI_PORT: 'x', HUQI_INTAKE_LINES_MAX: '-1' }, code: 1, says: /2 settings are wrong[\s\S]*http\.port[\s\S]*intake\.linesMax/ },
+      {
+        args: ['up', '--no-sample'],
+        env: { HUQI_PORT: 'x', HUQI_INTAKE_LINES_MAX: '-1' },
+        code: 1,
+        says: /2 settings are wrong[\s\S]*http\.port[\s\S]*intake\.linesMax/,
+      },
     ];
     for (const { args, env, code, says } of cases) {
       const outcome = await huqi(args, env);
@@ -67,7 +86,16 @@ describe('huqi up', () => {
   });
 
   it('shows every command with examples', async () => {
-    for (const command of [['up'], ['score'], ['send'], ['simulate'], ['doctor'], ['bench'], ['patterns', 'check'], ['patterns', 'push']]) {
+    for (const command of [
+      ['up'],
+      ['score'],
+      ['send'],
+      ['simulate'],
+      ['doctor'],
+      ['bench'],
+      ['patterns', 'check'],
+      ['patterns', 'push'],
+    ]) {
       const { stdout, code } = await huqi([...command, '--help']);
       expect(stdout).toMatch(/Examples:\n {2}\$ huqi/);
       expect(code).toBe(0);

@@ -59,11 +59,20 @@ describe('nobody knows how it ended', () => {
     expect(await kinds(claims, range(0, 4))).toEqual(Array(4).fill('again'));
   });
 
-  for (const [mode, expected] of [['before', 'new'], ['after', 'again']] as const) {
+  for (const [mode, expected] of [
+    ['before', 'new'],
+    ['after', 'again'],
+  ] as const) {
     test(`the store failed ${mode} it wrote the claims: never a duplicate, never forgotten`, async () => {
       const faulty = withFault(parts.log, parts.state, { point: 'claims', number: 0, mode });
       // Only the one write fails here, the process lives on.
-      const claims = open({ state: { ...parts.state, commit: (slot, change) => (faulty.hasCrashed() ? parts.state.commit(slot, change) : faulty.state.commit(slot, change)) }, slots: 1 });
+      const claims = open({
+        state: {
+          ...parts.state,
+          commit: (slot, change) => (faulty.hasCrashed() ? parts.state.commit(slot, change) : faulty.state.commit(slot, change)),
+        },
+        slots: 1,
+      });
       await expect(claims.claim('broken', range(0, 3), startMs)).rejects.toThrow(Crash);
       claims.abandon('broken');
       expect(await kinds(claims, range(0, 3))).toEqual(Array(3).fill(expected));
@@ -80,7 +89,11 @@ describe('nobody knows how it ended', () => {
       if (random() < 0.1) claims = open();
       const ids = [...new Set(Array.from({ length: 1 + Math.floor(random() * 6) }, () => Math.floor(random() * 300)))];
       const attempt = `random-${body}`;
-      const answers = await claims.claim(attempt, ids.map((id) => claimOf(id)), startMs);
+      const answers = await claims.claim(
+        attempt,
+        ids.map((id) => claimOf(id)),
+        startMs,
+      );
       for (const [i, id] of ids.entries()) {
         const kind = answers[i]?.kind;
         if (kind === 'new') isNewBy.set(id, (isNewBy.get(id) ?? 0) + 1);
@@ -112,7 +125,11 @@ describe('at the same time', () => {
       for (let tries = 0; ; tries++) {
         const attempt = `body-${n}-${tries}`;
         try {
-          const answers = await claims.claim(attempt, ids.map((id) => claimOf(id)), startMs);
+          const answers = await claims.claim(
+            attempt,
+            ids.map((id) => claimOf(id)),
+            startMs,
+          );
           for (const [i, id] of ids.entries()) if (answers[i]?.kind === 'new') taken.set(id, (taken.get(id) ?? 0) + 1);
           return await claims.finish(attempt);
         } catch (error) {
@@ -124,22 +141,34 @@ describe('at the same time', () => {
     await Promise.all(bodies.map((body) => body()));
     expect(taken.size).toBeGreaterThan(100);
     expect([...taken.values()].filter((count) => count > 1)).toEqual([]);
-    expect(await kinds(open({ slots: 2 }), [...taken.keys()].map((id) => claimOf(id)))).toEqual(Array(taken.size).fill('duplicate'));
+    expect(
+      await kinds(
+        open({ slots: 2 }),
+        [...taken.keys()].map((id) => claimOf(id)),
+      ),
+    ).toEqual(Array(taken.size).fill('duplicate'));
   });
 });
 
 describe('memory is bounded', () => {
   test('beyond the claims held, what may be old is taken again for the scorer to look, what is young is new', async () => {
     const claims = open({ claimsMax: 400, slots: 1 });
-    for (let body = 0; body < 10; body++) await take(claims, range(body * 100, 100, startMs + body * dayMs), startMs + body * dayMs);
+    for (let body = 0; body < 10; body++)
+      await take(claims, range(body * 100, 100, startMs + body * dayMs), startMs + body * dayMs);
     expect(await kinds(claims, range(0, 100, startMs))).toEqual(Array(100).fill('again'));
     expect(await kinds(claims, range(900, 100, startMs + 9 * dayMs))).toEqual(Array(100).fill('duplicate'));
-    expect(await kinds(claims, [{ ...claimOf(5_000), timeMs: startMs + 9 * dayMs }, { ...claimOf(5_001), timeMs: startMs }])).toEqual(['new', 'again']);
+    expect(
+      await kinds(claims, [
+        { ...claimOf(5_000), timeMs: startMs + 9 * dayMs },
+        { ...claimOf(5_001), timeMs: startMs },
+      ]),
+    ).toEqual(['new', 'again']);
   });
 
   test('what is not held any more leaves the store, and a restart still knows that it was there', async () => {
     const claims = open({ claimsMax: 400, slots: 1 });
-    for (let body = 0; body < 10; body++) await take(claims, range(body * 100, 100, startMs + body * dayMs), startMs + body * dayMs);
+    for (let body = 0; body < 10; body++)
+      await take(claims, range(body * 100, 100, startMs + body * dayMs), startMs + body * dayMs);
     // Of four generations of 100 the youngest has just begun.
     expect(await claims.sweep(0)).toBe(700);
     const next = open({ claimsMax: 400, slots: 1 });
@@ -151,7 +180,10 @@ describe('memory is bounded', () => {
     const [first, second] = [open({ slots: 1 }), open({ slots: 1 })];
     await take(first, range(0, 3));
     await take(second, range(3, 3, startMs + 40 * dayMs), startMs + 40 * dayMs);
-    const [swept, answers] = await Promise.all([first.sweep(dayNumber(startMs) + 1), kinds(second, range(3, 4, startMs + 40 * dayMs))]);
+    const [swept, answers] = await Promise.all([
+      first.sweep(dayNumber(startMs) + 1),
+      kinds(second, range(3, 4, startMs + 40 * dayMs)),
+    ]);
     expect(swept === 0 || swept === 3).toBe(true);
     expect(answers).toEqual(['duplicate', 'duplicate', 'duplicate', 'new']);
     expect(swept + (await first.sweep(dayNumber(startMs) + 1))).toBe(3);
@@ -181,7 +213,13 @@ function range(from: number, count: number, timeMs = startMs): Claim[] {
 }
 
 function claimOf(id: number): Claim {
-  return { identityLow: Math.imul(id + 1, 0x9e3779b1), identityHigh: Math.imul(id, 0x85ebca6b) ^ (id << 3), contentLow: id, contentHigh: 7, timeMs: startMs };
+  return {
+    identityLow: Math.imul(id + 1, 0x9e3779b1),
+    identityHigh: Math.imul(id, 0x85ebca6b) ^ (id << 3),
+    contentLow: id,
+    contentHigh: 7,
+    timeMs: startMs,
+  };
 }
 
 function seeded(seed: number): () => number {

@@ -12,7 +12,12 @@ const spans = [
 test('frames are written byte for byte as the frame’s own encoder writes them', () => {
   const writer = createFrameWriter(3, 1_782_873_000_123);
   for (const { flags, ...span } of spans) writer.add(candidate(span), flags);
-  const entry = (i: number, roles: number) => ({ roles, flags: spans[i]!.flags, receivedAtMs: 1_782_873_000_123, json: bytes.subarray(spans[i]!.start, spans[i]!.end) });
+  const entry = (i: number, roles: number) => ({
+    roles,
+    flags: spans[i]!.flags,
+    receivedAtMs: 1_782_873_000_123,
+    json: bytes.subarray(spans[i]!.start, spans[i]!.end),
+  });
   expect(writer.finish().map(({ partition, value }) => [partition, Buffer.from(value).toString('hex')])).toEqual([
     [0, Buffer.from(encodeFrame([entry(0, role.debit)])).toString('hex')],
     [1, Buffer.from(encodeFrame([entry(0, role.credit), entry(1, role.debit | role.credit)])).toString('hex')],
@@ -22,7 +27,8 @@ test('frames are written byte for byte as the frame’s own encoder writes them'
 test('a frame is closed before it becomes too large for a broker', () => {
   const large = Buffer.alloc(200 * 1024, 0x20);
   const writer = createFrameWriter(1, 0);
-  for (let i = 0; i < 7; i++) writer.add({ ...candidate({ start: 0, end: large.length, payerPartition: 0, payeePartition: 0 }), bytes: large }, 0);
+  for (let i = 0; i < 7; i++)
+    writer.add({ ...candidate({ start: 0, end: large.length, payerPartition: 0, payeePartition: 0 }), bytes: large }, 0);
   expect(writer.finish().map(({ value }) => Math.round(value.length / large.length))).toEqual([3, 3, 1]);
 });
 

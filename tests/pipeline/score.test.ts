@@ -290,7 +290,8 @@ function failingOn(prefix: string): typeof createEngine {
         // As a fault inside: what stands before it in the batch has been scored.
         const at = batch.views.slice(0, batch.count).findIndex((view) => view.id.startsWith(prefix));
         if (at < 0) return engine.scoreBatch(batch, found);
-        for (let i = 0; i < at; i++) engine.score(batch.views[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, found);
+        for (let i = 0; i < at; i++)
+          engine.score(batch.views[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, found);
         throw new TypeError('made to fail');
       },
       adopt: (next) => engine.adopt(next),

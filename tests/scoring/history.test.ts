@@ -83,8 +83,16 @@ function bytesOf(transaction: SlowTransaction): Uint8Array {
     amountFen: transaction.amountFen,
     currency: 'CNY',
     status: 'settled',
-    payer: { account: transaction.payer, region: `${transaction.province[transaction.payer]}0000`, ...(transaction.payerBalanceFen === undefined ? {} : { balanceFen: transaction.payerBalanceFen }) },
-    payee: { account: transaction.payee, region: `${transaction.province[transaction.payee]}0000`, ...(transaction.payeeBalanceFen === undefined ? {} : { balanceFen: transaction.payeeBalanceFen }) },
+    payer: {
+      account: transaction.payer,
+      region: `${transaction.province[transaction.payer]}0000`,
+      ...(transaction.payerBalanceFen === undefined ? {} : { balanceFen: transaction.payerBalanceFen }),
+    },
+    payee: {
+      account: transaction.payee,
+      region: `${transaction.province[transaction.payee]}0000`,
+      ...(transaction.payeeBalanceFen === undefined ? {} : { balanceFen: transaction.payeeBalanceFen }),
+    },
   });
 }
 
@@ -101,7 +109,9 @@ function expectEqualHistories(transactions: readonly SlowTransaction[], partitio
         const subject = isDebit ? transaction.payer : transaction.payee;
         engines[Number(subject) % partitions]!.score(view, isDebit ? role.debit : role.credit, 0, 0, hits);
         const leg = slow.add(transaction, isDebit);
-        expect(hits[0]?.explanation.en.split(' '), `${transaction.id} ${isDebit ? 'debit' : 'credit'}`).toEqual(group.map((question) => String(question.slow(leg))));
+        expect(hits[0]?.explanation.en.split(' '), `${transaction.id} ${isDebit ? 'debit' : 'credit'}`).toEqual(
+          group.map((question) => String(question.slow(leg))),
+        );
       }
     }
   });
@@ -115,8 +125,14 @@ const arbitraryStream = fc
   .array(
     fc.record({
       // Mostly close together, so that windows fill; sometimes days apart; one in five out of order.
-      gapMs: fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 0, max: 15 * 60_000 }) }, { weight: 2, arbitrary: fc.integer({ min: 0, max: 40 * 3_600_000 }) }),
-      lateMs: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 * 3_600_000 }) }),
+      gapMs: fc.oneof(
+        { weight: 6, arbitrary: fc.integer({ min: 0, max: 15 * 60_000 }) },
+        { weight: 2, arbitrary: fc.integer({ min: 0, max: 40 * 3_600_000 }) },
+      ),
+      lateMs: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(0) },
+        { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 * 3_600_000 }) },
+      ),
       payer: fc.constantFrom(...accounts),
       payee: fc.constantFrom(...accounts),
       amountFen: fc.oneof(fc.constantFrom(1_000, 40_000, 49_999, 50_000, 50_001), fc.integer({ min: 1, max: 90_000 })),
@@ -150,7 +166,9 @@ describe('what the engine remembers of an account', () => {
 
   it('does not depend on how accounts are spread over partitions', () => {
     fc.assert(
-      fc.property(arbitraryStream, fc.integer({ min: 2, max: 5 }), (transactions, partitions) => expectEqualHistories(transactions, partitions)),
+      fc.property(arbitraryStream, fc.integer({ min: 2, max: 5 }), (transactions, partitions) =>
+        expectEqualHistories(transactions, partitions),
+      ),
       { numRuns: 30 },
     );
   });
@@ -182,7 +200,9 @@ describe('what the engine remembers of an account', () => {
         const hits: Hit[] = [];
         engine.score(view, isDebit ? role.debit : role.credit, 0, 0, hits);
         const leg = slow.add(transaction, isDebit);
-        expect(hits[0]?.explanation.en.split(' '), transaction.id).toEqual(groups[1]!.map((question) => String(question.slow(leg))));
+        expect(hits[0]?.explanation.en.split(' '), transaction.id).toEqual(
+          groups[1]!.map((question) => String(question.slow(leg))),
+        );
       }
     }
     expect(engine.stats().legs).toBeLessThan(2 * 13_000 * 0.8);

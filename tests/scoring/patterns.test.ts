@@ -6,7 +6,20 @@ const set = compileOrThrow(shippedPatterns());
 
 describe('the patterns that ship', () => {
   it('are the twelve of the first release, all active', () => {
-    expect(set.patterns.map(({ pattern }) => pattern.id)).toEqual(['M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16', 'V01', 'V11', 'V12']);
+    expect(set.patterns.map(({ pattern }) => pattern.id)).toEqual([
+      'M01',
+      'M02',
+      'M03',
+      'M04',
+      'M05',
+      'M07',
+      'M08',
+      'M12',
+      'M16',
+      'V01',
+      'V11',
+      'V12',
+    ]);
     expect(set.patterns.every(({ state }) => state === 'active')).toBe(true);
   });
 

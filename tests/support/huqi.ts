@@ -8,7 +8,11 @@ const main = `${root}dist/main.js`;
 
 /** Where the files that ship lie. */
 export const config = `${root}config`;
-export const sample = { day: `${config}/sample/day.ndjson.gz`, labels: `${config}/sample/labels.ndjson`, broken: `${config}/sample/broken.ndjson` };
+export const sample = {
+  day: `${config}/sample/day.ndjson.gz`,
+  labels: `${config}/sample/labels.ndjson`,
+  broken: `${config}/sample/broken.ndjson`,
+};
 
 export interface Outcome {
   /** Null where a signal ended it. */
@@ -35,7 +39,8 @@ export interface Running {
 
 /** Starts the built command. Variables of this process that would set HuQi up otherwise are left out. */
 export function startHuqi(args: readonly string[], environment: Environment = {}): Running {
-  if (!existsSync(main)) throw new Error('dist/main.js is missing: these tests run the built command, make it with `npm run build`');
+  if (!existsSync(main))
+    throw new Error('dist/main.js is missing: these tests run the built command, make it with `npm run build`');
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HUQI_') && name !== 'NODE_OPTIONS');
   const child = spawn(process.execPath, [main, ...args], {
     cwd: root,
@@ -53,7 +58,11 @@ export function startHuqi(args: readonly string[], environment: Environment = {}
     wake();
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const ended = once(child, 'close').then(([code]: unknown[]): Outcome => ({ code: typeof code === 'number' ? code : null, stdout, stderr }));
+  const ended = once(child, 'close').then(([code]: unknown[]): Outcome => ({
+    code: typeof code === 'number' ? code : null,
+    stdout,
+    stderr,
+  }));
   return {
     child,
     ended,
@@ -67,7 +76,11 @@ export function startHuqi(args: readonly string[], environment: Environment = {}
         };
         watchers.add(look);
         look();
-        void ended.then((outcome) => reject(new Error(`it ended with ${outcome.code} before it printed ${String(pattern)}: ${outcome.stdout}${outcome.stderr}`)));
+        void ended.then((outcome) =>
+          reject(
+            new Error(`it ended with ${outcome.code} before it printed ${String(pattern)}: ${outcome.stdout}${outcome.stderr}`),
+          ),
+        );
       }),
     end: (signal) => {
       child.kill(signal);
@@ -78,5 +91,9 @@ export function startHuqi(args: readonly string[], environment: Environment = {}
 
 /** What a failure must look like to the person at the terminal: one sentence on stderr, no stack, the exit code. */
 export function failureOf({ code, stderr }: Outcome): { code: number | null; lines: number; hasStack: boolean } {
-  return { code, lines: stderr.trimEnd().split('\n').length, hasStack: /^\s+at .+[:)]\d*/m.test(stderr) || stderr.includes('node:internal') };
+  return {
+    code,
+    lines: stderr.trimEnd().split('\n').length,
+    hasStack: /^\s+at .+[:)]\d*/m.test(stderr) || stderr.includes('node:internal'),
+  };
 }

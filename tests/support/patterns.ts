@@ -19,6 +19,7 @@ export function shippedPatterns(): PatternSource[] {
 
 export function compileOrThrow(sources: readonly PatternSource[]): PatternSet {
   const result = compilePatternSet(sources, workingDays);
-  if (result.kind === 'broken') throw new Error(result.problems.map((p) => `${p.file}:${p.line}:${p.column} ${p.path}: ${p.message}`).join('\n'));
+  if (result.kind === 'broken')
+    throw new Error(result.problems.map((p) => `${p.file}:${p.line}:${p.column} ${p.path}: ${p.message}`).join('\n'));
   return result.set;
 }

@@ -82,7 +82,8 @@ export function createSlowHistory(workingDays: WorkingDays) {
     const clockMs = Math.max(previousMs, timeMs);
     const side = isDebit ? 'debit' : 'credit';
     const earlier = subject.legs.filter((leg) => leg.isReal && leg.other === other);
-    const lastMs = (stream: string) => Math.max(-Infinity, ...earlier.filter((leg) => leg.streams.has(stream)).map((leg) => leg.timeMs));
+    const lastMs = (stream: string) =>
+      Math.max(-Infinity, ...earlier.filter((leg) => leg.streams.has(stream)).map((leg) => leg.timeMs));
 
     const today = dayNumber(clockMs);
     if (today > subject.day) {
@@ -116,20 +117,33 @@ export function createSlowHistory(workingDays: WorkingDays) {
     const thirtyDays = 30 * 86_400_000;
     if (Math.max(lastMs('debit'), lastMs('credit')) <= timeMs - thirtyDays) streams.add('first');
 
-    const legsOf = (stream: string, window: string) => subject.legs.filter((one) => one.streams.has(stream)).filter(inside(window, clockMs));
+    const legsOf = (stream: string, window: string) =>
+      subject.legs.filter((one) => one.streams.has(stream)).filter(inside(window, clockMs));
     const amounts = (stream: string, window: string) => legsOf(stream, window).map((one) => one.amountFen);
     return {
       count: (stream: string, window: string) => legsOf(stream, window).length,
       sum: (stream: string, window: string) => amounts(stream, window).reduce((a, b) => a + b, 0),
       distinct: (stream: string, window: string) => new Set(legsOf(stream, window).map((one) => one.other)).size,
-      max: (stream: string, window: string) => (amounts(stream, window).length ? Math.max(...amounts(stream, window)) : 'unknown'),
-      min: (stream: string, window: string) => (amounts(stream, window).length ? Math.min(...amounts(stream, window)) : 'unknown'),
-      provinces: (stream: string, window: string) => new Set(legsOf(stream, window).map((one) => one.province).filter((p) => p > 0)).size,
-      hours: (stream: string, window: string) => new Set(legsOf(stream, window).map((one) => Math.floor(one.timeMs / 3_600_000))).size,
+      max: (stream: string, window: string) =>
+        amounts(stream, window).length ? Math.max(...amounts(stream, window)) : 'unknown',
+      min: (stream: string, window: string) =>
+        amounts(stream, window).length ? Math.min(...amounts(stream, window)) : 'unknown',
+      provinces: (stream: string, window: string) =>
+        new Set(
+          legsOf(stream, window)
+            .map((one) => one.province)
+            .filter((p) => p > 0),
+        ).size,
+      hours: (stream: string, window: string) =>
+        new Set(legsOf(stream, window).map((one) => Math.floor(one.timeMs / 3_600_000))).size,
       days: (stream: string, window: string) => new Set(legsOf(stream, window).map((one) => dayNumber(one.timeMs))).size,
-      pairCount: (stream: string, window: string) => legsOf(stream, window).filter((one) => one.isReal && one.other === other).length,
+      pairCount: (stream: string, window: string) =>
+        legsOf(stream, window).filter((one) => one.isReal && one.other === other).length,
       matched: (stream: string, window: string, tolerance: number) =>
-        legsOf(stream, window).some((one) => one !== leg && one.isReal && one.other === other && Math.abs(one.amountFen - amountFen) <= amountFen * tolerance),
+        legsOf(stream, window).some(
+          (one) =>
+            one !== leg && one.isReal && one.other === other && Math.abs(one.amountFen - amountFen) <= amountFen * tolerance,
+        ),
       newPayee: (days: number) => lastMs('debit') <= timeMs - days * 86_400_000,
       newPayer: (days: number) => lastMs('credit') <= timeMs - days * 86_400_000,
       idle: (days: number) => previousMs > -Infinity && previousMs <= timeMs - days * 86_400_000,
@@ -157,7 +171,14 @@ export function createSlowHistory(workingDays: WorkingDays) {
       if (!lot.counted && lot.amountFen - lot.leftFen >= 0.9 * lot.amountFen) {
         lot.counted = true;
         if (dwellMs >= 0 && dwellMs <= 30 * 60_000) {
-          subject.legs.push({ timeMs, amountFen: lot.amountFen, other: lot.other, province: 0, streams: new Set(['passed']), isReal: false });
+          subject.legs.push({
+            timeMs,
+            amountFen: lot.amountFen,
+            other: lot.other,
+            province: 0,
+            streams: new Set(['passed']),
+            isReal: false,
+          });
         }
       }
     }

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/embedded.js';
+import { huqi, startHuqi } from '../support/huqi.js';
+import type { PlatformContents } from '../support/read-platform.js';
+
+const directory = temporaryDirectory();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const playSample = (data: string): string[] => [
+  'up',
+  '--port',
+  '0',
+  '--sample-rate',
+  '6000',
+  '--exit-after-sample',
+  '--data',
+  join(directory, data),
+];
+const reader = fileURLToPath(new URL('../support/read-platform.ts', import.meta.url));
+
+async function contentsOf(data: string): Promise<PlatformContents> {
+  const out = join(directory, `${data}.json`);
+  await promisify(execFile)(process.execPath, ['--import', 'tsx', reader, join(directory, data), out]);
+  return JSON.parse(readFileSync(out, 'utf8')) as PlatformContents;
+}
+
+/** Milliseconds after it said that it runs, early enough that the sample is still playing; other moments on every run. */
+const kills = 6;
+const moments = Array.from({ length: kills }, (_, i) => (i === 0 ? 0 : Math.round(50 + Math.random() * 2_000)));
+
+async function killAt(data: string, delayMs: number): Promise<void> {
+  const running = startHuqi(playSample(data));
+  await running.printed(/runs at http/);
+  await sleep(delayMs);
+  const { code, stdout, stderr } = await running.end('SIGKILL');
+  if (code !== null) throw new Error(`it ended by itself with ${code} before the kill at ${delayMs} ms: ${stdout}${stderr}`);
+}
+
+describe(`a platform killed ${kills} times while the sample plays (${moments.join(', ')} ms after each start)`, () => {
+  let undisturbed: PlatformContents;
+  let killed: PlatformContents;
+  beforeAll(async () => {
+    const calm = await huqi(playSample('undisturbed'));
+    expect(calm, calm.stderr).toMatchObject({ code: 0 });
+    undisturbed = await contentsOf('undisturbed');
+    for (const moment of moments) await killAt('killed', moment);
+    const last = await huqi(playSample('killed'));
+    expect(last, last.stderr).toMatchObject({ code: 0 });
+    killed = await contentsOf('killed');
+  }, 300_000);
+
+  it('has every transaction of the sample', () => {
+    expect(undisturbed.transactions).toBe(33_000);
+    expect(killed.transactions).toBe(33_000);
+  });
+
+  it('has the hits of an undisturbed run, each with the same content', () => {
+    expect(Object.keys(undisturbed.hits).length).toBeGreaterThan(200);
+    expect(killed.hits).toEqual(undisturbed.hits);
+  });
+
+  it('has the warnings of an undisturbed run, each with the same content', () => {
+    expect(Object.keys(undisturbed.warnings).length).toBeGreaterThan(100);
+    expect(killed.warnings).toEqual(undisturbed.warnings);
+  });
+
+  it('holds every transaction, hit and warning of the log once in the warehouse, as the undisturbed one does', () => {
+    for (const { transactions, hits, warnings, warehouse } of [undisturbed, killed]) {
+      const same = { missing: [], unknown: [], twice: [] };
+      expect(warehouse).toEqual({
+        transactions: { rows: transactions, ...same },
+        hits: { rows: Object.keys(hits).length, ...same },
+        warnings: { rows: Object.keys(warnings).length, ...same },
+      });
+    }
+  });
+});
