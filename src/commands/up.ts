@@ -72,7 +72,9 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
     const playing = flags.sample && (await shouldPlay(platform));
     if (playing) receiver = await demonstrate(platform, rate, context);
     else await forgetDemonstration(platform);
-    if (!(playing && flags.exitAfterSample)) await Promise.race([stopAsked(context.stop), platform.failed]);
+    // A run that was cut off after the last record has nothing left to play, but must end as well.
+    const work = flags.sample && flags.exitAfterSample ? platform.pipeline.drained(context.stop) : stopAsked(context.stop);
+    await Promise.race([work, platform.failed]);
   } catch (error) {
     if (!context.stop.aborted) {
       // Said before anything is closed: what is broken may hold up the closing as well.

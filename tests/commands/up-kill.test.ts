@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/embedded.js';
-import { huqi, startHuqi } from '../support/huqi.js';
+import { type Outcome, startHuqi } from '../support/huqi.js';
 import type { PlatformContents } from '../support/read-platform.js';
 
 const directory = temporaryDirectory();
@@ -34,6 +34,15 @@ async function contentsOf(data: string): Promise<PlatformContents> {
 const kills = 6;
 const moments = Array.from({ length: kills }, (_, i) => (i === 0 ? 0 : Math.round(50 + Math.random() * 2_000)));
 
+/** Runs to its own end; a run that does not end is killed, and its code is then null. */
+async function playToEnd(data: string, limitMs = 120_000): Promise<Outcome> {
+  const running = startHuqi(playSample(data));
+  const timer = setTimeout(() => running.child.kill('SIGKILL'), limitMs);
+  const outcome = await running.ended;
+  clearTimeout(timer);
+  return outcome;
+}
+
 async function killAt(data: string, delayMs: number): Promise<void> {
   const running = startHuqi(playSample(data));
   await running.printed(/runs at http/);
@@ -46,11 +55,11 @@ describe(`a platform killed ${kills} times while the sample plays (${moments.joi
   let undisturbed: PlatformContents;
   let killed: PlatformContents;
   beforeAll(async () => {
-    const calm = await huqi(playSample('undisturbed'));
+    const calm = await playToEnd('undisturbed');
     expect(calm, calm.stderr).toMatchObject({ code: 0 });
     undisturbed = await contentsOf('undisturbed');
     for (const moment of moments) await killAt('killed', moment);
-    const last = await huqi(playSample('killed'));
+    const last = await playToEnd('killed');
     expect(last, last.stderr).toMatchObject({ code: 0 });
     killed = await contentsOf('killed');
   }, 300_000);
@@ -79,5 +88,10 @@ describe(`a platform killed ${kills} times while the sample plays (${moments.joi
         warnings: { rows: Object.keys(warnings).length, ...same },
       });
     }
+  });
+
+  it('ends by itself when it is started again and the sample is played already', async () => {
+    expect(await playToEnd('killed', 40_000)).toMatchObject({ code: 0 });
+    expect(await contentsOf('killed')).toEqual(killed);
   });
 });
