@@ -175,7 +175,7 @@ async function takeLock(directory: string, place: LockPlace): Promise<() => Prom
       }
       await refuseOrClear(directory, place);
     }
-    throw new DataDirectoryError(inUse(directory, place.pidFile));
+    throw new DataDirectoryError(inUse(directory, place.pidFile), { retriable: true });
   } catch (error) {
     await stop();
     throw error;
@@ -195,7 +195,8 @@ async function giveBack(place: LockPlace, inode: bigint | undefined, stop: () =>
 async function refuseOrClear(directory: string, place: LockPlace): Promise<void> {
   const inode = inodeOf(place.lockFile);
   if (inode === undefined) return;
-  if (await answers(join(place.shortDirectory, 'huqi.lock'))) throw new DataDirectoryError(inUse(directory, place.pidFile));
+  if (await answers(join(place.shortDirectory, 'huqi.lock')))
+    throw new DataDirectoryError(inUse(directory, place.pidFile), { retriable: true });
   if (inodeOf(place.lockFile) !== inode) return;
   rmSync(place.lockFile, { force: true });
   removeDeadNames(directory, inode);

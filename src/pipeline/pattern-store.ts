@@ -174,8 +174,11 @@ function merge(present: readonly PatternSource[], pushed: readonly PatternSource
     const { pattern } = result.parsed;
     const earlier = byId.get(pattern.id);
     if (!earlier) added.push(pattern.id);
-    else if (earlier.source.text === source.text) same.push(pattern.id);
-    else if (pattern.version <= earlier.pattern.version) {
+    else if (earlier.source.text === source.text) {
+      // The earlier file name stays: the set's id holds it, and nothing has changed.
+      same.push(pattern.id);
+      continue;
+    } else if (pattern.version <= earlier.pattern.version) {
       const at = result.parsed.expressionAt(['version']).position(0);
       const message = `${pattern.id} is in force as version ${earlier.pattern.version} with another text; raise the version to ${earlier.pattern.version + 1}`;
       problems.push({ file: source.file, ...at, path: 'version', message });

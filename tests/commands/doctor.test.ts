@@ -1,0 +1,50 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/embedded.js';
+import { type Environment, huqi, startHuqi } from '../support/huqi.js';
+
+interface Finding {
+  readonly check: string;
+  readonly verdict: 'good' | 'doubtful' | 'bad';
+  readonly detail: string;
+}
+
+const directory = temporaryDirectory();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const at = (name: string): string => join(directory, name);
+
+async function examine(
+  data: string,
+  environment: Environment = {},
+): Promise<{ code: number | null; finding: (check: string) => Finding | undefined }> {
+  const { code, stdout } = await huqi(['doctor', '--data', data, '--json'], environment);
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  return { code, finding: (check) => findings.find((found) => found.check === check) };
+}
+
+it('runs beside a running platform and finds nothing bad', { timeout: 120_000 }, async () => {
+  const running = startHuqi(['up', '--no-sample', '--port', '0', '--data', at('used')]);
+  try {
+    await running.printed(/runs at http/);
+    const { code, finding } = await examine(at('used'));
+    expect(finding('directory')).toMatchObject({
+      verdict: 'good',
+      detail: expect.stringContaining('in use by a running platform') as string,
+    });
+    expect(code).toBe(0);
+  } finally {
+    expect((await running.end('SIGTERM')).code).toBe(0);
+  }
+});
+
+it('names what is bad and the remedy, and still looks at the rest', async () => {
+  writeFileSync(at('file'), '');
+  const { code, finding } = await examine(at('file'));
+  expect(code).toBe(1);
+  expect(finding('directory')).toMatchObject({ verdict: 'bad', detail: expect.stringContaining('HUQI_DATA_DIR') as string });
+  expect(finding('patterns')).toMatchObject({ verdict: 'good' });
+  const wrong = await examine(at('fresh'), { HUQI_PORT: 'eighty' });
+  expect(wrong.code).toBe(1);
+  expect(wrong.finding('settings')?.detail).toMatch(/http\.port: .*HUQI_PORT/);
+});
