@@ -69,7 +69,7 @@ const takenWithinMs = 2_000;
 
 it(
   'a pattern pushed beside a running platform finds within two seconds what only it can find',
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     const data = at('data');
     running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data]);
@@ -83,7 +83,7 @@ it(
     const scored = async (): Promise<number> => (await get<Status>('/v1/status')).transactions.scored;
 
     expect(await pay('before')).toContain('"accepted"');
-    await expect.poll(scored, { timeout: 30_000 }).toBe(1);
+    await expect.poll(scored, { timeout: 90_000 }).toBe(1);
     writeFileSync(at('T01.yaml'), peculiarPattern.replace('tx.amountFen ==', 'tx.amuntFen =='));
     expect(await huqi(['patterns', 'push', at('T01.yaml'), '--data', data])).toMatchObject({ code: 1 });
     writeFileSync(at('T01.yaml'), peculiarPattern);
@@ -93,7 +93,7 @@ it(
     const { items: patterns } = await get<{ items: { id: string }[] }>('/v1/patterns');
     expect(patterns.map(({ id }) => id)).toContain('T01');
     expect(await pay('after')).toContain('"accepted"');
-    await expect.poll(async () => (await get<Status>('/v1/status')).hits.byPattern, { timeout: 30_000 }).toEqual({ T01: 1 });
+    await expect.poll(async () => (await get<Status>('/v1/status')).hits.byPattern, { timeout: 90_000 }).toEqual({ T01: 1 });
     const { items } = await get<{ items: { warning: Warning }[] }>('/v1/warnings');
     expect(items.map(({ warning }) => warning)).toMatchObject([
       { family: 'peculiar-amount', hits: [{ transaction: 'after', pattern: 'T01' }] },

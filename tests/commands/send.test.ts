@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/embedded.js';
+import { failureOf, huqi, type Running, sample, startHuqi } from '../support/huqi.js';
+import { metricTotal } from '../support/metrics.js';
+
+const directory = temporaryDirectory();
+const at = (name: string): string => join(directory, name);
+const lines = gunzipSync(readFileSync(sample.day)).toString().split('\n');
+let running: Running | undefined;
+afterEach(async () => {
+  await running?.end('SIGKILL');
+  running = undefined;
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Starts a platform in `data` and returns what `huqi send` needs to reach it. */
+async function startPlatform(data: string, port = 0): Promise<{ url: string; to: string[] }> {
+  running = startHuqi(['up', '--no-sample', '--port', String(port), '--data', at(data)]);
+  const [, url = ''] = await running.printed(/runs at (http:\S+)\n/);
+  return { url, to: ['--to', url, '--key', await bankKey(running, data)] };
+}
+
+const keys = new Map<string, string>();
+
+async function bankKey(up: Running, data: string): Promise<string> {
+  const known = keys.get(data);
+  if (known !== undefined) return known;
+  await up.printed(/keys\.json/);
+  const { bank } = JSON.parse(readFileSync(join(at(data), 'keys.json'), 'utf8')) as { bank: string };
+  keys.set(data, bank);
+  return bank;
+}
+
+/** As the warehouse counts. */
+/** As the warehouse counts, which follows when there is time. */
+async function acceptedAt(url: string): Promise<number> {
+  const { transactions } = (await (await fetch(`${url}/v1/status`)).json()) as { transactions: { accepted: number } };
+  return transactions.accepted;
+}
+
+it(
+  'sends a packed file, tells what was there already, and shows refused lines by their numbers',
+  { timeout: 120_000 },
+  async () => {
+    const { url, to } = await startPlatform('plain');
+    writeFileSync(at('thousand.ndjson.gz'), gzipSync(lines.slice(0, 1_000).join('\n')));
+    const first = await huqi(['send', at('thousand.ndjson.gz'), ...to, '--batch', '300', '--json']);
+    expect(first, first.stderr).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(first.stdout)).toMatchObject({ sent: 1_000, accepted: 1_000, duplicates: 0, refused: {} });
+
+    const mixed = lines.slice(990, 1_010).toSpliced(4, 0, '{"id":"cut off');
+    writeFileSync(at('mixed.ndjson'), mixed.join('\n'));
+    const second = await huqi(['send', at('mixed.ndjson'), ...to, '--batch', '3', '--json']);
+    expect(second.code).toBe(1);
+    expect(JSON.parse(second.stdout)).toMatchObject({ sent: 21, accepted: 10, duplicates: 10, refused: { malformed: 1 } });
+    expect(second.stderr).toMatch(/mixed\.ndjson:5 refused, malformed: \S/);
+    await expect.poll(() => acceptedAt(url), { timeout: 90_000 }).toBe(1_010);
+  },
+);
+
+it('takes the key from the environment', { timeout: 120_000 }, async () => {
+  const { to } = await startPlatform('environment');
+  writeFileSync(at('one.ndjson'), lines[0] ?? '');
+  const [flag, url = '', , key = ''] = to;
+  expect(await huqi(['send', at('one.ndjson'), flag ?? '', url], { HUQI_KEY: key })).toMatchObject({ code: 0, stderr: '' });
+  const without = await huqi(['send', at('one.ndjson'), flag ?? '', url]);
+  expect(without.stderr).toContain('--key KEY, or HUQI_KEY');
+  expect(failureOf(without)).toEqual({ code: 2, lines: 1, hasStack: false });
+});
+
+it(
+  'goes on through a kill and a restart of the platform, and nothing is lost or counted twice',
+  { timeout: 240_000 },
+  async () => {
+    const count = 6_000;
+    const port = await freePort();
+    const { url, to } = await startPlatform('restarted', port);
+    writeFileSync(at('part.ndjson'), lines.slice(0, count).join('\n'));
+    const sending = huqi(['send', at('part.ndjson'), ...to, '--batch', '100', '--rate', '1500', '--json']);
+    await expect.poll(() => metricTotal(url, 'huqi_transactions_accepted_total'), { timeout: 60_000 }).toBeGreaterThan(500);
+    await running?.end('SIGKILL');
+    expect(await Promise.race([sending, Promise.resolve('still sending')])).toBe('still sending');
+    await startPlatform('restarted', port);
+
+    const { code, stdout, stderr } = await sending;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { sent, accepted, duplicates } = JSON.parse(stdout) as { sent: number; accepted: number; duplicates: number };
+    expect(sent).toBe(count);
+    expect(accepted + duplicates).toBe(count);
+    await expect.poll(() => acceptedAt(url), { timeout: 90_000 }).toBe(count);
+    expect((await running?.end('SIGTERM'))?.code).toBe(0);
+  },
+);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
