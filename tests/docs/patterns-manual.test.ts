@@ -1,10 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { withTables } from '../../docs/generate.js';
+import { loadCatalogue } from '../../src/catalogue.js';
+import { createCalendar } from '../../src/domain/calendar.js';
+import { describeProblem } from '../../src/pipeline/pattern-store.js';
+import { runExamples } from '../../src/scoring/example-runner.js';
+import { compilePatternSet } from '../../src/scoring/pattern-set.js';
 
-const manual = readFileSync(fileURLToPath(new URL('../../docs/patterns.md', import.meta.url)), 'utf8');
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const read = (name: string): string => readFileSync(`${root}${name}`, 'utf8');
+const { calendar } = await loadCatalogue(`${root}config`);
+const workingDays = createCalendar(calendar, { unknownYears: 'weekends' });
 
-it('the manual of the pattern language is what the code says (npx tsx docs/generate.ts)', () => {
-  expect(withTables(manual)).toBe(manual);
+describe('the manual of the pattern language', () => {
+  it('lists the fields and functions that the code has (npx tsx docs/generate.ts)', () => {
+    const manual = read('docs/patterns.md');
+    expect(withTables(manual)).toBe(manual);
+  });
+});
+
+describe.each(['README.md', 'docs/patterns.md'])('the whole patterns shown in %s', (name) => {
+  const blocks = [...read(name).matchAll(/^```yaml pattern\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '');
+
+  it('are there', () => {
+    expect(blocks.length).toBeGreaterThan(0);
+  });
+
+  it.each(blocks)('compile, and their examples hold: %#', (text) => {
+    const result = compilePatternSet([{ file: name, text }], workingDays);
+    if (result.kind === 'broken') throw new Error(result.problems.map(describeProblem).join('\n'));
+    const outcomes = result.set.patterns.flatMap(({ pattern }) => runExamples(result.set, pattern));
+    expect(outcomes.length).toBeGreaterThanOrEqual(2);
+    for (const { example, expected, found } of outcomes) expect(found, example).toBe(expected);
+  });
 });
