@@ -17,7 +17,7 @@ export class AddressRefused extends Error {
   readonly retriable = false;
   readonly code = 'EADDRREFUSED';
   constructor(hostname: string) {
-    super(`${hostname} is on a private or special network; add its range to webhook.allowPrivate if that is meant`);
+    super(`${hostname} is on a private or special network; add its range to dispatch.webhookAllowPrivate if that is meant`);
     this.name = 'AddressRefused';
   }
 }
@@ -92,7 +92,7 @@ function toBlockList(ranges: readonly string[]): BlockList {
     const family = isIP(network);
     const bits = Number(prefix);
     if (family === 0 || prefix === '' || !Number.isInteger(bits) || bits < 0 || bits > (family === 4 ? 32 : 128)) {
-      throw new RangeError(`webhook.allowPrivate: "${range}" is not a range; write it as 10.20.0.0/16 or fd00::/8`);
+      throw new RangeError(`dispatch.webhookAllowPrivate: "${range}" is not a range; write it as 10.20.0.0/16 or fd00::/8`);
     }
     list.addSubnet(network, bits, family === 4 ? 'ipv4' : 'ipv6');
   }

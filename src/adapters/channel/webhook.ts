@@ -77,7 +77,7 @@ function refuseUrl(url: URL, guard: AddressGuard): string | null {
 }
 
 function refusedNetwork(host: string): string {
-  return `${host} is on a private or special network that is not allowed (webhook.allowPrivate)`;
+  return `${host} is on a private or special network that is not allowed (dispatch.webhookAllowPrivate)`;
 }
 
 /** CloudEvents-named JSON. */
