@@ -15,6 +15,9 @@ const formats: Readonly<Record<string, (value: number) => string>> = {
   percent: (share) => `${Math.round(share * 100)}%`,
 };
 
+/** How a missing value is said: `wan` stands in Chinese reasons, `yuan` in English ones. */
+const unknownWords: Readonly<Record<string, string>> = { wan: '未知', yuan: 'unknown', percent: '–' };
+
 /** Throws `ExpressionError` with the offset in the template. */
 export function compileReason(template: string, scope: Scope): Reason {
   const pieces: ((leg: Evaluation) => string)[] = [];
@@ -47,7 +50,7 @@ function compileSlot(source: string, offset: number, scope: Scope): (leg: Evalua
     const read = functionOf<number>(typed.code, scope.helpers);
     return (leg) => {
       const value = read(leg);
-      return Number.isNaN(value) ? '未知' : format(value);
+      return Number.isNaN(value) ? unknownWords[wrapped[1]!]! : format(value);
     };
   }
   return shower(typed, scope.helpers);
