@@ -122,7 +122,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       newId: randomUUID,
     });
     closers.push(() => pipeline.close());
-    const firstKeys = await pipeline.keys.ensureFirstKeys();
     const status = createStatus({
       warehouse,
       telemetry,
@@ -150,6 +149,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const { url } = await server.listen(settings.http).catch((error: unknown) => {
       throw plainListenError(error, settings.http);
     });
+    // After all that may keep it from starting: they are shown once.
+    const firstKeys = await pipeline.keys.ensureFirstKeys();
     telemetry.started({
       version,
       address: url,

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -63,6 +64,25 @@ describe('a platform that cannot start says why in one sentence:', () => {
     const outcome = await huqi(up('/proc/huqi'));
     expect(outcome.stderr).toMatch(/^huqi: .*\/proc\/huqi cannot be made .*HUQI_DATA_DIR/);
     expect(failureOf(outcome)).toEqual(oneSentence);
+  });
+
+  it('the port is taken, and the next start still gives the keys', { timeout: 120_000 }, async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const data = at('first-start');
+    const outcome = await huqi(['up', '--no-sample', '--port', String(port), '--data', data]);
+    taken.close();
+    expect(outcome.stderr).toContain(`127.0.0.1:${port} is taken by another process`);
+    expect(outcome.code).toBe(1);
+    const next = startHuqi(up(data));
+    try {
+      await next.printed(/runs at http/);
+      await expect.poll(() => existsSync(join(data, 'keys.json')), { timeout: 10_000 }).toBe(true);
+    } finally {
+      expect((await next.end('SIGTERM')).code).toBe(0);
+    }
+    expect(JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8'))).toMatchObject({ bank: expect.any(String) as string });
   });
 
   it('the embedded engine is not installed, while scoring files works without it', { timeout: 300_000 }, async () => {
