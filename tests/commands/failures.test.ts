@@ -111,29 +111,30 @@ function copyWithoutEngine(copy: string): void {
 }
 
 describe('a disk that is full', () => {
-  // Where mounting is not allowed, the tests of the data directory's adapter show the same with a file size limit.
   const disk = at('disk');
-  mkdirSync(disk);
   const mount = (...options: string[]): boolean =>
-    spawnSync('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', disk]).status === 0;
-  const isMounted = process.platform === 'linux' && mount('size=40m');
-  afterAll(() => {
-    if (isMounted) spawnSync('umount', [disk]);
-  });
+    process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', disk]).status === 0;
   const play = ['up', '--port', '0', '--data', join(disk, 'data'), '--sample-rate', '20000', '--exit-after-sample'];
 
-  it.runIf(isMounted)(
+  it(
     'ends the platform with one sentence, and it goes on from there when there is room',
     { timeout: 300_000 },
-    async () => {
-      const full = await run([process.execPath, main, ...play]);
-      expect(full.code, full.stderr).toBe(1);
-      const said = full.stderr.split('\n').filter((line) => line.startsWith('huqi: '));
-      expect(said).toEqual([expect.stringMatching(/the disk is full.*Free some space and start again/)]);
-      expect(mount('remount', 'size=400m')).toBe(true);
-      const freed = await run([process.execPath, main, ...play]);
-      expect(freed.code, freed.stderr).toBe(0);
-      expect(freed.stdout).toMatch(/transactions +33,000 +of 33,010 lines sent/);
+    async ({ skip }) => {
+      mkdirSync(disk);
+      // The tests of the data directory's adapter show the same with a file size limit.
+      if (!mount('size=40m')) skip('no disk may be mounted here');
+      try {
+        const full = await run([process.execPath, main, ...play]);
+        expect(full.code, full.stderr).toBe(1);
+        const said = full.stderr.split('\n').filter((line) => line.startsWith('huqi: '));
+        expect(said).toEqual([expect.stringMatching(/the disk is full.*Free some space and start again/)]);
+        expect(mount('remount', 'size=400m')).toBe(true);
+        const freed = await run([process.execPath, main, ...play]);
+        expect(freed.code, freed.stderr).toBe(0);
+        expect(freed.stdout).toMatch(/transactions +33,000 +of 33,010 lines sent/);
+      } finally {
+        spawnSync('umount', [disk]);
+      }
     },
   );
 
