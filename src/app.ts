@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { createFeedChannel } from './adapters/channel/feed.js';
 import { createWebhookChannel } from './adapters/channel/webhook.js';
 import { acquireDataDirectory, DataDirectoryError, openEnvironment } from './adapters/lmdb-environment.js';
@@ -13,6 +14,7 @@ import { createCalendar } from './domain/calendar.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import { presentWarning } from './http/present.js';
 import { createHttpServer } from './http/server.js';
+import type { FirstKeys } from './pipeline/keys.js';
 import { createPatternStore, type PatternStore, readPatternFiles } from './pipeline/pattern-store.js';
 import { parseRoutes } from './pipeline/routes-file.js';
 import { type Pipeline, runPipeline } from './pipeline/run.js';
@@ -40,7 +42,7 @@ export interface Platform {
   readonly status: Status;
   readonly warehouse: Warehouse;
   /** Keys made on the first start; shown this once. */
-  readonly firstKeys: { readonly centre: string; readonly bank: string } | null;
+  readonly firstKeys: FirstKeys | null;
   /** No transaction was ever taken. */
   readonly isEmpty: boolean;
   /** Rejects with the fault that stopped a consumer. */
@@ -150,7 +152,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       throw plainListenError(error, settings.http);
     });
     // After all that may keep it from starting: they are shown once.
-    const firstKeys = await pipeline.keys.ensureFirstKeys();
+    const firstKeys = await pipeline.keys.ensureFirstKeys((keys) => writeFirstKeys(settings.dataDir, keys));
     telemetry.started({
       version,
       address: url,
@@ -164,6 +166,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await closeAll().catch(() => undefined);
     throw error;
   }
+}
+
+/** Where the first keys stand, readable by the directory's owner only. */
+export const firstKeysFile = (dataDir: string): string => join(dataDir, 'keys.json');
+
+async function writeFirstKeys(dataDir: string, keys: FirstKeys): Promise<void> {
+  const file = firstKeysFile(dataDir);
+  await writeFile(file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flush: true });
+  await chmod(file, 0o600);
 }
 
 /** The pattern store of a data directory, beside a platform that may be running on it. */
@@ -199,6 +210,18 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
       return { check, verdict: 'bad', detail: error instanceof Error ? error.message : String(error) };
     }
   };
+  if (!existsSync(settings.dataDir)) {
+    const place = await look('directory', async () => {
+      let parent = resolve(settings.dataDir);
+      while (!existsSync(parent)) parent = dirname(parent);
+      if (!(await stat(parent)).isDirectory()) throw new Error(`${parent} is a file; choose another data directory`);
+      await access(parent, constants.W_OK | constants.X_OK).catch(() => {
+        throw new Error(`${settings.dataDir} cannot be made: ${parent} may not be written by this user`);
+      });
+      return `${settings.dataDir} is not there yet; the first start makes it`;
+    });
+    return [place, await look('warehouse', () => warehouseVersion(settings))];
+  }
   const directory = await look('directory', async () => {
     const lock = await acquireDataDirectory(settings.dataDir).catch((error: unknown) => {
       if (error instanceof DataDirectoryError && error.retriable) return null;
@@ -216,19 +239,20 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
       await environment.close();
     }
   });
-  const warehouse = await look('warehouse', async () => {
-    if (settings.cluster.clickhouseUrl !== '') {
-      const remote = openClickHouseWarehouse({ url: settings.cluster.clickhouseUrl });
-      try {
-        const [row] = await remote.query<{ version: string }>('SELECT version() AS version');
-        return `ClickHouse ${row?.version ?? ''} answers`;
-      } finally {
-        await remote.close();
-      }
+  return [directory, store, await look('warehouse', () => warehouseVersion(settings))];
+}
+
+async function warehouseVersion(settings: Settings): Promise<string> {
+  if (settings.cluster.clickhouseUrl !== '') {
+    const remote = openClickHouseWarehouse({ url: settings.cluster.clickhouseUrl });
+    try {
+      const [row] = await remote.query<{ version: string }>('SELECT version() AS version');
+      return `ClickHouse ${row?.version ?? ''} answers`;
+    } finally {
+      await remote.close();
     }
-    return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
-  });
-  return [directory, store, warehouse];
+  }
+  return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
 }
 
 async function openWarehouse({ cluster, dataDir }: Settings): Promise<Warehouse> {
@@ -295,7 +319,12 @@ function httpDependencies(
     authenticate: (key) => keys.authenticate(key),
     status: () => status.summary(),
     readiness: () => status.readiness(),
-    metrics: () => telemetry.metrics(),
+    metrics: async () => {
+      for (const consumer of pipeline.consumers) {
+        telemetry.consumerLag({ group: consumer.name, topic: consumer.topic, records: await consumer.lag() });
+      }
+      return telemetry.metrics();
+    },
     onFault: (fault) => telemetry.requestFailed(fault),
   };
 }

@@ -121,7 +121,7 @@ async function runScore(files: readonly string[], flags: Flags, context: Command
     const source = createReadStream(file, { highWaterMark: batchBytes });
     const stream = file.endsWith('.gz') ? source.pipe(createGunzip({ chunkSize: Math.max(batchBytes, 64) })) : source;
     source.on('error', (error) => stream.destroy(error));
-    for await (const chunk of stream) {
+    for await (const chunk of named(file, stream)) {
       scorer.push(chunk as Buffer);
       if (hitsOut?.isFull()) await hitsOut.drained();
       if (rejectedOut?.isFull()) await rejectedOut.drained();
@@ -145,6 +145,18 @@ async function runScore(files: readonly string[], flags: Flags, context: Command
     await out.close();
   }
   context.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : describe(summary, shown));
+}
+
+/** The system's errors while reading name no file. */
+async function* named(file: string, chunks: AsyncIterable<unknown>): AsyncGenerator {
+  try {
+    yield* chunks;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EISDIR') throw new CommandFailure(`${file} is a directory; a file is needed`);
+    if (code === 'Z_BUF_ERROR' || code === 'Z_DATA_ERROR') throw new CommandFailure(`${file} is cut off or no gzip file`);
+    throw error;
+  }
 }
 
 const shownRejectionsMax = 5;

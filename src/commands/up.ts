@@ -1,8 +1,7 @@
-import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Platform, startPlatform } from '../app.js';
-import type { StatusSummary } from '../pipeline/status.js';
+import { firstKeysFile, type Platform, startPlatform } from '../app.js';
+import type { StatusSummary } from '../domain/status.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { startReceiver, type Receiver } from '../simulate/receiver.js';
 import { playSample, sampleVictims } from '../simulate/sample.js';
@@ -68,7 +67,7 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
   const platform = await startPlatform({ settings, version, paths: context.paths, clock: context.clock });
   let receiver: Receiver | undefined;
   try {
-    await showStart(platform, settings, context);
+    showStart(platform, settings, context);
     const playing = flags.sample && (await shouldPlay(platform));
     if (playing) receiver = await demonstrate(platform, rate, context);
     else await forgetDemonstration(platform);
@@ -108,13 +107,10 @@ function withSample(settings: Settings, sample: boolean): Settings {
   };
 }
 
-async function showStart({ url, firstKeys }: Platform, { dataDir }: Settings, { stdout }: CommandContext): Promise<void> {
+function showStart({ url, firstKeys }: Platform, { dataDir }: Settings, { stdout }: CommandContext): void {
   stdout.write(`HuQi 护企 runs at ${url}\n`);
   if (!firstKeys) return;
-  const file = join(dataDir, 'keys.json');
-  await writeFile(file, `${JSON.stringify(firstKeys, null, 2)}\n`, { mode: 0o600 });
-  await chmod(file, 0o600);
-  stdout.write(`API keys for a bank and for the anti-fraud centre were made; they stand once in ${file}\n`);
+  stdout.write(`API keys for a bank and for the anti-fraud centre were made; they stand once in ${firstKeysFile(dataDir)}\n`);
 }
 
 /** An empty store, or a sample that was cut off. */

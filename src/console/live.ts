@@ -1,4 +1,4 @@
-import type { StatusSummary } from '../http/dependencies.js';
+import type { StatusSummary } from '../domain/status.js';
 import type { PresentedWarning } from '../http/present.js';
 import { getJson, postJson, Refused, session } from './api.js';
 import { createAnnouncer } from './announcer.js';

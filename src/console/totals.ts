@@ -1,4 +1,4 @@
-import type { StatusSummary } from '../http/dependencies.js';
+import type { StatusSummary } from '../domain/status.js';
 import { element, levelShape, setText } from './dom.js';
 import { formatDuration } from './format.js';
 import type { Ui } from './ui.js';

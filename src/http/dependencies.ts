@@ -1,5 +1,6 @@
 import type { Bilingual } from '../domain/hit.js';
 import type { Recipient, RecipientInput } from '../domain/recipient.js';
+import type { Readiness, StatusSummary } from '../domain/status.js';
 import type { Verdict, Warning } from '../domain/warning.js';
 
 /**
@@ -114,37 +115,4 @@ export interface PatternDetail extends PatternSummary {
 export interface Patterns {
   list(): Promise<readonly PatternSummary[]>;
   get(id: string): Promise<PatternDetail | null>;
-}
-
-export interface Readiness {
-  readonly ready: boolean;
-  readonly problems: readonly string[];
-}
-
-export interface StatusSummary {
-  /** ISO 8601. */
-  readonly startedAt: string;
-  /** Id of the pattern set in force. */
-  readonly patternSet?: string;
-  readonly transactions: {
-    readonly accepted: number;
-    readonly duplicates: number;
-    readonly conflicts: number;
-    readonly scored: number;
-  };
-  readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
-  readonly warnings: {
-    readonly total: number;
-    readonly open: number;
-    readonly byLevel: { readonly red: number; readonly orange: number; readonly yellow: number; readonly blue: number };
-  };
-  readonly deliveries: {
-    readonly delivered: number;
-    readonly acknowledged: number;
-    readonly pending: number;
-    readonly refused: number;
-  };
-  /** From intake to warning, in milliseconds; null before the first one. */
-  readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
 }

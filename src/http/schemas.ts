@@ -94,8 +94,17 @@ export const statusSchema = z
       open: z.int(),
       byLevel: z.object({ red: z.int(), orange: z.int(), yellow: z.int(), blue: z.int() }),
     }),
-    deliveries: z.object({ delivered: z.int(), acknowledged: z.int(), pending: z.int(), refused: z.int() }),
+    deliveries: z.object({
+      delivered: z.int(),
+      acknowledged: z.int(),
+      pending: z.int(),
+      refused: z.int(),
+      exhausted: z.int(),
+      cancelled: z.int(),
+      retries: z.int(),
+    }),
     latencyMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }),
+    archiveLag: z.int(),
   })
   .meta({ id: 'Status' });
 

@@ -15,8 +15,16 @@ export interface Keys {
   authenticate(key: string): Caller | null;
   /** Looks for keys that another process has made or removed. */
   refresh(): Promise<void>;
-  /** On the first start: a key for the anti-fraud centre and one for a sample bank. Null where there are keys already. */
-  ensureFirstKeys(): Promise<{ centre: string; bank: string } | null>;
+  /**
+   * On the first start: a key for the anti-fraud centre and one for a sample bank. Null where there are keys already.
+   * `show` must have kept them when it resolves: they become valid after it, so a kill in between leaves no key that nobody has.
+   */
+  ensureFirstKeys(show: (keys: FirstKeys) => Promise<void>): Promise<FirstKeys | null>;
+}
+
+export interface FirstKeys {
+  readonly centre: string;
+  readonly bank: string;
 }
 
 export const keyRoles = ['bank', 'centre', 'enterprise'] as const;
@@ -65,21 +73,38 @@ interface KnownKey {
   readonly summary: KeySummary;
 }
 
+interface DrawnKey {
+  readonly input: KeyInput;
+  readonly key: string;
+  readonly hash: Buffer;
+}
+
 export async function createKeys(options: KeysOptions): Promise<Keys> {
   const { state, clock } = options;
   let known: readonly KnownKey[] = await load(state);
 
+  function draw(input: KeyInput): DrawnKey {
+    const key = `huqi_${input.role}_${Buffer.from(options.randomBytes(24)).toString('base64url')}`;
+    return { input, key, hash: hashOf(key) };
+  }
+
+  /** All or none of them become valid. */
+  async function store(drawn: readonly DrawnKey[]): Promise<void> {
+    if (known.length + drawn.length > keysMax) throw new RangeError(`keys: at most ${keysMax} are kept; remove one first`);
+    const put = drawn.map(({ input: { name, role, bank }, hash }) => {
+      const stored = { name, role, ...(bank === undefined ? {} : { bank }), createdAt: new Date(clock.now()).toISOString() };
+      return { key: prefix + hash.toString('hex'), value: encoder.encode(JSON.stringify(stored)) };
+    });
+    await state.commit(slot, { put });
+    await keys.refresh();
+    for (const { input } of drawn) options.telemetry.keyMade({ name: input.name, role: input.role });
+  }
+
   const keys: Keys = {
     async make(input) {
-      const { name, role, bank } = checkInput(input);
-      if (known.length >= keysMax) throw new RangeError(`keys: at most ${keysMax} are kept; remove one first`);
-      const key = `huqi_${role}_${Buffer.from(options.randomBytes(24)).toString('base64url')}`;
-      const hash = hashOf(key);
-      const stored = { name, role, ...(bank === undefined ? {} : { bank }), createdAt: new Date(clock.now()).toISOString() };
-      await state.commit(slot, { put: [{ key: prefix + hash.toString('hex'), value: encoder.encode(JSON.stringify(stored)) }] });
-      await keys.refresh();
-      options.telemetry.keyMade({ name, role });
-      return { id: idOf(hash), key };
+      const made = draw(checkInput(input));
+      await store([made]);
+      return { id: idOf(made.hash), key: made.key };
     },
 
     list: async () => {
@@ -108,12 +133,15 @@ export async function createKeys(options: KeysOptions): Promise<Keys> {
       known = await load(state);
     },
 
-    async ensureFirstKeys() {
+    async ensureFirstKeys(show) {
       await keys.refresh();
       if (known.length > 0) return null;
-      const centre = await keys.make({ name: 'anti-fraud centre', role: 'centre' });
-      const bank = await keys.make({ name: 'sample bank', role: 'bank', bank: '*' });
-      return { centre: centre.key, bank: bank.key };
+      const centre = draw(checkInput({ name: 'anti-fraud centre', role: 'centre' }));
+      const bank = draw(checkInput({ name: 'sample bank', role: 'bank', bank: '*' }));
+      const first = { centre: centre.key, bank: bank.key };
+      await show(first);
+      await store([centre, bank]);
+      return first;
     },
   };
   return keys;

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import type { State } from '../ports/state.js';
 import { parsePattern, patternStates, type Pattern, type PatternProblem } from '../scoring/pattern.js';
@@ -184,7 +184,8 @@ function merge(present: readonly PatternSource[], pushed: readonly PatternSource
       problems.push({ file: source.file, ...at, path: 'version', message });
       continue;
     } else changed.push(pattern.id);
-    byId.set(pattern.id, { source, pattern });
+    // Only the name: where it lay on somebody's machine is nobody's business.
+    byId.set(pattern.id, { source: { ...source, file: basename(source.file) }, pattern });
   }
   if (problems.length > 0) return { kind: 'broken', problems };
   return { kind: 'merged', sources: [...byId.values()].map(({ source }) => source), added, changed, same };

@@ -37,7 +37,12 @@ export interface Pipeline {
   readonly recipients: Recipients;
   readonly warnings: WarningsReader & WarningCommands;
   /** Consumers with their names, in flow order. */
-  readonly consumers: readonly { readonly name: string; readonly done: Promise<void>; lag(): Promise<number> }[];
+  readonly consumers: readonly {
+    readonly name: string;
+    readonly topic: string;
+    readonly done: Promise<void>;
+    lag(): Promise<number>;
+  }[];
   /** Resolves when everything accepted so far is scored, warned, dispatched and archived. */
   drained(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -93,10 +98,10 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const retention = startRetention({ log, state, archive, intake, keys, settings: settings.log, clock, telemetry });
 
   const consumers = [
-    { name: 'score', ...partOf(score) },
-    { name: 'warn', ...partOf(warn) },
-    { name: 'dispatch', ...partOf(dispatch) },
-    { name: 'archive', ...partOf(archive) },
+    { name: 'score', topic: 'transactions', ...partOf(score) },
+    { name: 'warn', topic: 'hits', ...partOf(warn) },
+    { name: 'dispatch', topic: 'warnings', ...partOf(dispatch) },
+    { name: 'archive', topic: 'all', ...partOf(archive) },
   ];
   return {
     intake,

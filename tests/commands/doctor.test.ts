@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/embedded.js';
@@ -44,6 +44,9 @@ it('names what is bad and the remedy, and still looks at the rest', async () => 
   expect(code).toBe(1);
   expect(finding('directory')).toMatchObject({ verdict: 'bad', detail: expect.stringContaining('HUQI_DATA_DIR') as string });
   expect(finding('patterns')).toMatchObject({ verdict: 'good' });
+  const missing = await examine(at('not/there'));
+  expect(missing.finding('directory')?.detail).toContain('the first start makes it');
+  expect(existsSync(at('not'))).toBe(false);
   const wrong = await examine(at('fresh'), { HUQI_PORT: 'eighty' });
   expect(wrong.code).toBe(1);
   expect(wrong.finding('settings')?.detail).toMatch(/http\.port: .*HUQI_PORT/);

@@ -1,3 +1,4 @@
+import type { StatusSummary } from '../../src/domain/status.js';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Recipient } from '../../src/domain/recipient.js';
@@ -10,7 +11,6 @@ import type {
   LineResult,
   PatternDetail,
   RequestFault,
-  StatusSummary,
   WarningCommand,
 } from '../../src/http/dependencies.js';
 import { createHttpServer, type HttpOptions, type HttpServer } from '../../src/http/server.js';
@@ -120,8 +120,9 @@ export function createPlatform(): Platform {
       rejected: { total: 37, byReason: { malformed: 20, invalid: 17 } },
       hits: { total: 1_208, byPattern: { V01: 108, M01: 1100 } },
       warnings: { total: 214, open: 40, byLevel: { red: 12, orange: 41, yellow: 93, blue: 68 } },
-      deliveries: { delivered: 200, acknowledged: 3, pending: 2, refused: 1 },
+      deliveries: { delivered: 200, acknowledged: 3, pending: 2, refused: 1, exhausted: 0, cancelled: 4, retries: 5 },
       latencyMs: { p50: 18, p99: 64 },
+      archiveLag: 0,
     },
     raise(warning) {
       warnings.set(warning.id, warning);

@@ -61,11 +61,20 @@ describe('recipients', () => {
 describe('API keys', () => {
   const keysIn = () => createKeys({ state: parts.state, clock: Date, randomBytes, telemetry: quiet() });
 
+  test('first keys that could not be kept for anybody never become valid', async () => {
+    await expect((await keysIn()).ensureFirstKeys(() => Promise.reject(new Error('the disk is full')))).rejects.toThrow(
+      'the disk is full',
+    );
+    expect(await (await keysIn()).list()).toEqual([]);
+  });
+
   test('the first start makes a key for the centre and one for a sample bank, later starts make none', async () => {
-    const first = await (await keysIn()).ensureFirstKeys();
+    const shown: unknown[] = [];
+    const first = await (await keysIn()).ensureFirstKeys(async (made) => void shown.push(made));
     if (!first) throw new Error('no keys were made');
+    expect(shown).toEqual([first]);
     const keys = await keysIn();
-    expect(await keys.ensureFirstKeys()).toBeNull();
+    expect(await keys.ensureFirstKeys(() => Promise.reject(new Error('nothing to show')))).toBeNull();
     expect(keys.authenticate(first.centre)).toEqual({ role: 'centre', name: 'anti-fraud centre' });
     expect(keys.authenticate(first.bank)).toEqual({ role: 'bank', name: 'sample bank' });
   });
