@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { baseStreams, fields, functions } from '../src/scoring/vocabulary.js';
+import { baseStreams } from '../src/scoring/vocabulary/definitions.js';
+import { fields, functions } from '../src/scoring/vocabulary/vocabulary.js';
 
 /** Writes the tables of the pattern manual from the code: `npx tsx docs/generate.ts`. */
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sharedKinds } from './reference.js';
 
 export const severities = ['low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof severities)[number];
@@ -37,14 +38,16 @@ export const hitSchema = z.object({
   bank: z.string().optional(),
   /** ISO 8601, event time of the transaction, as UTC milliseconds are turned into +08:00. */
   time: z.string(),
-  subject: z.object({ kind: z.literal('account'), id: z.string() }),
+  /** The account whose leg it is, or the shared thing that several enterprises use. */
+  subject: z.object({ kind: z.enum(['account', ...sharedKinds]), id: z.string() }),
   side: z.enum(patternSides),
   severity: z.enum(severities),
   /** 0 to 1. */
   score: z.number(),
   /** Shadow patterns are scored and kept but never warned. */
   state: z.enum(['active', 'shadow']),
-  explanation: bilingual.extend({ condition: z.string() }),
+  /** One sentence in each language, the condition with its values put in, and what is usual for the account where that is known. */
+  explanation: bilingual.extend({ condition: z.string(), norm: bilingual.optional() }),
   /** Ids of transactions that led to the hit, newest first, the hit's own included. */
   evidence: z.array(z.string()),
   amountFen: z.int(),
@@ -56,6 +59,10 @@ export const hitSchema = z.object({
   advice: bilingual,
   audience: z.array(z.enum(audiences)),
   bankCode: z.string().optional(),
+  /** Departments that it concerns besides those who are warned. */
+  refer: z.array(z.string()).optional(),
+  /** The payer is to be warned, not the account that received the money. */
+  warns: z.literal('payers').optional(),
   /** The leg came out of its subject's time order. */
   late: z.boolean(),
   /** Epoch milliseconds at which intake accepted the transaction; not part of the hit's identity. */

@@ -52,13 +52,16 @@ interface Rank {
 
 /** The party that the hit is about, and the other one. */
 function subjectOf(hit: Hit): { party: Hit['payer']; counterparty: Hit['payer'] } {
-  return hit.subject.id === hit.payer.account
+  const isPayer = hit.subject.kind !== 'account' || hit.warns === 'payers' || hit.subject.id === hit.payer.account;
+  return isPayer
     ? { party: hit.payer, counterparty: hit.payee }
     : { party: hit.payee, counterparty: hit.payer };
 }
 
 /** What warnings are grouped by: the enterprise where the bank names it, else the account. */
 export function subjectKeyOf(hit: Hit): string {
+  // Enterprises that share a thing are one case: they are told of together.
+  if (hit.subject.kind !== 'account') return `${hit.subject.kind}:${hit.subject.id}`;
   const { party } = subjectOf(hit);
   return party.creditCode ?? party.account;
 }

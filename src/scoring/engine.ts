@@ -1,30 +1,39 @@
-import { createHash } from 'node:crypto';
-import { dayMs, dayNumber, formatShanghai, shanghaiOffsetMs } from '../domain/bank-day.js';
-import { role, frameFlag } from '../domain/frame.js';
-import type { Hit, HitParty } from '../domain/hit.js';
+import { dayMs } from '../domain/bank-day.js';
+import type { Forward } from '../domain/forward.js';
+import { frameFlag, role } from '../domain/frame.js';
+import type { Hit } from '../domain/hit.js';
+import type { Reference } from '../domain/reference.js';
 import { accountKinds, transactionStatuses } from '../domain/transaction.js';
+import { createAccountRecords } from './account-records.js';
 import { amountClassOf, createAmountSketches } from './amount-sketch.js';
+import { type Asked, createAsked, type PatternStats } from './asked.js';
+import { createBaselines } from './baselines.js';
 import type { Batch } from './batch.js';
 import { createByteTable } from './byte-table.js';
-import { Evaluation } from './evaluation.js';
+import { Evaluation, type Memory } from './evaluation.js';
+import { createExchangeRates } from './exchange-rates.js';
 import { generate } from './generated.js';
-import { substitute } from './explanation.js';
-import { createHistory } from './history.js';
-import { evidence } from './history-walk.js';
+import { createHistory, type StreamTest } from './history.js';
+import { hitOf } from './hit-of.js';
+import { createKnowledge, type OutgoingForward } from './knowledge.js';
 import { LegLog, legWord } from './leg-log.js';
+import { createLists } from './lists.js';
+import { createNameHistory } from './name-history.js';
+import { createNamedWindows } from './named-windows.js';
 import { pairColumn, PairTable } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
-import type { Pattern } from './pattern.js';
 import { createPrefetch } from './prefetch.js';
+import { createFirms, createSharedUse } from './shared-use.js';
 import { SubjectRows } from './subject-rows.js';
-import { type Helper, prelude } from './typed-code.js';
-import { pairMemoryMs } from './vocabulary.js';
+import { createTraces } from './traces.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
+import { functionOf, type Helper, prelude } from './typed-code.js';
+import { pairMemoryMs } from './vocabulary/definitions.js';
 
 /**
- * Scores the legs of one partition: a pure function of the legs so far, this leg and the pattern set. No clock, no
- * randomness, no I/O; the same legs in the same order give the same hits, byte for byte.
+ * Scores the legs of one partition: a pure function of the legs and records so far, this leg and the pattern set. No clock, no
+ * randomness, no I/O; the same input in the same order gives the same hits, byte for byte.
  */
 export interface ScoringEngine {
   readonly patternSet: PatternSet;
@@ -35,9 +44,17 @@ export interface ScoringEngine {
   score(view: TransactionView, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void;
   /** The same for a batch, faster. */
   scoreBatch(batch: Batch, hits: Hit[] | null): void;
+  /** Takes a reference record in; `owns` says whether a key falls to this partition. */
+  takeReference(reference: Reference, owns: (key: string) => boolean, receivedAtMs: number, hits: Hit[] | null): void;
+  /** What another partition told; `view` is the payment it is about, null where there is none. */
+  takeForward(forward: Forward, view: TransactionView | null, receivedAtMs: number, hits: Hit[] | null): void;
+  /** What this partition has to tell others since the last call, in order. What it had to tell itself it has done already. */
+  drainForwards(): readonly OutgoingForward[];
   /** Takes over a set that keeps the same state; false where the state would have to be built anew. */
   adopt(set: PatternSet): boolean;
   stats(): EngineStats;
+  /** Of the patterns in force, since they were taken over. */
+  patternStats(): readonly PatternStats[];
 }
 
 export interface EngineStats {
@@ -48,92 +65,159 @@ export interface EngineStats {
   readonly legs: number;
   readonly pairs: number;
   readonly bytes: number;
+  /** Kinds of data besides transactions that were ever sent: `profile`, `login`, `device`, `list:otc` … (see `needs`). */
+  readonly seen: ReadonlySet<string>;
+}
+
+export interface EngineOptions {
+  /** Whether a key's partition is this one; all are where it is left out. */
+  readonly owns?: (key: string) => boolean;
+  /** Nanoseconds of a monotonic clock, to measure what each pattern costs. It never changes a hit. */
+  readonly measure?: () => number;
 }
 
 /** How much later than the newest transaction a leg may come and still find all legs of its windows. */
 const latenessMs = 3 * dayMs;
 const sweepEveryTransactions = 4_096;
-/** As in `PartyView.kind`. */
-const corporateKind = accountKinds.indexOf('corporate') + 1;
+const rowsSweptMost = 512;
 const personalKind = accountKinds.indexOf('personal') + 1;
 /** Pending transactions are scored, failed and reversed ones are not. */
 const lastScoredStatus = transactionStatuses.indexOf('pending');
-const evidenceMost = 20;
 
-export function createEngine(set: PatternSet): ScoringEngine {
+export function createEngine(set: PatternSet, { owns = () => true, measure }: EngineOptions = {}): ScoringEngine {
   const { plan } = set;
   let patternSet = set;
   const accounts = createByteTable();
   const legs = new LegLog();
-  const pairs = new PairTable(plan.distinctBits.length);
+  const pairs = new PairTable(plan.distinctBits.length, plan.keeps('pairCounts'));
   const rows = new SubjectRows(plan);
+  const named = createNamedWindows(plan, rows);
+  const lists = createLists();
+  const baselines = createBaselines();
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
+  const memory = {
+    legs,
+    pairs,
+    named,
+    lists,
+    listNumbers: plan.lists.map((name) => lists.numberOf(name)),
+    records: createAccountRecords(),
+    names: createNameHistory(),
+    uses: createSharedUse(),
+    firms: createFirms(),
+    traces: createTraces(),
+    baselines,
+    baselineNumbers: plan.baselines.map(({ bucketMs, halfLifeMs }) => baselines.define(bucketMs, halfLifeMs)),
+    rates: createExchangeRates(),
+    sketches,
+    plannedSketches: plan.sketches,
+  } satisfies Memory;
   const sketchedBits = plan.sketches.reduce((bits, { bit }) => bits | bit, 0);
-  const history = createHistory(plan, legs, pairs, rows);
+  const baselineBits = plan.baselines.reduce((bits, { bit }) => bits | bit, 0);
+  const tests = new Map<number, StreamTest>();
+  for (const { index, of, code } of plan.streams)
+    if ((of === 'day' || of === 'lots') && code !== undefined) tests.set(index, functionOf<boolean>(code, set.helpers));
+  const history = createHistory(plan, legs, pairs, rows, named, tests);
   /** No pattern asks about personal accounts: their legs are nobody's history. */
-  const skippedKind = plan.keepsPersonal ? -1 : personalKind;
+  const skippedKind = plan.keeps('personal') ? -1 : personalKind;
+  const keepsCounts = plan.keeps('pairCounts');
+  const keepsNames = plan.keeps('names');
   const prefetch = createPrefetch(accounts, rows, pairs, legs);
-  const leg = new Evaluation(legs, pairs, sketches, plan.sketches);
-  const legStreams = plan.streams.filter(({ of }) => of === 'debit' || of === 'credit' || of === 'any');
-  const plainStreams = legStreams.filter(({ usesHistory }) => !usesHistory);
-  const historyStreams = legStreams.filter(({ usesHistory }) => usesHistory);
-  let debit: Asked = askNothing;
-  let credit: Asked = askNothing;
-  const held: number[] = [];
+  const leg = new Evaluation(memory, plan.streams.length);
+  const joinDebit = generateJoin(plan.streams, true, set.helpers);
+  const joinCredit = generateJoin(plan.streams, false, set.helpers);
+  const joiner: Joiner = (joining, stream) => {
+    joining.joined[stream] = joining.legNumber;
+    history.join(joining, plan.streams[stream]!);
+  };
+  let stats = new Map<CompiledPattern, PatternStats>();
+  let debit = createAsked([], askOptions());
+  let credit = debit;
+  const asks = { legs: { debit: 0, credit: 0 } };
   let latestMs = -Infinity;
   let sinceSweep = 0;
+  /** Where hits of the call in hand go. */
+  let hitsInHand: Hit[] | null = null;
+  const knowledge = createKnowledge({ plan, memory, accounts, rows, leg, owns, ask: askKnown });
+  let onArrival = debit;
+  let onUse = debit;
+  let onRecord = debit;
   takePatterns(set);
 
-  function takePatterns(taken: PatternSet): void {
-    const scored = taken.patterns.filter(({ state }) => state === 'active' || state === 'shadow');
-    debit = ask(
-      scored.filter(({ pattern }) => pattern.on !== 'credit'),
-      taken.helpers,
-    );
-    credit = ask(
-      scored.filter(({ pattern }) => pattern.on !== 'debit'),
-      taken.helpers,
-    );
+  function askOptions() {
+    return { helpers: patternSet.helpers, statsOf: (pattern: CompiledPattern) => stats.get(pattern)!, measure };
   }
 
-  function scoreTransaction(
-    payer: number,
-    payee: number,
-    roles: number,
-    flags: number,
-    receivedAtMs: number,
-    hits: Hit[] | null,
-  ): void {
-    const { timeMs } = leg.view;
+  /** Builds the questions anew: for another set, and when a list or rate that a pattern waits for is there. */
+  function takePatterns(taken: PatternSet): void {
+    const scored = taken.patterns.filter(({ state }) => state === 'active' || state === 'shadow');
+    const before = stats;
+    stats = new Map(scored.map((compiled) => [compiled, before.get(compiled) ?? emptyStats(compiled)]));
+    const ready = scored.filter((compiled) => isReady(compiled) && stats.get(compiled)!.faults === 0);
+    const asked = (isWanted: (on: CompiledPattern['pattern']['on']) => boolean): Asked =>
+      createAsked(
+        ready.filter(({ pattern }) => isWanted(pattern.on)),
+        askOptions(),
+      );
+    debit = asked((on) => on === 'debit' || on === 'both');
+    credit = asked((on) => on === 'credit' || on === 'both');
+    onArrival = asked((on) => on === 'arrival');
+    onUse = asked((on) => on === 'use');
+    onRecord = asked((on) => on === 'record');
+  }
+
+  /** Lists and rates go to every partition alike: a pattern that needs one is asked from its first record on. */
+  function isReady({ pattern }: CompiledPattern): boolean {
+    return pattern.needs.every((need) => !/^(list:|exchange-rate)/.test(need) || knowledge.seen.has(need));
+  }
+
+  function found(compiled: CompiledPattern): void {
+    stats.get(compiled)!.held++;
+    hitsInHand!.push(hitOf(compiled, leg));
+  }
+
+  function askKnown(occasion: 'arrival' | 'use' | 'record'): void {
+    if (!hitsInHand) return;
+    (occasion === 'arrival' ? onArrival : occasion === 'use' ? onUse : onRecord).evaluate(leg, found);
+  }
+
+  function begin(receivedAtMs: number, hits: Hit[] | null): void {
+    hitsInHand = hits;
+    leg.receivedAtMs = receivedAtMs;
+    leg.begin();
+  }
+
+  function scoreTransaction(payer: number, payee: number, roles: number, flags: number): void {
+    const { timeMs, payer: payerView, payee: payeeView } = leg.view;
     legs.begin();
-    leg.timeMs = timeMs;
-    leg.day = dayNumber(timeMs);
-    leg.hour = Math.floor((timeMs + shanghaiOffsetMs - leg.day * dayMs) / 3_600_000);
+    leg.at(timeMs);
     if (timeMs > latestMs) latestMs = timeMs;
-    const { payer: payerView, payee: payeeView } = leg.view;
-    if ((roles & role.debit) !== 0 && payerView.kind !== skippedKind) scoreLeg(true, payer, payee, flags, receivedAtMs, hits);
-    if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer, flags, receivedAtMs, hits);
+    if ((roles & role.debit) !== 0) {
+      const isKept = payerView.kind !== skippedKind;
+      if (isKept) scoreLeg(true, payer, payee, flags);
+      knowledge.leave(payer, isKept);
+    }
+    if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer, flags);
+    knowledge.settle();
     if (++sinceSweep < sweepEveryTransactions) return;
     sinceSweep = 0;
     history.sweep(latestMs - plan.legsMs - latenessMs);
+    named.sweep(latestMs - latenessMs, rowsSweptMost);
+    knowledge.sweep(latestMs - latenessMs);
   }
 
-  function scoreLeg(
-    isDebit: boolean,
-    subject: number,
-    other: number,
-    flags: number,
-    receivedAtMs: number,
-    hits: Hit[] | null,
-  ): void {
+  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number): void {
     const { view } = leg;
     leg.isDebit = isDebit;
     leg.self = isDebit ? view.payer : view.payee;
     leg.other = isDebit ? view.payee : view.payer;
     const row = rows.rowOf(subject);
     leg.subject = subject;
+    leg.otherNumber = other;
     leg.row = rows.numbers;
     leg.base = row * rows.width;
+    leg.slot = -1;
+    leg.legNumber++;
     if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return;
     const previousMs = leg.row[leg.base + column.clockMs]!;
     leg.previousLegMs = previousMs;
@@ -144,36 +228,37 @@ export function createEngine(set: PatternSet): ScoringEngine {
     const pairBase = leg.pair * pairs.width;
     leg.pairLastDebitMs = pairRow[pairBase + pairColumn.lastDebitMs]!;
     leg.pairLastCreditMs = pairRow[pairBase + pairColumn.lastCreditMs]!;
+    if (isDebit) knowledge.noteKeys();
 
     history.advance(leg);
-    let streams = baseBit.any | (isDebit ? baseBit.debit : baseBit.credit);
-    for (const stream of plainStreams) if (belongs(stream, isDebit)) streams |= stream.bit;
+    const streams = baseBit.any | (isDebit ? baseBit.debit : baseBit.credit);
     history.add(leg, streams);
     history.settleLots(leg);
-    for (const stream of historyStreams) if (belongs(stream, isDebit)) history.join(leg, stream.bit);
+    (isDebit ? joinDebit : joinCredit)(leg, joiner);
+    if ((streams & baselineBits) !== 0) addToBaselines(streams);
 
-    if (hits) {
-      const asked = isDebit ? debit : credit;
-      asked.evaluate(leg, held);
-      if (held.length > 0) {
-        for (const p of held) hits.push(hitOf(asked.patterns[p]!, leg, receivedAtMs));
-        held.length = 0;
-      }
+    if (hitsInHand) {
+      if (isDebit) asks.legs.debit++;
+      else asks.legs.credit++;
+      (isDebit ? debit : credit).evaluate(leg, found);
     }
 
     if ((streams & sketchedBits) !== 0) addToSketches(streams);
     leg.row[leg.base + column.clockMs] = leg.clockMs;
     const lastColumn = pairBase + (isDebit ? pairColumn.lastDebitMs : pairColumn.lastCreditMs);
     if (leg.timeMs > pairRow[lastColumn]!) pairRow[lastColumn] = leg.timeMs;
+    if (keepsCounts) pairRow[pairBase + pairs.countsAt + (isDebit ? 0 : 1)]! += 1;
+    if (isDebit && keepsNames) noteName();
+  }
+
+  function noteName(): void {
+    const { other, view } = leg;
+    if (other.nameStart < 0) return;
+    memory.names.note(leg.subject, leg.otherNumber, view.text(other.nameStart, other.nameEnd), view.amountFen, leg.timeMs);
   }
 
   function numberOf(party: PartyView): number {
     return accounts.intern(leg.view.bytes, party.accountStart, party.accountEnd, party.accountHash);
-  }
-
-  function belongs(stream: PlannedStream, isDebit: boolean): boolean {
-    if (stream.of === 'debit' ? !isDebit : stream.of === 'credit' && isDebit) return false;
-    return !stream.when || stream.when(leg);
   }
 
   function addToSketches(streams: number): void {
@@ -182,6 +267,12 @@ export function createEngine(set: PatternSet): ScoringEngine {
       const { bit, column: at } = plan.sketches[k]!;
       if ((streams & bit) !== 0) sketches[k]!.add(leg.row, leg.base + at, amountClass, leg.clockMs);
     }
+  }
+
+  function addToBaselines(streams: number): void {
+    plan.baselines.forEach(({ bit }, b) => {
+      if ((streams & bit) !== 0) baselines.add(leg.subject, memory.baselineNumbers[b]!, leg.timeMs, leg.view.amountFen);
+    });
   }
 
   /** Whether this very transaction is among the subject's legs of the same instant already. */
@@ -205,29 +296,39 @@ export function createEngine(set: PatternSet): ScoringEngine {
     },
     score(view, roles, flags, receivedAtMs, hits) {
       if (view.status > lastScoredStatus) return;
+      begin(receivedAtMs, hits);
       leg.view = view;
-      scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles, flags, receivedAtMs, hits);
+      scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles, flags);
     },
     scoreBatch(batch, hits) {
       prefetch.run(batch);
       for (let i = 0; i < batch.count; i++) {
         const view = batch.views[i]!;
         if (view.status > lastScoredStatus) continue;
+        begin(batch.receivedAtMs[i]!, hits);
         leg.view = view;
-        scoreTransaction(
-          prefetch.payers[i]!,
-          prefetch.payees[i]!,
-          batch.roles[i]!,
-          batch.flags[i]!,
-          batch.receivedAtMs[i]!,
-          hits,
-        );
+        scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!, batch.flags[i]!);
       }
     },
+    takeReference(reference, ownsKey, receivedAtMs, hits) {
+      begin(receivedAtMs, hits);
+      const known = knowledge.seen.size;
+      knowledge.takeReference(reference, ownsKey);
+      if (knowledge.seen.size > known) takePatterns(patternSet);
+      knowledge.settle();
+    },
+    takeForward(forward, view, receivedAtMs, hits) {
+      begin(receivedAtMs, hits);
+      knowledge.takeForward(forward, view);
+      knowledge.settle();
+    },
+    drainForwards: () => knowledge.drain(),
     adopt(next) {
       if (next.planId !== patternSet.planId) return false;
-      // The plan's own closures stay those of the first set: equal ids mean equal meaning. Conditions are the new ones.
+      // The plan's own functions stay those of the first set: equal ids mean equal meaning. Conditions are the new ones.
       patternSet = next;
+      stats = new Map();
+      asks.legs = { debit: 0, credit: 0 };
       takePatterns(next);
       return true;
     },
@@ -236,85 +337,48 @@ export function createEngine(set: PatternSet): ScoringEngine {
       subjects: rows.size,
       legs: legs.legs,
       pairs: pairs.size,
-      bytes:
-        accounts.bytesUsed() +
-        legs.bytesUsed() +
-        pairs.bytesUsed() +
-        rows.bytesUsed() +
-        history.bytesUsed() +
-        sketches.reduce((sum, sketch) => sum + sketch.bytesUsed(), 0),
+      seen: knowledge.seen,
+      bytes: [
+        accounts,
+        legs,
+        pairs,
+        rows,
+        named,
+        ...sketches,
+        lists,
+        baselines,
+        memory.records,
+        memory.names,
+        memory.uses,
+        memory.firms,
+        memory.traces,
+      ]
+        .map((kept) => kept.bytesUsed())
+        .reduce((sum, bytes) => sum + bytes, 0),
     }),
+    patternStats: () =>
+      [...stats].map(([{ pattern }, known]) => ({
+        ...known,
+        asked:
+          (pattern.on === 'debit' || pattern.on === 'both' ? asks.legs.debit : 0) +
+          (pattern.on === 'credit' || pattern.on === 'both' ? asks.legs.credit : 0),
+      })),
   };
 }
 
-/** The patterns that are asked on one side, as one function: it appends the places of those that hold. */
-interface Asked {
-  readonly patterns: readonly CompiledPattern[];
-  evaluate(leg: Evaluation, held: number[]): void;
+function emptyStats({ pattern, state }: CompiledPattern): PatternStats {
+  const { id, version } = pattern;
+  return { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, nearMisses: new Map() };
 }
 
-const askNothing: Asked = { patterns: [], evaluate: () => undefined };
+type Joiner = (leg: Evaluation, stream: number) => void;
 
-function ask(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): Asked {
-  const questions = (subjects: Pattern['subjects']): string =>
-    patterns.map(({ code, pattern }, p) => (pattern.subjects === subjects ? `if (${code}) held.push(${p});` : '')).join('\n');
-  const body = `${prelude}\n${questions('any')}\nif (self.kind !== ${corporateKind}) return;\n${questions('corporate')}`;
-  const make = generate<(h: readonly Helper[]) => Asked['evaluate']>(['h'], `return (leg, held) => { ${body} };`);
-  return { patterns, evaluate: make(helpers) };
-}
-
-function hitOf(
-  { pattern, state, score, condition, parts, reasonZh, reasonEn, looksAt }: CompiledPattern,
-  leg: Evaluation,
-  receivedAtMs: number,
-): Hit {
-  const { view } = leg;
-  const transaction = view.id;
-  const bank = view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd);
-  const account = view.text(leg.self.accountStart, leg.self.accountEnd);
-  return {
-    id: createHash('sha256')
-      .update([bank, transaction, pattern.id, pattern.version, account, leg.isDebit ? 'debit' : 'credit'].join('\n'))
-      .digest('hex')
-      .slice(0, 32),
-    pattern: pattern.id,
-    version: pattern.version,
-    transaction,
-    ...(bank ? { bank } : {}),
-    time: formatShanghai(view.timeMs),
-    subject: { kind: 'account', id: account },
-    side: pattern.side,
-    severity: pattern.severity,
-    score,
-    state: state === 'active' ? 'active' : 'shadow',
-    explanation: { zh: reasonZh(leg), en: reasonEn(leg), condition: substitute(condition, parts, leg) },
-    evidence: evidence(leg, looksAt.bits, looksAt.spanMs, evidenceMost),
-    amountFen: view.amountFen,
-    currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
-    payer: partyOf(view, view.payer),
-    payee: partyOf(view, view.payee),
-    family: pattern.family,
-    title: pattern.title,
-    advice: pattern.advice,
-    audience: pattern.audience,
-    ...(pattern.bankCode ? { bankCode: pattern.bankCode } : {}),
-    late: leg.late,
-    receivedAtMs,
-  };
-}
-
-function partyOf(view: TransactionView, party: PartyView): HitParty {
-  const name = view.text(party.nameStart, party.nameEnd);
-  const kind = accountKinds[party.kind - 1];
-  const bank = view.text(party.bankStart, party.bankEnd);
-  const creditCode = view.text(party.creditCodeStart, party.creditCodeEnd);
-  const region = view.text(party.regionStart, party.regionEnd);
-  return {
-    account: view.text(party.accountStart, party.accountEnd),
-    ...(name ? { name } : {}),
-    ...(kind ? { kind } : {}),
-    ...(bank ? { bank } : {}),
-    ...(creditCode ? { creditCode } : {}),
-    ...(region ? { region } : {}),
-  };
+/** Which named streams a leg belongs to, as one function: those by the transaction alone first, then those that ask about history. */
+function generateJoin(streams: readonly PlannedStream[], isDebit: boolean, helpers: readonly Helper[]) {
+  const wanted = streams.filter(({ of }) => of === 'any' || of === (isDebit ? 'debit' : 'credit'));
+  const ordered = [...wanted.filter(({ usesHistory }) => !usesHistory), ...wanted.filter(({ usesHistory }) => usesHistory)];
+  const statement = ({ index, code }: PlannedStream): string =>
+    code === undefined ? `join(leg, ${index});` : `if (${code}) join(leg, ${index});`;
+  const body = `return (leg, join) => { ${prelude} ${ordered.map(statement).join('\n')} };`;
+  return generate<(h: readonly Helper[]) => (leg: Evaluation, join: Joiner) => void>(['h'], body)(helpers);
 }

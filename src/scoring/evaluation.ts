@@ -1,8 +1,40 @@
+import type { AccountRecords } from './account-records.js';
 import type { AmountSketches } from './amount-sketch.js';
+import type { Baselines } from './baselines.js';
+import type { ExchangeRates } from './exchange-rates.js';
+import { dayMs, dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
+import type { LoginView } from './login-view.js';
+import { type SharedKind, sharedKinds } from '../domain/reference.js';
+import type { LegLog } from './leg-log.js';
+import type { Lists } from './lists.js';
+import type { NameHistory } from './name-history.js';
+import type { NamedWindows } from './named-windows.js';
 import type { PairTable } from './pair-table.js';
 import type { PlannedSketch } from './plan.js';
-import type { LegLog } from './leg-log.js';
+import type { Firms, SharedUse } from './shared-use.js';
+import type { Arrival, Traces } from './traces.js';
 import { type PartyView, TransactionView } from './transaction-view.js';
+
+/** What the engine keeps besides its rows, for conditions to ask. */
+export interface Memory {
+  readonly legs: LegLog;
+  readonly pairs: PairTable;
+  readonly named: NamedWindows;
+  readonly lists: Lists;
+  /** This engine's numbers of the lists that the plan names, in the plan's order. */
+  readonly listNumbers: readonly number[];
+  readonly records: AccountRecords;
+  readonly names: NameHistory;
+  readonly uses: SharedUse;
+  readonly firms: Firms;
+  readonly traces: Traces;
+  readonly baselines: Baselines;
+  readonly rates: ExchangeRates;
+  /** This engine's numbers of the plan's baselines. */
+  readonly baselineNumbers: readonly number[];
+  readonly sketches: readonly AmountSketches[];
+  readonly plannedSketches: readonly PlannedSketch[];
+}
 
 /**
  * What conditions are asked about: one leg with its subject's row. One object serves all legs of an engine; compiled
@@ -22,7 +54,9 @@ export class Evaluation {
   hour = 0;
   late = false;
 
+  /** Numbers of the two accounts. */
   subject = 0;
+  otherNumber = 0;
   /** The subject's row: `row[base + column]`. */
   row: Float64Array = new Float64Array(0);
   base = 0;
@@ -42,22 +76,83 @@ export class Evaluation {
   lotAmountFen = 0;
   lotDwellMs = 0;
 
+  /** By named stream: the number of the leg that joined it last. */
+  readonly joined: Float64Array;
+  legNumber = 0;
+
+  /** When intake took what is in hand. */
+  receivedAtMs = 0;
+
+  /** 53-bit hashes of the payment's device, IP, MAC and operator on the payer's leg; 0 where it names none. */
+  readonly sharedKeys = new Float64Array(4);
+
+  /** What `arrival`, `use` and `record` patterns are asked about. */
+  arrival: Arrival | undefined = undefined;
+  useKind = 0;
+  useKey = '';
+  useValue = '';
+  recordType = '';
+  recordWhat = '';
+  recordAction = '';
+
+  private loginOf = -1;
+  private loginAtMs = 0;
+  private latestLogin: LoginView | undefined = undefined;
+
   constructor(
-    readonly legs: LegLog,
-    readonly pairs: PairTable,
-    private readonly sketches: readonly AmountSketches[],
-    private readonly plannedSketches: readonly PlannedSketch[],
+    readonly memory: Memory,
+    streams: number,
   ) {
+    this.joined = new Float64Array(streams).fill(-1);
     this.view = new TransactionView();
     this.self = this.view.payer;
     this.other = this.view.payee;
   }
 
+  /** Payments of the subject to the counterparty before this leg, and the other way round. */
+  pairPayments(isDebit: boolean): number {
+    const { pairs } = this.memory;
+    if (this.pair < 0) return 0;
+    return pairs.numbers[this.pair * pairs.width + pairs.countsAt + (isDebit ? 0 : 1)]!;
+  }
+
+  lastOfPairMs(isDebit: boolean): number {
+    return isDebit ? this.pairLastDebitMs : this.pairLastCreditMs;
+  }
+
+  /** Says when the leg in hand happened. */
+  at(timeMs: number): void {
+    this.timeMs = timeMs;
+    this.day = dayNumber(timeMs);
+    this.hour = Math.floor((timeMs + shanghaiOffsetMs - this.day * dayMs) / 3_600_000);
+  }
+
+  /** The latest login of the account before the leg. */
+  login(): LoginView | undefined {
+    if (this.loginOf !== this.subject || this.loginAtMs !== this.timeMs) {
+      this.loginOf = this.subject;
+      this.loginAtMs = this.timeMs;
+      this.latestLogin = this.memory.records.login(this.subject, this.timeMs);
+    }
+    return this.latestLogin;
+  }
+
+  /** Says that another leg or record is in hand. */
+  begin(): void {
+    this.loginOf = -1;
+  }
+
+  get useKindName(): SharedKind {
+    return sharedKinds[this.useKind]!;
+  }
+
   samples(sketch: number): number {
-    return this.sketches[sketch]!.samples(this.row, this.base + this.plannedSketches[sketch]!.column, this.clockMs);
+    const { sketches, plannedSketches } = this.memory;
+    return sketches[sketch]!.samples(this.row, this.base + plannedSketches[sketch]!.column, this.clockMs);
   }
 
   percentile(sketch: number, rank: number): number {
-    return this.sketches[sketch]!.percentile(this.row, this.base + this.plannedSketches[sketch]!.column, rank, this.clockMs);
+    const { sketches, plannedSketches } = this.memory;
+    return sketches[sketch]!.percentile(this.row, this.base + plannedSketches[sketch]!.column, rank, this.clockMs);
   }
 }

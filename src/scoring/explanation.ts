@@ -109,6 +109,11 @@ function shower(typed: Typed, helpers: readonly Helper[]): (leg: Evaluation) => 
     case 'list':
       return () => JSON.stringify(typed.words);
     case 'stream':
-      return () => typed.name;
+      return () => typed.stream.name;
+    case 'account':
+      return () => typed.who;
+    case 'register':
+    case 'profile':
+      return () => '';
   }
 }

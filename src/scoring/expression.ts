@@ -1,8 +1,10 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
-import { fields, functions } from './vocabulary.js';
-import { callHelper, ExpressionError, functionOf, type Scope, type Typed } from './typed-code.js';
+import { whereAbout } from './vocabulary/definitions.js';
+import { isListed, profileFields } from './vocabulary/knowledge.js';
+import { fields, functions } from './vocabulary/vocabulary.js';
+import { callHelper, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
 
 /**
  * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
@@ -21,6 +23,35 @@ export function compileExpression(source: string, scope: Scope): Typed {
 export function compileCondition(source: string, scope: Scope): string {
   const typed = compileExpression(source, scope);
   if (typed.type !== 'bool') throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, 0);
+  return typed.code;
+}
+
+/** One of the conditions that `&&` joins at the top, and where it stands. */
+export interface Conjunct {
+  readonly code: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A condition as the parts that `&&` joins. Throws `ExpressionError`. */
+export function compileConjuncts(source: string, scope: Scope): Conjunct[] {
+  const parts = conjunctsOf(parseExpression(source));
+  return parts.map((node) => {
+    const typed = compile(node, scope);
+    if (typed.type !== 'bool')
+      throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, node.start);
+    return { code: typed.code, start: node.start, end: node.end };
+  });
+}
+
+function conjunctsOf(node: ASTNode): ASTNode[] {
+  return node.op === '&&' ? [...conjunctsOf(node.args[0]), ...conjunctsOf(node.args[1])] : [node];
+}
+
+/** The code of a number. Throws `ExpressionError`. */
+export function compileNumber(source: string, scope: Scope): string {
+  const typed = compileExpression(source, scope);
+  if (typed.type !== 'number') throw new ExpressionError(`expected a number, found a ${typed.type}`, 0);
   return typed.code;
 }
 
@@ -120,14 +151,16 @@ function textConstant(value: string, scope: Scope): Typed {
 }
 
 function identifier(name: string, node: ASTNode, scope: Scope): Typed {
-  const bit = scope.streams.get(name);
-  if (bit !== undefined) return { type: 'stream', bit, name };
+  const stream = scope.streams.get(name);
+  if (stream) return { type: 'stream', stream };
+  if (isWho(name)) return { type: 'account', who: name };
   const known = [...scope.streams.keys(), 'tx', 'self', 'other', 'payer', 'payee', 'params'];
   throw new ExpressionError(`unknown name "${name}"${nearest(name, known)}`, node.start);
 }
 
 function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   const [object, name] = node.args;
+  if (object.op === 'call') return profileField(object, name, node, scope);
   if (object.op !== 'id')
     throw new ExpressionError(`"${name}" has nothing to stand on; fields are written like tx.amountFen`, node.start);
   if (object.args === 'params') {
@@ -141,10 +174,26 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   const path = `${object.args}.${name}`;
   const field = fields[path];
   if (!field) throw new ExpressionError(`unknown field "${path}"${nearest(path, Object.keys(fields))}`, node.start);
-  if (field.about && field.about !== scope.about) {
-    throw new ExpressionError(`"${path}" exists only in streams of: ${field.about}`, node.start);
-  }
+  if (field.about && field.about !== scope.about)
+    throw new ExpressionError(`"${path}" exists only ${whereAbout[field.about]}`, node.start);
   const typed = field.make(scope);
+  if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
+  return typed;
+}
+
+function isWho(name: string): name is Who {
+  return name === 'self' || name === 'other' || name === 'payer' || name === 'payee';
+}
+
+/** `profile(self).capitalFen`. */
+function profileField(on: ASTNode, name: string, node: ASTNode, scope: Scope): Typed {
+  const profile = compile(on, scope);
+  if (profile.type !== 'profile')
+    throw new ExpressionError(`"${name}" stands on a ${profile.type}; expected profile(self).${name}`, node.start);
+  const field = profileFields[name];
+  if (!field)
+    throw new ExpressionError(`unknown field of a profile "${name}"${nearest(name, Object.keys(profileFields))}`, node.start);
+  const typed = field.make(profile.who, scope);
   if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
   return typed;
 }
@@ -157,12 +206,14 @@ function parameter(value: Parameter, scope: Scope): Typed {
 
 function call(name: string, args: readonly ASTNode[], node: ASTNode, scope: Scope): Typed {
   const feature = functions[name];
+  if (feature?.about && feature.about !== scope.about)
+    throw new ExpressionError(`"${name}" exists only ${whereAbout[feature.about]}`, node.start);
   if (!feature) throw new ExpressionError(`unknown function "${name}"${nearest(name, Object.keys(functions))}`, node.start);
   const typedArgs = args.map((arg) => compile(arg, scope));
   const problem = feature.parameters.find(({ type }, i) => typedArgs[i]?.type !== type);
   if (problem || typedArgs.length !== feature.parameters.length) {
     const at = problem ? args[feature.parameters.indexOf(problem)] : undefined;
-    throw new ExpressionError(`expected ${feature.usage}`, at?.start ?? node.start);
+    throw new ExpressionError(`expected ${feature.usage}, like ${feature.example}`, at?.start ?? node.start);
   }
   const typed = feature.make(typedArgs, scope, (i, message) => {
     throw new ExpressionError(message, args[i]?.start ?? node.start);
@@ -172,6 +223,7 @@ function call(name: string, args: readonly ASTNode[], node: ASTNode, scope: Scop
 }
 
 function method(name: string, on: ASTNode, args: readonly ASTNode[], node: ASTNode, scope: Scope): Typed {
+  if (on.op === 'id' && on.args === 'use') return call(`use.${name}`, args, node, scope);
   const target = text(on, scope);
   const [first] = args;
   if (!first || args.length !== 1) throw new ExpressionError(`expected one text, like tx.remark.${name}("退款")`, node.start);
@@ -220,6 +272,7 @@ function sameness(left: Typed, right: Typed, node: ASTNode, scope: Scope): strin
 }
 
 function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
+  if (right.type === 'register') return onRegister(left, right.list, node, scope);
   if (right.type !== 'list') throw new ExpressionError('expected a list of texts after "in"', node.start);
   if (left.type === 'enum') {
     const codes = right.words.map((word) => enumCode(left.names, word, node));
@@ -229,6 +282,24 @@ function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typ
   const words = new Set(right.words);
   const read = functionOf<string>(left.code, scope.helpers);
   return { type: 'bool', code: callHelper(scope, (leg) => words.has(read(leg))) };
+}
+
+/** `payee in list("case-accounts")`: an account by its number, else by its holder's credit code; a text as it is. */
+function onRegister(left: Typed, list: number, node: ASTNode, scope: Scope): Typed {
+  if (left.type === 'account') {
+    const { who } = left;
+    return { type: 'bool', code: callHelper(scope, (leg) => isListed(leg, who, list)) };
+  }
+  if (left.type !== 'text')
+    throw new ExpressionError(`a ${left.type} is never on a list; expected an account or a text`, node.start);
+  const read = functionOf<string>(left.code, scope.helpers);
+  return {
+    type: 'bool',
+    code: callHelper(scope, (leg) => {
+      const text = read(leg);
+      return text !== '' && leg.memory.lists.hasText(leg.memory.listNumbers[list]!, text, leg.timeMs);
+    }),
+  };
 }
 
 function enumCode(names: readonly string[], name: string | undefined, node: ASTNode): number {

@@ -1,8 +1,9 @@
-import { dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
+import { dayMs, dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { legWord } from './leg-log.js';
+import { eventsVisitedMax } from './named-windows.js';
 import { pairColumn } from './pair-table.js';
-import { column } from './plan.js';
+import { column, type StreamRef } from './plan.js';
 import type { Window } from './window.js';
 
 /** Features that walk a subject's or a pair's legs instead of keeping a number: asked seldom, after cheaper conditions held. */
@@ -12,8 +13,65 @@ export const subjectLegsMax = 2_000;
 export const pairLegsMax = 256;
 const extremeLegsMax = 4_096;
 
-export const placeKinds = ['province', 'hour', 'day'] as const;
+export const placeKinds = ['province', 'region', 'hour', 'day', 'month'] as const;
 export type PlaceKind = (typeof placeKinds)[number];
+
+/** Where legs are found: the chain of the subject's legs for a base stream, the queue of a named window else. */
+export interface Source {
+  readonly stream: StreamRef;
+  readonly window: Window;
+  /** Number of the named window, -1 for the chain. */
+  readonly named: number;
+}
+
+/** One leg as a walk sees it; the object is used again. */
+export interface Seen {
+  timeMs: number;
+  amountFen: number;
+  slot: number;
+  other: number;
+  region: number;
+}
+
+const seen: Seen = { timeMs: 0, amountFen: 0, slot: -1, other: -1, region: 0 };
+
+/** Legs inside the window in no promised order, until `visit` says false. */
+export function eachSeen(leg: Evaluation, source: Source, ofPair: boolean, visit: (seen: Seen) => boolean): void {
+  if (source.named >= 0) {
+    leg.memory.named.each(leg, source.named, (events, event) => {
+      seen.other = events.other(event);
+      if (ofPair && seen.other !== leg.otherNumber) return true;
+      seen.timeMs = events.timeMs(event);
+      seen.amountFen = events.amountFen(event);
+      seen.slot = events.slot(event);
+      seen.region = events.region(event);
+      return visit(seen);
+    });
+    return;
+  }
+  const { legs, pairs } = leg.memory;
+  const look = (slot: number): boolean => {
+    if ((legs.word(slot, legWord.streams) & source.stream.bit) === 0) return true;
+    seen.timeMs = legs.timeMs(slot);
+    seen.amountFen = legs.amountFen(slot);
+    seen.slot = slot;
+    seen.other = pairs.otherOf(legs.word(slot, legWord.pair));
+    seen.region = legs.word(slot, legWord.region);
+    return visit(seen);
+  };
+  if (ofPair) eachOfPair(leg, source.window, look);
+  else eachLeg(leg, source.window, subjectLegsMax, look);
+}
+
+/** The same as a list in order of time (legs of one instant as they were found). */
+export function listSeen(leg: Evaluation, source: Source, ofPair: boolean): Seen[] {
+  const list: Seen[] = [];
+  eachSeen(leg, source, ofPair, (one) => {
+    list.push({ ...one });
+    return list.length < eventsVisitedMax;
+  });
+  return list.toSorted((a, b) => a.timeMs - b.timeMs);
+}
 
 /** Largest or smallest amount: kept as a number, and found again by a walk once the leg that held it has left the window. */
 export function extreme(kind: 'max' | 'min', cell: number, bit: number, window: Window): (leg: Evaluation) => number {
@@ -21,76 +79,212 @@ export function extreme(kind: 'max' | 'min', cell: number, bit: number, window: 
   return (leg) => {
     const known = leg.row[leg.base + cell]!;
     if (!Number.isNaN(known)) return known;
+    const { legs } = leg.memory;
     let best = Number.NaN;
     eachLeg(leg, window, extremeLegsMax, (slot) => {
-      if ((leg.legs.word(slot, legWord.streams) & bit) === 0) return;
-      const amountFen = leg.legs.amountFen(slot);
+      if ((legs.word(slot, legWord.streams) & bit) === 0) return true;
+      const amountFen = legs.amountFen(slot);
       if (Number.isNaN(best) || better(amountFen, best)) best = amountFen;
+      return true;
     });
     leg.row[leg.base + cell] = best;
     return best;
   };
 }
 
-export function distinctPlaces(leg: Evaluation, bit: number, kind: PlaceKind, window: Window): number {
-  const seen = new Set<number>();
-  eachLeg(leg, window, subjectLegsMax, (slot) => {
-    if ((leg.legs.word(slot, legWord.streams) & bit) === 0) return;
-    const timeMs = leg.legs.timeMs(slot);
-    if (kind === 'province') {
-      const province = leg.legs.word(slot, legWord.province);
-      if (province !== 0) seen.add(province);
-    } else seen.add(kind === 'day' ? dayNumber(timeMs) : Math.floor((timeMs + shanghaiOffsetMs) / 3_600_000));
+const placeOf: Readonly<Record<PlaceKind, (seen: Seen) => number>> = {
+  province: ({ region }) => Math.floor(region / 10_000),
+  region: ({ region }) => region,
+  hour: ({ timeMs }) => Math.floor((timeMs + shanghaiOffsetMs) / 3_600_000),
+  day: ({ timeMs }) => dayNumber(timeMs),
+  month: ({ timeMs }) => {
+    const date = new Date(dayNumber(timeMs) * dayMs);
+    return date.getUTCFullYear() * 12 + date.getUTCMonth();
+  },
+};
+
+export function distinctPlaces(leg: Evaluation, source: Source, kind: PlaceKind): number {
+  const places = new Set<number>();
+  const isPlace = kind === 'province' || kind === 'region';
+  eachSeen(leg, source, false, (one) => {
+    const place = placeOf[kind](one);
+    if (!isPlace || place !== 0) places.add(place);
+    return true;
   });
-  return seen.size;
+  return places.size;
 }
 
-export function pairCount(leg: Evaluation, bit: number, window: Window): number {
+export function countSeen(leg: Evaluation, source: Source, ofPair: boolean): number {
   let count = 0;
-  eachOfPair(leg, window, (slot) => {
-    if ((leg.legs.word(slot, legWord.streams) & bit) !== 0) count++;
+  eachSeen(leg, source, ofPair, () => {
+    count++;
     return true;
   });
   return count;
 }
 
-export function matched(leg: Evaluation, bit: number, window: Window, tolerance: number): boolean {
-  const amountFen = leg.view.amountFen;
+export function sumSeen(leg: Evaluation, source: Source, ofPair: boolean): number {
+  let sum = 0;
+  eachSeen(leg, source, ofPair, ({ amountFen }) => {
+    sum += amountFen;
+    return true;
+  });
+  return sum;
+}
+
+export function matched(leg: Evaluation, source: Source, tolerance: number): boolean {
+  const wantedFen = leg.view.amountFen;
   let found = false;
-  eachOfPair(leg, window, (slot) => {
-    if (slot === leg.slot || (leg.legs.word(slot, legWord.streams) & bit) === 0) return true;
-    if (Math.abs(leg.legs.amountFen(slot) - amountFen) > amountFen * tolerance) return true;
-    found = true;
-    return false;
+  eachSeen(leg, source, true, ({ slot, amountFen }) => {
+    found = slot !== leg.slot && Math.abs(amountFen - wantedFen) <= wantedFen * tolerance;
+    return !found;
   });
   return found;
 }
 
-/** Transaction ids of the subject's legs in the streams, newest first, this leg's own first. */
-export function evidence(leg: Evaluation, bits: number, spanMs: number, most: number): string[] {
-  const own = leg.view.id;
-  const ids = [own];
-  const startMs = leg.clockMs - spanMs;
-  let slot = leg.row[leg.base + column.newest]!;
-  for (let steps = 0; slot >= 0 && steps < subjectLegsMax && ids.length < most; steps++) {
-    if (leg.legs.timeMs(slot) <= startMs) break;
-    if ((leg.legs.word(slot, legWord.streams) & bits) !== 0) {
-      const id = leg.legs.transactionId(slot);
-      if (!ids.includes(id)) ids.push(id);
-    }
-    slot = leg.legs.word(slot, legWord.previous);
+/** Legs whose amount is this leg's within the tolerance, this leg included where it is in the stream. */
+export function similar(leg: Evaluation, source: Source, ofPair: boolean, tolerance: number): number {
+  const wantedFen = leg.view.amountFen;
+  let count = 0;
+  eachSeen(leg, source, ofPair, ({ amountFen }) => {
+    if (Math.abs(amountFen - wantedFen) <= wantedFen * tolerance) count++;
+    return true;
+  });
+  return count;
+}
+
+/** Standard deviation over mean; NaN with fewer than two legs. */
+export function variation(leg: Evaluation, source: Source, ofPair: boolean): number {
+  const amounts = listSeen(leg, source, ofPair).map(({ amountFen }) => amountFen);
+  if (amounts.length < 2) return Number.NaN;
+  const mean = amounts.reduce((sum, amount) => sum + amount, 0) / amounts.length;
+  const variance = amounts.reduce((sum, amount) => sum + (amount - mean) ** 2, 0) / amounts.length;
+  return Math.sqrt(variance) / mean;
+}
+
+/** How many legs have the most frequent amount, and how many legs there are. */
+export function modeOf(leg: Evaluation, source: Source): { readonly most: number; readonly all: number } {
+  const counts = new Map<number, number>();
+  let all = 0;
+  let most = 0;
+  eachSeen(leg, source, false, ({ amountFen }) => {
+    const count = (counts.get(amountFen) ?? 0) + 1;
+    counts.set(amountFen, count);
+    if (count > most) most = count;
+    all++;
+    return true;
+  });
+  return { most, all };
+}
+
+/** Legs with the counterparty that end in this one, each at least `factor` times the one before. */
+export function rising(leg: Evaluation, source: Source, factor: number): number {
+  const list = listSeen(leg, source, true).filter(({ timeMs }) => timeMs <= leg.timeMs);
+  let run = 1;
+  for (let i = list.length - 1; i > 0; i--) {
+    if (list[i]!.amountFen < list[i - 1]!.amountFen * factor) break;
+    run++;
   }
-  return ids;
+  return list.length === 0 ? 0 : run;
+}
+
+/** Counterparties with two legs in the window that lie at least so far apart. */
+export function repeated(leg: Evaluation, source: Source, gapMs: number): number {
+  const first = new Map<number, number>();
+  const last = new Map<number, number>();
+  eachSeen(leg, source, false, ({ other, timeMs }) => {
+    if (other < 0) return true;
+    if (timeMs < (first.get(other) ?? Infinity)) first.set(other, timeMs);
+    if (timeMs > (last.get(other) ?? -Infinity)) last.set(other, timeMs);
+    return true;
+  });
+  let count = 0;
+  for (const [other, atMs] of first) if (last.get(other)! - atMs >= gapMs) count++;
+  return count;
+}
+
+export const recentKinds = ['round', 'lucky', 'tail'] as const;
+export type RecentKind = (typeof recentKinds)[number];
+
+/** How many of the account's latest legs are round, lucky or tagged by their fen; NaN with fewer than `most` legs. */
+export function recent(leg: Evaluation, kind: RecentKind, most: number): number {
+  const amounts: number[] = [];
+  const { legs } = leg.memory;
+  for (
+    let slot = leg.row[leg.base + column.newest]!;
+    slot >= 0 && amounts.length < most;
+    slot = legs.word(slot, legWord.previous)
+  )
+    amounts.push(legs.amountFen(slot));
+  if (amounts.length < most) return Number.NaN;
+  if (kind === 'round') return amounts.filter((amountFen) => amountFen % 100_000 === 0).length;
+  if (kind === 'lucky') return amounts.filter(isLucky).length;
+  return tagged(amounts);
+}
+
+/** Amounts that differ in their fen alone, as orders are told apart: the most that share one yuan amount. */
+function tagged(amounts: readonly number[]): number {
+  const tails = new Map<number, Set<number>>();
+  for (const amountFen of amounts) {
+    const tail = amountFen % 100;
+    if (tail === 0) continue;
+    const base = Math.floor(amountFen / 100);
+    tails.set(base, (tails.get(base) ?? new Set()).add(tail));
+  }
+  return Math.max(0, ...[...tails.values()].map((distinct) => distinct.size));
+}
+
+/** 666, 888, 999, 520, 1314, 168 … yuan, with any number of noughts behind. */
+const luckyYuan = /^(6{3,}|8{3,}|9{3,}|520|521|1314|1688?8?)0*$/;
+
+export function isLucky(amountFen: number): boolean {
+  return amountFen % 100 === 0 && luckyYuan.test(String(amountFen / 100));
+}
+
+/** What a pattern looked at: base streams by their bits, named windows by number, and how far back. */
+export interface LooksAt {
+  bits: number;
+  spanMs: number;
+  readonly named: number[];
+}
+
+/** Transaction ids of the legs that were looked at, newest first, this leg's own first; as far as single legs are kept. */
+export function evidence(leg: Evaluation, looksAt: LooksAt, most: number): string[] {
+  const { legs, named } = leg.memory;
+  const found = new Map<string, number>();
+  for (const window of looksAt.named) {
+    named.each(leg, window, (events, event) => {
+      const slot = events.slot(event);
+      // A slot that was given to another leg since shows itself by its subject or by its time.
+      if (slot >= 0 && legs.word(slot, legWord.subject) === leg.subject && legs.timeMs(slot) <= events.timeMs(event))
+        found.set(legs.transactionId(slot), legs.timeMs(slot));
+      return true;
+    });
+  }
+  const startMs = leg.clockMs - looksAt.spanMs;
+  let slot = leg.row[leg.base + column.newest]!;
+  for (let steps = 0; slot >= 0 && steps < subjectLegsMax && found.size < most + eventsVisitedMax; steps++) {
+    if (looksAt.bits === 0 || legs.timeMs(slot) <= startMs) break;
+    if ((legs.word(slot, legWord.streams) & looksAt.bits) !== 0) {
+      const id = legs.transactionId(slot);
+      if (!found.has(id)) found.set(id, legs.timeMs(slot));
+    }
+    slot = legs.word(slot, legWord.previous);
+  }
+  const own = leg.view.id;
+  found.delete(own);
+  const ids = [...found].toSorted(([, a], [, b]) => b - a).map(([id]) => id);
+  return [own, ...ids.slice(0, most - 1)];
 }
 
 /** The subject's legs inside the window, newest first. */
-function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: number) => void): void {
+function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: number) => boolean): void {
+  const { legs } = leg.memory;
   const startMs = window.startMs(leg.clockMs);
   let slot = leg.row[leg.base + column.newest]!;
   for (let steps = 0; slot >= 0 && steps < most; steps++) {
-    if (leg.legs.timeMs(slot) <= startMs) return;
-    visit(slot);
-    slot = leg.legs.word(slot, legWord.previous);
+    if (legs.timeMs(slot) <= startMs || !visit(slot)) return;
+    slot = legs.word(slot, legWord.previous);
   }
 }
 
@@ -100,15 +294,16 @@ function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: nu
  */
 function eachOfPair(leg: Evaluation, window: Window, visit: (slot: number) => boolean): void {
   if (leg.pair < 0) return;
+  const { legs, pairs } = leg.memory;
   const startMs = window.startMs(leg.clockMs);
-  let slot = leg.pairs.numbers[leg.pair * leg.pairs.width + pairColumn.lastLeg]!;
+  let slot = pairs.numbers[leg.pair * pairs.width + pairColumn.lastLeg]!;
   let arrival = Infinity;
   for (let steps = 0; slot >= 0 && steps < pairLegsMax; steps++) {
-    const own = leg.legs.arrival(slot);
-    if (own >= arrival || leg.legs.word(slot, legWord.pair) !== leg.pair) return;
+    const own = legs.arrival(slot);
+    if (own >= arrival || legs.word(slot, legWord.pair) !== leg.pair) return;
     arrival = own;
-    const timeMs = leg.legs.timeMs(slot);
+    const timeMs = legs.timeMs(slot);
     if (timeMs > startMs && timeMs <= leg.clockMs && !visit(slot)) return;
-    slot = leg.legs.word(slot, legWord.previousOfPair);
+    slot = legs.word(slot, legWord.previousOfPair);
   }
 }

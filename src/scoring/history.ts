@@ -2,9 +2,9 @@ import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
 import { type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
-import { createEventQueues } from './event-queue.js';
 import { pairColumn, type PairTable } from './pair-table.js';
-import { baseBit, type Cell, column, isSparse, lotMemoryMs, type Plan, type PlannedStream } from './plan.js';
+import type { NamedWindows, StreamEvent } from './named-windows.js';
+import { baseBit, type Cell, column, lotMemoryMs, type Plan, type PlannedStream, type StreamRef } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
 import { createWindowStarts } from './window.js';
 
@@ -22,40 +22,45 @@ const lateStepsMax = 4_096;
 export interface History {
   /** Brings the subject's clock to `leg.timeMs`, closes its day where one ended, drops what left its windows. */
   advance(leg: Evaluation): void;
-  /** Puts the leg in, with the streams that it belongs to by itself. */
+  /** Puts the leg in, with the base streams that it belongs to. */
   add(leg: Evaluation, bits: number): void;
-  /** Counts the leg for further streams. */
-  join(leg: Evaluation, bits: number): void;
+  /** Counts the leg for a named stream. */
+  join(leg: Evaluation, stream: PlannedStream): void;
   /** First in, first out: a credit opens a lot, a debit spends the oldest lots. */
   settleLots(leg: Evaluation): void;
   /** Gives back the room of legs that no window and no lateness needs any more. */
   sweep(beforeMs: number): void;
-  bytesUsed(): number;
 }
 
-export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: SubjectRows): History {
-  const ending = plan.windows.filter((planned) => planned.headColumn >= 0);
-  // Windows over all legs share the subject's chain of legs; those over rare streams have queues of their own.
-  const sliding = ending.filter((planned) => !isSparse(planned));
-  const sparse = ending.filter(isSparse);
+/** Whether the condition of a `day` or `lots` stream holds for what `leg` says of the closed day or the spent lot. */
+export type StreamTest = (leg: Evaluation) => boolean;
+
+export function createHistory(
+  plan: Plan,
+  legs: LegLog,
+  pairs: PairTable,
+  rows: SubjectRows,
+  named: NamedWindows,
+  tests: ReadonlyMap<number, StreamTest>,
+): History {
+  // Windows over base streams share the subject's chain of legs; named streams have queues of their own.
+  const sliding = plan.windows.filter((planned) => planned.headColumn >= 0);
   const endless = plan.windows.filter((planned) => planned.headColumn < 0);
   const headColumns = Int32Array.from(sliding, ({ headColumn }) => headColumn);
   const { distinctBits } = plan;
   const raises = sliding.map(({ cells }) => generateRaise(cells, distinctBits));
   const raisesEver = endless.map(({ cells }) => generateRaise(cells, distinctBits));
   const drops = sliding.map(({ cells }) => generateDrop(cells, distinctBits));
-  const queues = createEventQueues();
-  const sparseHeads = Int32Array.from(sparse, ({ headColumn }) => headColumn);
-  const sparseBits = Int32Array.from(sparse, ({ cells }) => cells.reduce((bits, { bit }) => bits | bit, 0));
-  const allSparseBits = sparseBits.reduce((bits, bit) => bits | bit, 0);
-  const sparseRaises = sparse.map(({ cells }) => generateRaise(cells, distinctBits));
-  const sparseDrops = sparse.map(({ cells }) => generateDrop(cells, distinctBits));
   const starts = createWindowStarts(sliding);
-  const sparseStarts = createWindowStarts(sparse);
   const startsMs = starts.startsMs;
   const allDistinctBits = distinctBits.reduce((bits, bit) => bits | bit, 0);
   const dayStreams = plan.streams.filter((stream) => stream.of === 'day');
   const lotStreams = plan.streams.filter((stream) => stream.of === 'lots');
+  const byDay = [...new Set(plan.named.filter(({ isByDay }) => isByDay).map(({ stream }) => stream.bit))].map((bit) => ({
+    name: '',
+    bit,
+    index: -1,
+  }));
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
   /** Per stream whose counterparties are counted: the time of the pair's latest other leg in it. */
@@ -111,7 +116,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     words[word + legWord.previous] = after;
     words[word + legWord.next] = before;
     words[word + legWord.previousOfPair] = -1;
-    words[word + legWord.province] = leg.other.province;
+    words[word + legWord.region] = leg.other.region;
     if (after >= 0) words[after * wordWidth + legWord.next] = slot;
     else row[base + column.oldest] = slot;
     if (before >= 0) words[before * wordWidth + legWord.previous] = slot;
@@ -137,27 +142,7 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       const startMs = startsMs[w]!;
       if (timeMs > startMs) raises[w]!(row, base, bits, amountFen, startMs, lastOfPairMs);
     }
-    if ((bits & allSparseBits) !== 0) countSparse(row, base, slot, bits, timeMs, amountFen);
     for (let w = 0; w < raisesEver.length; w++) raisesEver[w]!(row, base, bits, amountFen, -Infinity, lastOfPairMs);
-  }
-
-  function countSparse(row: Float64Array, base: number, slot: number, bits: number, timeMs: number, amountFen: number): void {
-    for (let w = 0; w < sparseHeads.length; w++) {
-      const joined = bits & sparseBits[w]!;
-      const startMs = sparseStarts.startsMs[w]!;
-      if (joined === 0 || timeMs <= startMs) continue;
-      sparseRaises[w]!(row, base, joined, amountFen, startMs, lastOfPairMs);
-      queues.push(row, base + sparseHeads[w]!, timeMs, amountFen, joined, slot, legs.word(slot, legWord.pair));
-    }
-  }
-
-  /** Takes the events up to `startMs` out of a sparse window. */
-  function expireSparse(row: Float64Array, base: number, window: number, startMs: number): void {
-    const head = base + sparseHeads[window]!;
-    while (row[head + 1]! <= startMs) {
-      queues.shift(row, head);
-      sparseDrops[window]!(row, base, queues.bits, queues.amountFen, queues.slot, pairs, queues.pair);
-    }
   }
 
   /** Makes the leg the pair's latest in each of the streams unless a later one is in already. */
@@ -186,11 +171,10 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       leg.dayCreditFen = row[base + column.dayCreditFen]!;
       leg.dayCount = row[base + column.dayCount]!;
       leg.dayBalanceFen = row[base + column.balanceFen]!;
-      for (const stream of dayStreams) {
-        if (stream.when && !stream.when(leg)) continue;
-        const slot = link(leg, startOfDayMs(closing + 1) - 1, leg.dayDebitFen + leg.dayCreditFen, -1);
-        count(row, base, slot, stream.bit);
-      }
+      const event = { timeMs: startOfDayMs(closing + 1) - 1, slot: -1, other: -1, region: 0 };
+      for (const stream of dayStreams)
+        if (tests.get(stream.index)?.(leg) ?? true)
+          named.join(leg, refOf(stream), { ...event, amountFen: leg.dayDebitFen + leg.dayCreditFen });
     }
     row[base + column.day] = day;
     row[base + column.dayDebitFen] = 0;
@@ -242,16 +226,22 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
   function countLot(leg: Evaluation, stream: PlannedStream, head: number): void {
     const { row, base } = leg;
     const counted = row[base + column.lotCounted]!;
-    if ((counted & stream.bit) !== 0) return;
+    const bit = 1 << lotStreams.indexOf(stream);
+    if ((counted & bit) !== 0) return;
     const lotFen = legs.amountFen(head);
     if (lotFen - row[base + column.lotLeftFen]! < stream.share * lotFen) return;
-    row[base + column.lotCounted] = counted | stream.bit;
+    row[base + column.lotCounted] = counted | bit;
     leg.lotAmountFen = lotFen;
     leg.lotDwellMs = leg.timeMs - row[base + column.lotHeadMs]!;
     if (leg.lotDwellMs > stream.withinMs || leg.lotDwellMs < 0) return;
-    if (stream.when && !stream.when(leg)) return;
-    const slot = link(leg, leg.timeMs, lotFen, legs.word(head, legWord.pair));
-    count(row, base, slot, stream.bit);
+    if (!(tests.get(stream.index)?.(leg) ?? true)) return;
+    named.join(leg, refOf(stream), {
+      timeMs: leg.timeMs,
+      amountFen: lotFen,
+      slot: head,
+      other: pairs.otherOf(legs.word(head, legWord.pair)),
+      region: legs.word(head, legWord.region),
+    });
   }
 
   /** The next credit from `slot` on becomes the oldest open lot. */
@@ -286,7 +276,6 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       row[head] = next;
       row[head + 1] = next < 0 ? Infinity : legs.timeMs(next);
     }
-    for (let w = 0; w < sparseHeads.length; w++) expireSparse(row, base, w, timeMs);
     if (row[base + column.lotHead] === slot) {
       row[base + column.lotsLeftFen]! -= row[base + column.lotLeftFen]!;
       openLot(row, base, next);
@@ -298,21 +287,16 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
     if (pair < 0) return;
     const { numbers } = pairs;
     const pairBase = pair * pairs.width;
-    for (let c = pairColumn.lastLeg; c < pairs.width; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
+    for (let c = pairColumn.lastLeg; c < pairs.slotsEnd; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
   }
 
   return {
-    bytesUsed: () => queues.bytesUsed(),
     advance(leg) {
       const { row, base, clockMs } = leg;
       const day = leg.late ? dayNumber(clockMs) : leg.day;
       starts.move(clockMs, day);
-      sparseStarts.move(clockMs, day);
       for (let w = 0; w < headColumns.length; w++) {
         if (row[base + headColumns[w]! + 1]! <= startsMs[w]!) expire(row, base, w, startsMs[w]!);
-      }
-      for (let w = 0; w < sparseHeads.length; w++) {
-        if (row[base + sparseHeads[w]! + 1]! <= sparseStarts.startsMs[w]!) expireSparse(row, base, w, sparseStarts.startsMs[w]!);
       }
       if (keepsDays && day > row[base + column.day]!) closeDay(leg, day);
     },
@@ -323,13 +307,14 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       legs.setWord(leg.slot, legWord.previousOfPair, pairs.numbers[lastLeg]!);
       pairs.numbers[lastLeg] = leg.slot;
       count(row, base, leg.slot, bits);
+      for (const stream of byDay) if ((bits & stream.bit) !== 0) named.join(leg, stream, eventOf(leg));
       if (keepsDays && leg.day === row[base + column.day]) {
         row[base + (leg.isDebit ? column.dayDebitFen : column.dayCreditFen)]! += view.amountFen;
         row[base + column.dayCount]!++;
       }
       if (!leg.late) row[base + column.balanceFen] = leg.self.balanceFen;
     },
-    join: (leg, bits) => count(leg.row, leg.base, leg.slot, bits),
+    join: (leg, stream) => named.join(leg, refOf(stream), eventOf(leg)),
     settleLots(leg) {
       if (!keepsLots) return;
       forgetOldLots(leg);
@@ -337,6 +322,20 @@ export function createHistory(plan: Plan, legs: LegLog, pairs: PairTable, rows: 
       else openOrQueueLot(leg);
     },
     sweep: (beforeMs) => legs.sweep(beforeMs, unlink),
+  };
+}
+
+function refOf(stream: PlannedStream): StreamRef {
+  return { name: '', bit: 0, index: stream.index };
+}
+
+function eventOf(leg: Evaluation): StreamEvent {
+  return {
+    timeMs: leg.timeMs,
+    amountFen: leg.view.amountFen,
+    slot: leg.slot,
+    other: leg.otherNumber,
+    region: leg.other.region,
   };
 }
 

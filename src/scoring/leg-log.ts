@@ -15,17 +15,17 @@ const blockMask = blockLegs - 1;
 export const legNumber = { timeMs: 0, amountFen: 1 } as const;
 export const numberWidth = 6;
 
-/** Places in `words`, `wordWidth` to a leg. `province`: of the counterparty, 0 unknown. */
+/** Places in `words`, `wordWidth` to a leg. `region`: of the counterparty, six digits, 0 unknown. */
 export const legWord = {
   subject: 4,
   pair: 5,
-  /** One bit per stream that the leg belongs to. */
+  /** Bits of the base streams that the leg belongs to. */
   streams: 6,
   /** Neighbours of the same subject in time order, and the pair's leg that arrived before; -1 at the ends. */
   previous: 7,
   next: 8,
   previousOfPair: 9,
-  province: 10,
+  region: 10,
   /** Where its transaction's id lies in the ids of its block. */
   idStart: 11,
 } as const;

@@ -3,6 +3,8 @@ import { spread } from './byte-table.js';
 
 /** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
 export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2, lastLeg: 3, fixed: 4 } as const;
+/** Two more columns where a set asks for them, behind those of the streams: payments so far in either direction. */
+export const pairCounts = 2;
 
 /** Subject and counterparty as one exact number: 2^26 accounts at most. */
 const keyFactor = 2 ** 26;
@@ -20,8 +22,15 @@ export class PairTable {
   private rows = 0;
   size = 0;
 
-  constructor(distinctStreams: number) {
-    this.width = pairColumn.fixed + distinctStreams;
+  /** Where the counts of payments are in a row; 0 where they are not kept. */
+  readonly countsAt: number;
+  /** Behind the columns that hold slots of legs. */
+  readonly slotsEnd: number;
+
+  constructor(distinctStreams: number, keepsCounts: boolean) {
+    this.slotsEnd = pairColumn.fixed + distinctStreams;
+    this.countsAt = keepsCounts ? pairColumn.fixed + distinctStreams : 0;
+    this.width = pairColumn.fixed + distinctStreams + (keepsCounts ? pairCounts : 0);
     this.numbers = new Float64Array(512 * this.width);
   }
 
@@ -46,6 +55,27 @@ export class PairTable {
     this.index[at] = pair;
     this.size++;
     return pair;
+  }
+
+  /** The pair's number where it is known, else -1. */
+  known(subject: number, other: number): number {
+    const key = subject * keyFactor + other;
+    const mask = this.index.length - 1;
+    for (let at = hashOf(subject, other) & mask; ; at = (at + 1) & mask) {
+      const pair = this.index[at]!;
+      if (pair === -1 || this.numbers[pair * this.width] === key) return pair;
+    }
+  }
+
+  /** When the subject last paid the counterparty, or was paid by it; `never` for no pair. */
+  lastMs(pair: number, isDebit: boolean): number {
+    if (pair < 0) return never;
+    return this.numbers[pair * this.width + (isDebit ? pairColumn.lastDebitMs : pairColumn.lastCreditMs)]!;
+  }
+
+  /** Number of the counterparty's account; -1 for no pair. */
+  otherOf(pair: number): number {
+    return pair < 0 ? -1 : this.numbers[pair * this.width]! % keyFactor;
   }
 
   /** Bring the place of a pair, and then its row, into the cache. What they return means nothing. */
@@ -73,7 +103,8 @@ export class PairTable {
     this.numbers[base] = key;
     this.numbers[base + pairColumn.lastDebitMs] = never;
     this.numbers[base + pairColumn.lastCreditMs] = never;
-    this.numbers.fill(-1, base + pairColumn.lastLeg, base + this.width);
+    this.numbers.fill(-1, base + pairColumn.lastLeg, base + this.slotsEnd);
+    if (this.countsAt > 0) this.numbers.fill(0, base + this.countsAt, base + this.width);
     return pair;
   }
 

@@ -98,7 +98,10 @@ function scanPartyField(field: number, bytes: Uint8Array, at: number, end: numbe
       quote = scanToken(bytes, at, end, tokenOf.digits, 6, 6);
       party.regionStart = at + 1;
       party.regionEnd = quote;
-      if (quote >= 0) party.province = twoDigits(bytes, at + 1);
+      if (quote >= 0) {
+        party.province = twoDigits(bytes, at + 1);
+        party.region = party.province * 10_000 + twoDigits(bytes, at + 3) * 100 + twoDigits(bytes, at + 5);
+      }
       break;
     case partyOpenedOn:
       if (bytes[at] !== 0x22 || end - at < 12 || bytes[at + 11] !== 0x22) return -1;
@@ -131,6 +134,7 @@ function scanKind(bytes: Uint8Array, at: number, end: number, party: PartyView):
 export function resetParty(party: PartyView): void {
   party.kind = 0;
   party.province = 0;
+  party.region = 0;
   party.openedDay = -1;
   party.balanceFen = NaN;
   party.nameStart = -1;

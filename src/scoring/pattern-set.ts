@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { dayMs } from '../domain/bank-day.js';
 import type { Severity } from '../domain/hit.js';
 import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
-import { compileCondition } from './expression.js';
-import { ExpressionError, functionOf, type Helper, type Scope } from './typed-code.js';
+import type { Evaluation } from './evaluation.js';
+import { compileCondition, compileConjuncts, type Conjunct, compileNumber } from './expression.js';
+import type { LooksAt } from './history-walk.js';
+import { type About, ExpressionError, functionOf, type Helper, type Scope } from './typed-code.js';
 import {
   parsePattern,
   type ExpressionSource,
@@ -12,9 +14,9 @@ import {
   type PatternProblem,
   type PatternState,
 } from './pattern.js';
-import { createPlan, type Plan } from './plan.js';
+import { createPlan, type Plan, type StreamRef, streamsMax } from './plan.js';
 import { createTextCache } from './text-cache.js';
-import { baseStreams } from './vocabulary.js';
+import { baseStreams } from './vocabulary/definitions.js';
 import { parseWindow, type WorkingDays } from './window.js';
 
 /** A pattern as it is kept: its text, and the state that people gave it. */
@@ -29,13 +31,16 @@ export interface CompiledPattern {
   readonly pattern: Pattern;
   readonly state: PatternState;
   readonly score: number;
-  /** The condition as code (see `expression.ts`) and as it is written. */
+  /** The condition as code (see `expression.ts`), the parts that `&&` joins, and as it is written. */
   readonly code: string;
+  readonly conjuncts: readonly Conjunct[];
   readonly condition: string;
+  /** 0 to 1, or NaN for unknown; undefined where the file has none. */
+  readonly strength: ((leg: Evaluation) => number) | undefined;
   readonly parts: readonly ShownPart[];
   readonly reasonZh: Reason;
   readonly reasonEn: Reason;
-  readonly looksAt: { readonly bits: number; readonly spanMs: number };
+  readonly looksAt: LooksAt;
 }
 
 /** The immutable set of patterns in force. */
@@ -81,28 +86,29 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
       continue;
     }
     const { parsed } = result;
-    const earlier = seen.get(parsed.pattern.id);
-    if (earlier) {
-      problems.push({
-        file: source.file,
-        line: 1,
-        column: 1,
-        path: 'id',
-        message: `pattern ${parsed.pattern.id} stands in ${earlier} already`,
-      });
+    const state = source.state ?? parsed.pattern.state;
+    const twice = secondOf(parsed.pattern, state, source.file, seen);
+    if (twice) {
+      problems.push({ file: source.file, line: 1, column: 1, path: 'id', message: twice });
       continue;
     }
-    seen.set(parsed.pattern.id, source.file);
-    const compiled = compilePattern(
-      parsed,
-      source.state ?? parsed.pattern.state,
-      { plan, texts, workingDays, helpers },
-      problems,
-    );
+    const compiled = compilePattern(parsed, state, { plan, texts, workingDays, helpers }, problems);
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
   return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers } };
+}
+
+/** A pattern may stand in a set in several versions, of which one is active. Says what is wrong with this one. */
+function secondOf({ id, version }: Pattern, state: PatternState, file: string, seen: Map<string, string>): string | undefined {
+  const same = seen.get(`${id}/${version}`);
+  if (same) return `pattern ${id} stands in ${same} already`;
+  seen.set(`${id}/${version}`, file);
+  if (state !== 'active') return undefined;
+  const active = seen.get(id);
+  if (active) return `pattern ${id} is active in ${active} already`;
+  seen.set(id, file);
+  return undefined;
 }
 
 /** The id that a set of these sources has, compiled or not. */
@@ -131,15 +137,14 @@ function compilePattern(
 ): CompiledPattern | undefined {
   const { pattern } = parsed;
   const before = problems.length;
-  if (pattern.subjects === 'any') shared.plan.keepsPersonal = true;
-  const streams = new Map<string, number>(baseStreams);
-  const scopeFor = (about: Scope['about']): Scope => ({
+  const streams = new Map<string, StreamRef>(baseStreams);
+  const scopeFor = (about: About): Scope => ({
     ...shared,
     params: pattern.params,
     streams,
     about,
     usesHistory: false,
-    looksAt: { bits: 0, spanMs: 0 },
+    looksAt: { bits: 0, spanMs: 0, named: [] },
     parts: [],
   });
   /** Runs one piece of the file and turns an error in an expression into a problem with its place in the file. */
@@ -154,6 +159,8 @@ function compilePattern(
     }
   }
 
+  if (pattern.on === 'use' && Object.keys(pattern.streams).length > 0)
+    problems.push({ file: parsed.file, line: 1, column: 1, path: 'streams', message: 'patterns with on: use have no streams' });
   for (const name of Object.keys(pattern.streams)) {
     if (baseStreams.has(name))
       problems.push({
@@ -165,25 +172,50 @@ function compilePattern(
       });
     at(['streams', name], () => streams.set(name, declareStream(parsed, name, shared, streams, scopeFor, at)));
   }
-  const scope = scopeFor('leg');
+  const about = aboutOf(pattern);
+  const scope = scopeFor(about);
   const condition = parsed.expressionAt(['when']).text;
-  const code = at(['when'], ({ text }) => compileCondition(text, scope));
-  const reasonScope = scopeFor('leg');
+  const conjuncts = at(['when'], ({ text }) => compileConjuncts(text, scope));
+  const reasonScope = scopeFor(about);
+  const strength =
+    pattern.strength === undefined
+      ? undefined
+      : at(['strength'], ({ text }) => functionOf<number>(compileNumber(text, reasonScope), shared.helpers));
   const reasonZh = at(['reason', 'zh'], ({ text }) => compileReason(text, reasonScope));
   const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope));
-  if (problems.length > before || !code || !reasonZh || !reasonEn) return undefined;
+  if (problems.length > before || !conjuncts || !reasonZh || !reasonEn) return undefined;
+  keepWhatItNeeds(pattern, shared, [scope, reasonScope]);
   const score = pattern.score ?? scoreBySeverity[pattern.severity];
   return {
     pattern,
     state,
     score,
-    code,
+    code: conjuncts.map((conjunct) => `(${conjunct.code})`).join(' && '),
+    conjuncts,
     condition,
+    strength,
     parts: showParts(scope.parts, shared.helpers),
     reasonZh,
     reasonEn,
     looksAt: scope.looksAt,
   };
+}
+
+function aboutOf({ on }: Pattern): About {
+  return on === 'arrival' || on === 'use' || on === 'record' ? on : 'leg';
+}
+
+/** What the occasion of a pattern asks the engine to keep. */
+function keepWhatItNeeds({ on, subjects }: Pattern, { plan, workingDays }: Shared, scopes: readonly Scope[]): void {
+  if (on === 'arrival') {
+    plan.keep('traces');
+    const week = parseWindow('7d', workingDays);
+    if (!('problem' in week)) plan.countFirstContacts(week);
+  }
+  if (on === 'use') plan.keep('uses');
+  // Arrivals and records are found without a history of the account's own, unless the pattern asks about it.
+  const asksLegs = aboutOf({ on } as Pattern) === 'leg' || scopes.some((scope) => scope.usesHistory);
+  if (subjects === 'any' && asksLegs && on !== 'use') plan.keep('personal');
 }
 
 type At = <T>(path: (string | number)[], work: (source: ExpressionSource) => T) => T | undefined;
@@ -192,10 +224,10 @@ function declareStream(
   parsed: ParsedPattern,
   name: string,
   shared: Shared,
-  streams: ReadonlyMap<string, number>,
-  scopeFor: (about: Scope['about']) => Scope,
+  streams: ReadonlyMap<string, StreamRef>,
+  scopeFor: (about: About) => Scope,
   at: At,
-): number {
+): StreamRef {
   const definition = parsed.pattern.streams[name]!;
   const isLots = definition.of === 'lots';
   if (isLots !== (definition.share !== undefined && definition.within !== undefined)) {
@@ -215,13 +247,13 @@ function declareStream(
     [...streams].filter(([known]) => condition.includes(known) && !baseStreams.has(known)),
   ]);
   const stream = shared.plan.stream({ key, of: definition.of, share: definition.share ?? 0, withinMs: within?.spanMsMax ?? 0 });
-  if (!stream) throw new ExpressionError('the set has more than 28 different streams; share or drop some', 0);
-  if (definition.when !== undefined && !stream.when) {
+  if (!stream) throw new ExpressionError(`the set has more than ${streamsMax} different streams; share or drop some`, 0);
+  if (definition.when !== undefined && stream.code === undefined) {
     const scope = scopeFor(definition.of === 'day' || definition.of === 'lots' ? definition.of : 'leg');
-    stream.when = at(['streams', name, 'when'], ({ text }) => functionOf<boolean>(compileCondition(text, scope), shared.helpers));
+    stream.code = at(['streams', name, 'when'], ({ text }) => compileCondition(text, scope));
     stream.usesHistory = scope.usesHistory;
   }
-  return stream.bit;
+  return { name, bit: 0, index: stream.index };
 }
 
 function usedParams(condition: string, pattern: Pattern): unknown {

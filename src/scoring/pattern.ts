@@ -1,6 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import { z } from 'zod';
 import { audiences, patternSides, severities } from '../domain/hit.js';
+import { exampleAccount, exampleSchema } from './pattern-example.js';
 
 /** A pattern file: data, never code. `docs/patterns.md` explains it by example. */
 
@@ -14,6 +15,22 @@ const expression = text(4_000);
 const parameter = z.union([z.number(), z.string().max(200), z.array(z.string().min(1).max(40)).min(1).max(200)]);
 export type Parameter = z.infer<typeof parameter>;
 
+export const patternOccasions = ['debit', 'credit', 'both', 'arrival', 'use', 'record'] as const;
+export const departments = [
+  'economic-crime',
+  'tax',
+  'market-regulation',
+  'cyber',
+  'criminal',
+  'public-order',
+  'finance',
+  'procurement',
+] as const;
+const needPattern =
+  /^(profile|login|account-change|stop-pay|case-account|exchange-rate|device|ip|mac|operator|list:[a-z][a-z0-9-]{1,39})$/;
+const needWords =
+  'profile, login, account-change, stop-pay, case-account, exchange-rate, device, ip, mac, operator or list:<name>';
+
 const streamSchema = z.strictObject({
   /** Which legs: the account's debits, its credits, all of them; its closed days; its credits once they were spent. */
   of: z.enum(['debit', 'credit', 'any', 'day', 'lots']),
@@ -23,41 +40,6 @@ const streamSchema = z.strictObject({
   share: z.number().gt(0).max(1).optional(),
   /** … and within how long. */
   within: text(8).optional(),
-});
-
-const exampleTransaction = z.strictObject({
-  /** `2026-07-01 09:30` in Asia/Shanghai. */
-  at: z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?$/, 'expected for example 2026-07-01 09:30'),
-  from: text(40),
-  to: text(40),
-  yuan: z.number().positive(),
-  remark: z.string().max(200).optional(),
-  status: z.enum(['settled', 'pending', 'failed', 'reversed']).optional(),
-  /** Balance afterwards, in yuan, of the payer and of the payee. */
-  fromBalance: z.number().optional(),
-  toBalance: z.number().optional(),
-  /** Repeats the line; `{n}` in `from` and `to` counts 1, 2, 3 … */
-  times: z.int().min(1).max(500).default(1),
-  every: z
-    .string()
-    .regex(/^\d{1,4}(s|m|h|d)$/, 'expected for example 30m')
-    .default('1m'),
-});
-export type ExampleTransaction = z.infer<typeof exampleTransaction>;
-
-const exampleSchema = z.strictObject({
-  name: text(200),
-  /** The account that must (or must not) be hit. */
-  subject: text(40),
-  transactions: z.array(exampleTransaction).min(1).max(60),
-});
-export type PatternExample = z.infer<typeof exampleSchema>;
-
-const exampleAccount = z.strictObject({
-  kind: z.enum(['corporate', 'personal']).optional(),
-  /** Two digits of the province; a list is dealt out to `{n}` accounts in turn. */
-  province: z.union([z.int(), z.array(z.int()).min(1)]).optional(),
-  openedOn: z.iso.date().optional(),
 });
 
 export const patternSchema = z.strictObject({
@@ -79,11 +61,27 @@ export const patternSchema = z.strictObject({
     .optional(),
   /** Whose legs are asked about: corporate accounts (对公账户), or any account. */
   subjects: z.enum(['corporate', 'any']).default('corporate'),
-  /** On which legs of the account the condition is asked. */
-  on: z.enum(['debit', 'credit', 'both']),
+  /**
+   * What the condition is asked about: the account's debits, its credits, or both; traces that arrive with a payment; a shared
+   * thing that an enterprise uses; a reference record about the account.
+   */
+  on: z.enum(patternOccasions),
+  /** On credits and arrivals of a victim-side pattern: the payers are warned instead of the account itself. */
+  warns: z.enum(['subject', 'payers']).default('subject'),
+  /** Departments that a hit concerns besides those who are warned. */
+  refer: z.array(z.enum(departments)).default([]),
+  /** Data without which the pattern stays silent. */
+  needs: z
+    .array(z.string().regex(needPattern, `expected ${needWords}`))
+    .max(12)
+    .default([]),
+  /** Most hits per 1,000 scored transactions before a newly active pattern is taken back to shadow. */
+  ceiling: z.number().gt(0).max(1_000).default(20),
   params: z.record(identifier, parameter).default({}),
   streams: z.record(identifier, streamSchema).default({}),
   when: expression,
+  /** How strongly it holds, 0 to 1: a number expression; it becomes the hit's score. */
+  strength: expression.optional(),
   reason: bilingual,
   advice: bilingual,
   story: text(1_000),

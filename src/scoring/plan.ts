@@ -1,64 +1,74 @@
 import { sketchColumns } from './amount-sketch.js';
 import { dayMs } from '../domain/bank-day.js';
 import type { Window } from './window.js';
-import type { Evaluation } from './evaluation.js';
 
 /** Columns of a subject's row that every plan has; windows, cells and sketches follow. */
 export const column = {
   clockMs: 0,
   newest: 1,
   oldest: 2,
-  day: 3,
-  dayDebitFen: 4,
-  dayCreditFen: 5,
-  dayCount: 6,
-  balanceFen: 7,
+  /** First of the subject's windows over named streams (see `named-windows.ts`), -1 without any. */
+  named: 3,
+  day: 4,
+  dayDebitFen: 5,
+  dayCreditFen: 6,
+  dayCount: 7,
+  balanceFen: 8,
   /** Oldest credit that is not wholly spent (a slot), what is left of it, which `lots` streams have counted it already. */
-  lotHead: 8,
-  lotLeftFen: 9,
-  lotCounted: 10,
+  lotHead: 9,
+  lotLeftFen: 10,
+  lotCounted: 11,
   /** What is left of all open lots together. */
-  lotsLeftFen: 11,
-  lotHeadMs: 12,
-  fixed: 13,
+  lotsLeftFen: 12,
+  lotHeadMs: 13,
+  fixed: 14,
 } as const;
 
 export const cellKinds = ['count', 'sum', 'distinct', 'max', 'min'] as const;
 export type CellKind = (typeof cellKinds)[number];
 
-/** One number kept up to date per subject: an aggregate of a stream over a window. */
+/** One number kept up to date per subject: an aggregate of a base stream over a window. */
 export interface Cell {
   readonly bit: number;
   readonly kind: CellKind;
   readonly column: number;
 }
 
+/** A window over base streams: it shares the subject's chain of legs. */
 export interface PlannedWindow {
   readonly window: Window;
-  /**
-   * Column of the oldest leg (or event) inside; its time is in the next column, the latest event in the one after.
-   * -1 for `ever`.
-   */
+  /** Column of the oldest leg inside; its time is in the next column. -1 for `ever`. */
   readonly headColumn: number;
   readonly cells: Cell[];
 }
 
-export type BoolFunction = (leg: Evaluation) => boolean;
+/** A window over one named stream, or over a base stream for longer than single legs are kept: it has a queue of its own. */
+export interface NamedWindow {
+  readonly window: Window;
+  readonly stream: StreamRef;
+  /** One event a day instead of one a leg: windows over base streams that are longer than `chainMsMax`. */
+  readonly isByDay: boolean;
+  /** Whether counterparties are counted. */
+  distinct: boolean;
+}
+
+/** A base stream has a bit and index -1, a named one an index and no bit. */
+export interface StreamRef {
+  readonly name: string;
+  readonly bit: number;
+  readonly index: number;
+}
 
 export interface PlannedStream {
   readonly key: string;
-  readonly bit: number;
+  readonly index: number;
   readonly of: 'debit' | 'credit' | 'any' | 'day' | 'lots';
-  when: BoolFunction | undefined;
-  /** Asks about history, so it is decided after the leg is in. */
-  usesHistory: boolean;
   readonly share: number;
   readonly withinMs: number;
-}
-
-/** Whether a window holds only legs of named streams: these are few, and queued by themselves. */
-export function isSparse({ cells }: PlannedWindow): boolean {
-  return cells.every(({ bit }) => bit > baseBit.any);
+  /** Its condition as code; undefined until it is compiled, and where there is none. */
+  code: string | undefined;
+  /** Asks about history, so it is decided after the leg is in. */
+  usesHistory: boolean;
 }
 
 export interface PlannedSketch {
@@ -67,12 +77,29 @@ export interface PlannedSketch {
   readonly column: number;
 }
 
-const headColumns = 3;
+export interface PlannedBaseline {
+  readonly bit: number;
+  readonly bucketMs: number;
+  readonly halfLifeMs: number;
+}
+
+const headColumns = 2;
 
 export const baseBit = { debit: 1, credit: 2, any: 4 } as const;
-const bitsMax = 31;
+export const streamsMax = 500;
+/** Bits of `lotCounted`. */
+const lotStreamsMax = 30;
 /** How long a credit waits to be spent before it counts as old balance. */
 export const lotMemoryMs = 7 * dayMs;
+/** Windows over base streams are exact to the millisecond up to this span; longer ones go by whole days. */
+export const chainMsMax = 31 * dayMs;
+
+/** A payment between two that had nothing with each other for so long begins a path of money. */
+export const firstContactMs = 180 * dayMs;
+
+/** What else a set asks the engine to keep; nothing is kept that no pattern asks about. */
+export const keptFacts = ['pairCounts', 'names', 'uses', 'kin', 'traces', 'gathered', 'personal'] as const;
+export type KeptFact = (typeof keptFacts)[number];
 
 /**
  * What the engine keeps for each subject, collected from all patterns of a set so that nothing is kept twice.
@@ -80,34 +107,59 @@ export const lotMemoryMs = 7 * dayMs;
  */
 export interface Plan {
   readonly windows: PlannedWindow[];
+  readonly named: NamedWindow[];
   readonly streams: PlannedStream[];
   readonly sketches: PlannedSketch[];
-  /** Bits of the streams whose counterparties are counted; the place in the array is the pair table's extra column. */
+  readonly baselines: PlannedBaseline[];
+  /** Names of the lists that conditions ask about. */
+  readonly lists: string[];
+  /** Bits of the base streams whose counterparties are counted; the place in the array is the pair table's extra column. */
   readonly distinctBits: number[];
   readonly width: number;
-  /** Some pattern asks about personal accounts too: then their histories are kept. */
-  keepsPersonal: boolean;
   /** Longest history of single legs that anything looks back on, in milliseconds. */
   readonly legsMs: number;
+  /** Longest memory of any kind that a condition asks for, in milliseconds: a new pattern is warm after so long. */
+  readonly memoryMs: number;
+  /** The named window that counts an account's first payments of the last days, for paths of money; -1 where none are kept. */
+  readonly firstContacts: number;
   key(): string;
+  keep(fact: KeptFact): void;
+  keeps(fact: KeptFact): boolean;
   cell(window: Window, bit: number, kind: CellKind): number;
+  namedWindow(stream: StreamRef, window: Window, distinct: boolean): number;
   sketch(bit: number, windowMs: number): number;
-  /** The stream with this meaning, made on first sight; undefined when all bits are taken. */
-  stream(definition: Omit<PlannedStream, 'bit' | 'when' | 'usesHistory'>): PlannedStream | undefined;
+  baseline(bit: number, bucketMs: number, halfLifeMs: number): number;
+  list(name: string): number;
+  countFirstContacts(window: Window): void;
+  /** The stream with this meaning, made on first sight; undefined when all places are taken. */
+  stream(definition: Pick<PlannedStream, 'key' | 'of' | 'share' | 'withinMs'>): PlannedStream | undefined;
+  /** Single legs are asked about as far back as this. */
   lookBack(spanMs: number): void;
+  remember(spanMs: number): void;
 }
 
 /** `windowsFirst`: windows that are known to come, so that what every leg looks at lies together at the row's beginning. */
 export function createPlan(windowsFirst: readonly Window[] = []): Plan {
   const windows: PlannedWindow[] = [];
+  const named: NamedWindow[] = [];
   const streams: PlannedStream[] = [];
   const sketches: PlannedSketch[] = [];
+  const baselines: PlannedBaseline[] = [];
+  const lists: string[] = [];
   const distinctBits: number[] = [];
+  const kept = new Set<KeptFact>();
   let width: number = column.fixed;
   let legsMs = 0;
+  let memoryMs = 0;
+  let firstContacts = -1;
+
+  function remember(spanMs: number): void {
+    if (spanMs !== Infinity && spanMs > memoryMs) memoryMs = spanMs;
+  }
 
   function lookBack(spanMs: number): void {
-    if (spanMs !== Infinity && spanMs > legsMs) legsMs = spanMs;
+    remember(spanMs);
+    if (spanMs !== Infinity && spanMs > legsMs) legsMs = Math.min(spanMs, chainMsMax);
   }
 
   function windowFor(window: Window): PlannedWindow {
@@ -123,33 +175,40 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
 
   for (const window of windowsFirst) windowFor(window);
 
-  let keepsPersonal = false;
   return {
     windows,
+    named,
     streams,
     sketches,
+    baselines,
+    lists,
     distinctBits,
     get width() {
       return width;
     },
-    get keepsPersonal() {
-      return keepsPersonal;
-    },
-    set keepsPersonal(keeps) {
-      keepsPersonal = keeps;
-    },
     get legsMs() {
       return legsMs;
+    },
+    get memoryMs() {
+      return memoryMs;
+    },
+    get firstContacts() {
+      return firstContacts;
     },
     key: () =>
       JSON.stringify([
         windows.map(({ window, cells }) => [window.text, cells]),
-        streams.map(({ key, bit }) => [key, bit]),
+        named.map(({ window, stream, distinct }) => [window.text, stream.bit, stream.index, distinct]),
+        streams.map(({ key, index }) => [key, index]),
         sketches,
+        baselines,
+        lists,
         distinctBits,
         legsMs,
-        keepsPersonal,
+        [...kept].toSorted(),
       ]),
+    keep: (fact) => void kept.add(fact),
+    keeps: (fact) => kept.has(fact),
     cell(window, bit, kind) {
       const planned = windowFor(window);
       const known = planned.cells.find((cell) => cell.bit === bit && cell.kind === kind);
@@ -159,23 +218,57 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       planned.cells.push(cell);
       return cell.column;
     },
+    namedWindow(stream, window, distinct) {
+      remember(window.spanMsMax);
+      const known = named.findIndex(
+        (planned) =>
+          planned.window.text === window.text && planned.stream.index === stream.index && planned.stream.bit === stream.bit,
+      );
+      if (known >= 0) {
+        named[known]!.distinct ||= distinct;
+        return known;
+      }
+      return named.push({ stream, window, isByDay: stream.index < 0, distinct }) - 1;
+    },
     sketch(bit, windowMs) {
+      remember(windowMs);
       const known = sketches.findIndex((sketch) => sketch.bit === bit && sketch.windowMs === windowMs);
       if (known >= 0) return known;
       sketches.push({ bit, windowMs, column: width });
       width += sketchColumns;
       return sketches.length - 1;
     },
+    baseline(bit, bucketMs, halfLifeMs) {
+      remember(halfLifeMs);
+      const known = baselines.findIndex(
+        (baseline) => baseline.bit === bit && baseline.bucketMs === bucketMs && baseline.halfLifeMs === halfLifeMs,
+      );
+      return known >= 0 ? known : baselines.push({ bit, bucketMs, halfLifeMs }) - 1;
+    },
+    countFirstContacts(window) {
+      if (firstContacts >= 0) return;
+      const stream = this.stream({ key: 'first contacts', of: 'debit', share: 0, withinMs: 0 });
+      if (!stream) return;
+      const before = `leg.timeMs - ${firstContactMs}`;
+      stream.code = `(leg.pairLastDebitMs <= ${before} && leg.pairLastCreditMs <= ${before})`;
+      stream.usesHistory = true;
+      firstContacts = this.namedWindow({ name: 'first contacts', bit: 0, index: stream.index }, window, false);
+    },
+    list(name) {
+      const known = lists.indexOf(name);
+      return known >= 0 ? known : lists.push(name) - 1;
+    },
     stream(definition) {
       const known = streams.find((stream) => stream.key === definition.key);
       if (known) return known;
-      const index = streams.length + 3;
-      if (index >= bitsMax) return undefined;
-      const stream: PlannedStream = { ...definition, bit: 1 << index, when: undefined, usesHistory: false };
+      if (streams.length >= streamsMax) return undefined;
+      if (definition.of === 'lots' && streams.filter(({ of }) => of === 'lots').length >= lotStreamsMax) return undefined;
+      const stream: PlannedStream = { ...definition, index: streams.length, code: undefined, usesHistory: false };
       streams.push(stream);
       if (definition.of === 'lots') lookBack(lotMemoryMs);
       return stream;
     },
     lookBack,
+    remember,
   };
 }

@@ -197,9 +197,11 @@ function scanField(field: number, bytes: Uint8Array, at: number, end: number, vi
       view.remarkEnd = quote;
       break;
     case fieldDevice:
-      return scanDevice(bytes, at, end, keyBase);
+      return scanDevice(bytes, at, end, view, keyBase);
     case fieldOperator:
       quote = scanText(bytes, at, end, 64);
+      view.operatorStart = at + 1;
+      view.operatorEnd = quote;
       break;
     default: // extra, already one level inside the record
       return bytes[at] === 0x7b ? skipObject(bytes, at, end, transactionDepthMax - 1, keyBase) : -1;
@@ -227,7 +229,7 @@ function scanStatus(bytes: Uint8Array, at: number, end: number, view: Transactio
   }
 }
 
-function scanDevice(bytes: Uint8Array, at: number, end: number, keyBase: number): number {
+function scanDevice(bytes: Uint8Array, at: number, end: number, view: TransactionView, keyBase: number): number {
   if (bytes[at] !== 0x7b) return -1;
   let seen = 0;
   let unknownAt = keyBase;
@@ -247,6 +249,16 @@ function scanDevice(bytes: Uint8Array, at: number, end: number, keyBase: number)
       if (p < 0) return -1;
       const quote = scanText(bytes, p, end, isId ? 64 : isMac ? 32 : 45);
       if (quote < 0) return -1;
+      if (isId) {
+        view.deviceStart = p + 1;
+        view.deviceEnd = quote;
+      } else if (isMac) {
+        view.macStart = p + 1;
+        view.macEnd = quote;
+      } else {
+        view.ipStart = p + 1;
+        view.ipEnd = quote;
+      }
       p = quote + 1;
     } else {
       unnamedInside[0] = 1;
@@ -273,6 +285,14 @@ function reset(view: TransactionView, bytes: Uint8Array, start: number, end: num
   view.channelEnd = -1;
   view.remarkStart = -1;
   view.remarkEnd = -1;
+  view.deviceStart = -1;
+  view.deviceEnd = -1;
+  view.ipStart = -1;
+  view.ipEnd = -1;
+  view.macStart = -1;
+  view.macEnd = -1;
+  view.operatorStart = -1;
+  view.operatorEnd = -1;
   resetParty(view.payer);
   resetParty(view.payee);
 }

@@ -27,6 +27,11 @@ export class SubjectRows {
     return account < this.rowsByAccount.length ? this.rowsByAccount[account]! : -1;
   }
 
+  /** A row as an account begins with, that belongs to nobody. */
+  blankRow(): Float64Array {
+    return this.blank.slice();
+  }
+
   bytesUsed(): number {
     return this.numbers.byteLength + this.rowsByAccount.byteLength;
   }
@@ -54,6 +59,7 @@ function blankRow(plan: Plan): Float64Array {
   row[column.clockMs] = never;
   row[column.newest] = -1;
   row[column.oldest] = -1;
+  row[column.named] = -1;
   row[column.day] = -1;
   row[column.balanceFen] = Number.NaN;
   row[column.lotHead] = -1;
@@ -61,7 +67,6 @@ function blankRow(plan: Plan): Float64Array {
     if (headColumn >= 0) {
       row[headColumn] = -1;
       row[headColumn + 1] = Infinity;
-      row[headColumn + 2] = -1;
     }
     for (const cell of cells) if (cell.kind === 'max' || cell.kind === 'min') row[cell.column] = Number.NaN;
   }

@@ -27,6 +27,14 @@ export class TransactionView {
   channelEnd = -1;
   remarkStart = -1;
   remarkEnd = -1;
+  deviceStart = -1;
+  deviceEnd = -1;
+  ipStart = -1;
+  ipEnd = -1;
+  macStart = -1;
+  macEnd = -1;
+  operatorStart = -1;
+  operatorEnd = -1;
 
   readonly payer = new PartyView();
   readonly payee = new PartyView();
@@ -54,6 +62,8 @@ export class PartyView {
   kind = 0;
   /** First two digits of `region` (GB/T 2260 province), 0 where absent. */
   province = 0;
+  /** All six digits of it, 0 where absent. */
+  region = 0;
   /** Day number since 1970-01-01 of `openedOn`, -1 where absent. */
   openedDay = -1;
   /** Balance after the transaction, NaN where absent. */

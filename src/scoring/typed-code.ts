@@ -1,7 +1,8 @@
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
 import type { Parameter } from './pattern.js';
-import type { Plan } from './plan.js';
+import type { LooksAt } from './history-walk.js';
+import type { Plan, StreamRef } from './plan.js';
 import type { TextCache } from './text-cache.js';
 import type { WorkingDays } from './window.js';
 
@@ -17,7 +18,13 @@ export type Typed =
   | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly span?: Span }
   | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
   | { readonly type: 'list'; readonly words: readonly string[] }
-  | { readonly type: 'stream'; readonly bit: number; readonly name: string };
+  | { readonly type: 'stream'; readonly stream: StreamRef }
+  /** An account that is asked about as a whole: is it on a list, what is its profile. */
+  | { readonly type: 'account'; readonly who: Who }
+  | { readonly type: 'register'; readonly list: number }
+  | { readonly type: 'profile'; readonly who: Who };
+
+export type Who = 'self' | 'other' | 'payer' | 'payee';
 
 /** Where a text lies in the transaction's bytes, for searches that need no string. */
 export interface Span {
@@ -31,6 +38,9 @@ export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, s
 /** A function that code reaches as `h[n]`, called with the leg and numbers. */
 export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
 
+export const abouts = ['leg', 'day', 'lots', 'arrival', 'use', 'record'] as const;
+export type About = (typeof abouts)[number];
+
 export interface Scope {
   readonly plan: Plan;
   readonly texts: TextCache;
@@ -38,13 +48,13 @@ export interface Scope {
   /** Functions that the code of the whole set calls. */
   readonly helpers: Helper[];
   readonly params: Readonly<Record<string, Parameter>>;
-  readonly streams: ReadonlyMap<string, number>;
-  /** What the expression is asked about; `day.*` and `lot.*` exist only there. */
-  readonly about: 'leg' | 'day' | 'lots';
+  readonly streams: ReadonlyMap<string, StreamRef>;
+  /** What the expression is asked about; `day.*`, `lot.*`, `carried.*`, `use.*` and `record.*` exist only there. */
+  readonly about: About;
   /** Set by features: the expression looks at history. */
   usesHistory: boolean;
   /** Streams and spans that the expression looked at: evidence is taken from them. */
-  readonly looksAt: { bits: number; spanMs: number };
+  readonly looksAt: LooksAt;
   /** Parts worth showing with their value, by position in the source. */
   readonly parts: Part[];
 }

@@ -1,0 +1,131 @@
+import { accountKinds } from '../domain/transaction.js';
+import type { Evaluation } from './evaluation.js';
+import { generate } from './generated.js';
+import type { Pattern } from './pattern.js';
+import type { CompiledPattern } from './pattern-set.js';
+import { type Helper, prelude } from './typed-code.js';
+
+/**
+ * The patterns that are asked on one occasion, as one function. A pattern whose evaluation throws is stopped alone: the others
+ * are asked one by one on that leg, and from then on together without it.
+ */
+export interface Asked {
+  /** Calls `found` with each pattern that holds. */
+  evaluate(leg: Evaluation, found: (pattern: CompiledPattern) => void): void;
+}
+
+/** What became of a pattern since the set was taken over. */
+export interface PatternStats {
+  readonly id: string;
+  readonly version: number;
+  readonly state: string;
+  /** How often it was asked, held, and threw; it is asked no more after it threw. */
+  asked: number;
+  held: number;
+  faults: number;
+  /** Measured on a sample of the legs, where the engine was given a clock to measure with; else 0. */
+  nanoseconds: number;
+  /** Shadows only: how often all parts of the condition but one held, by that part as it is written. */
+  readonly nearMisses: Map<string, number>;
+}
+
+/** Every so many legs the patterns are asked one by one with a clock. */
+const measuredEvery = 256;
+/** As in `PartyView.kind`. */
+const corporateKind = accountKinds.indexOf('corporate') + 1;
+
+type AskAll = (leg: Evaluation, held: number[], near: (pattern: number, part: number) => void) => void;
+type AskOne = (leg: Evaluation) => boolean;
+
+export interface AskOptions {
+  readonly helpers: readonly Helper[];
+  readonly statsOf: (pattern: CompiledPattern) => PatternStats;
+  /** Nanoseconds of a monotonic clock. It never changes a result. */
+  readonly measure?: (() => number) | undefined;
+}
+
+export function createAsked(patterns: readonly CompiledPattern[], { helpers, statsOf, measure }: AskOptions): Asked {
+  let live = patterns;
+  let askAll = generateAll(live, helpers);
+  const ones = new Map<CompiledPattern, AskOne>();
+  const held: number[] = [];
+  let sinceMeasured = 0;
+
+  function one(pattern: CompiledPattern): AskOne {
+    const known = ones.get(pattern) ?? generateOne(pattern, helpers);
+    ones.set(pattern, known);
+    return known;
+  }
+
+  function near(pattern: number, part: number): void {
+    const missed = live[pattern]!;
+    const { start, end } = missed.conjuncts[part]!;
+    const { nearMisses } = statsOf(missed);
+    const written = missed.condition.slice(start, end).replace(/\s+/g, ' ').trim();
+    nearMisses.set(written, (nearMisses.get(written) ?? 0) + 1);
+  }
+
+  function oneByOne(leg: Evaluation): void {
+    held.length = 0;
+    const faulty = new Set<CompiledPattern>();
+    live.forEach((pattern, p) => {
+      try {
+        if (one(pattern)(leg)) held.push(p);
+      } catch {
+        statsOf(pattern).faults++;
+        faulty.add(pattern);
+      }
+    });
+    if (faulty.size === 0) return;
+    const holding = held.map((p) => live[p]!).filter((pattern) => !faulty.has(pattern));
+    live = live.filter((pattern) => !faulty.has(pattern));
+    askAll = generateAll(live, helpers);
+    held.length = 0;
+    for (const pattern of holding) held.push(live.indexOf(pattern));
+  }
+
+  function measured(leg: Evaluation, now: () => number): void {
+    for (const pattern of live) {
+      const ask = one(pattern);
+      const fromNs = now();
+      ask(leg);
+      statsOf(pattern).nanoseconds += (now() - fromNs) * measuredEvery;
+    }
+  }
+
+  return {
+    evaluate(leg, found) {
+      if (live.length === 0) return;
+      held.length = 0;
+      try {
+        askAll(leg, held, near);
+        if (measure && ++sinceMeasured === measuredEvery) {
+          sinceMeasured = 0;
+          measured(leg, measure);
+        }
+      } catch {
+        oneByOne(leg);
+      }
+      for (let i = 0; i < held.length; i++) found(live[held[i]!]!);
+    },
+  };
+}
+
+function generateAll(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): AskAll {
+  const questions = (subjects: Pattern['subjects']): string =>
+    patterns.map((compiled, p) => (compiled.pattern.subjects === subjects ? question(compiled, p) : '')).join('\n');
+  const body = `${prelude}\n${questions('any')}\nif (self.kind !== ${corporateKind}) return;\n${questions('corporate')}`;
+  return generate<(h: readonly Helper[]) => AskAll>(['h'], `return (leg, held, near) => { ${body} };`)(helpers);
+}
+
+/** Shadows are watched: which part of the condition was the only one that did not hold. */
+function question({ code, state, conjuncts }: CompiledPattern, p: number): string {
+  if (state !== 'shadow' || conjuncts.length < 2) return `if (${code}) held.push(${p});`;
+  const parts = conjuncts.map((part, i) => `if (n < 2 && !(${part.code})) { n += 1; w = ${i}; }`).join(' ');
+  return `{ let n = 0, w = 0; ${parts} if (n === 0) held.push(${p}); else if (n === 1) near(${p}, w); }`;
+}
+
+function generateOne({ code, pattern }: CompiledPattern, helpers: readonly Helper[]): AskOne {
+  const kind = pattern.subjects === 'corporate' ? `if (self.kind !== ${corporateKind}) return false;` : '';
+  return generate<(h: readonly Helper[]) => AskOne>(['h'], `return (leg) => { ${prelude} ${kind} return ${code}; };`)(helpers);
+}

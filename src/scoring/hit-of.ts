@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { formatShanghai } from '../domain/bank-day.js';
+import type { Hit, HitParty } from '../domain/hit.js';
+import { formatWan, formatYuan } from '../domain/money.js';
+import { accountKinds } from '../domain/transaction.js';
+import type { Evaluation } from './evaluation.js';
+import { substitute } from './explanation.js';
+import { evidence } from './history-walk.js';
+import type { CompiledPattern } from './pattern-set.js';
+import { baseBit } from './plan.js';
+import type { PartyView, TransactionView } from './transaction-view.js';
+
+/** Makes hits of patterns that hold. */
+
+const evidenceMost = 20;
+/** Below so many amounts nothing is said of what is usual. */
+const normSamplesMin = 5;
+
+export function hitOf(compiled: CompiledPattern, leg: Evaluation): Hit {
+  const { pattern, state, condition, parts, reasonZh, reasonEn, looksAt } = compiled;
+  const { view } = leg;
+  const transaction = view.id;
+  const bank = view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd);
+  const subject = subjectOf(pattern.on, leg);
+  const norm = normOf(leg);
+  return {
+    id: createHash('sha256')
+      .update([bank, transaction, pattern.id, pattern.version, subject.id, sideOf(pattern.on, leg)].join('\n'))
+      .digest('hex')
+      .slice(0, 32),
+    pattern: pattern.id,
+    version: pattern.version,
+    transaction,
+    ...(bank ? { bank } : {}),
+    time: formatShanghai(view.timeMs),
+    subject,
+    side: pattern.side,
+    severity: pattern.severity,
+    score: scoreOf(compiled, leg),
+    state: state === 'active' ? 'active' : 'shadow',
+    explanation: {
+      zh: reasonZh(leg),
+      en: reasonEn(leg),
+      condition: substitute(condition, parts, leg),
+      ...(norm ? { norm } : {}),
+    },
+    evidence: pattern.on === 'use' ? [transaction] : evidence(leg, looksAt, evidenceMost),
+    amountFen: view.amountFen,
+    currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
+    payer: partyOf(view, view.payer),
+    payee: partyOf(view, view.payee),
+    family: pattern.family,
+    title: pattern.title,
+    advice: pattern.advice,
+    audience: pattern.audience,
+    ...(pattern.bankCode ? { bankCode: pattern.bankCode } : {}),
+    ...(pattern.refer.length > 0 ? { refer: pattern.refer } : {}),
+    ...(pattern.warns === 'payers' ? { warns: pattern.warns } : {}),
+    late: leg.late,
+    receivedAtMs: leg.receivedAtMs,
+  };
+}
+
+function subjectOf(on: string, leg: Evaluation): Hit['subject'] {
+  if (on === 'use') return { kind: leg.useKindName, id: leg.useValue };
+  return { kind: 'account', id: leg.view.text(leg.self.accountStart, leg.self.accountEnd) };
+}
+
+/** Part of the hit's id. The words of the two sides of a payment stay as they were: ids must not change. */
+function sideOf(on: string, leg: Evaluation): string {
+  return on === 'debit' || on === 'credit' || on === 'both' ? (leg.isDebit ? 'debit' : 'credit') : on;
+}
+
+function scoreOf({ strength, score }: CompiledPattern, leg: Evaluation): number {
+  if (!strength) return score;
+  const value = strength(leg);
+  return Number.isNaN(value) ? score : Math.round(Math.min(Math.max(value, 0), 1) * 1_000) / 1_000;
+}
+
+/** What is usual for the account on this side, where the set keeps a summary of its amounts. */
+function normOf(leg: Evaluation): { readonly zh: string; readonly en: string } | undefined {
+  const bit = leg.isDebit ? baseBit.debit : baseBit.credit;
+  const sketch = leg.memory.plannedSketches.findIndex((planned) => planned.bit === bit);
+  if (sketch < 0) return undefined;
+  const samples = leg.samples(sketch);
+  if (samples < normSamplesMin) return undefined;
+  const medianFen = leg.percentile(sketch, 0.5);
+  const days = Math.round(leg.memory.plannedSketches[sketch]!.windowMs / 86_400_000);
+  return {
+    zh: `该账户近${days}天${leg.isDebit ? '付款' : '收款'}通常约${formatWan(medianFen)}（${samples}笔的中位数）`,
+    en: `The account usually ${leg.isDebit ? 'pays' : 'receives'} about CNY ${formatYuan(medianFen)} (median of ${samples} in ${days} days)`,
+  };
+}
+
+function partyOf(view: TransactionView, party: PartyView): HitParty {
+  const name = view.text(party.nameStart, party.nameEnd);
+  const kind = accountKinds[party.kind - 1];
+  const bank = view.text(party.bankStart, party.bankEnd);
+  const creditCode = view.text(party.creditCodeStart, party.creditCodeEnd);
+  const region = view.text(party.regionStart, party.regionEnd);
+  return {
+    account: view.text(party.accountStart, party.accountEnd),
+    ...(name ? { name } : {}),
+    ...(kind ? { kind } : {}),
+    ...(bank ? { bank } : {}),
+    ...(creditCode ? { creditCode } : {}),
+    ...(region ? { region } : {}),
+  };
+}

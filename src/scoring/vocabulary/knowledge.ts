@@ -1,0 +1,475 @@
+import { accountChanges, enterpriseStatuses } from '../../domain/reference.js';
+import type { KnownProfile } from '../known-profile.js';
+import type { LoginView } from '../login-view.js';
+import type { Evaluation } from '../evaluation.js';
+import { callHelper, type Scope, type Typed, type Who } from '../typed-code.js';
+import type { PartyView } from '../transaction-view.js';
+import {
+  asksHistory,
+  codeOf,
+  endingWindow,
+  type Fail,
+  type FieldDefinition,
+  type FunctionDefinition,
+  onlyWindow,
+} from './definitions.js';
+
+/** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
+
+function partyOf(leg: Evaluation, who: Who): PartyView {
+  return who === 'self' ? leg.self : who === 'other' ? leg.other : who === 'payer' ? leg.view.payer : leg.view.payee;
+}
+
+/** An account is on a list by its number, or by the credit code of its holder. */
+export function isListed(leg: Evaluation, who: Who, list: number): boolean {
+  const { lists, listNumbers } = leg.memory;
+  const number = listNumbers[list]!;
+  if (!lists.isKnown(number)) return false;
+  const { accountStart, accountEnd, accountHash, creditCodeStart, creditCodeEnd } = partyOf(leg, who);
+  const { bytes } = leg.view;
+  if (lists.hasBytes(number, bytes, accountStart, accountEnd, accountHash, leg.timeMs)) return true;
+  return creditCodeStart >= 0 && lists.hasText(number, leg.view.text(creditCodeStart, creditCodeEnd), leg.timeMs);
+}
+
+export function caseLevelOf(leg: Evaluation, list: number): number {
+  return isListed(leg, 'self', list) ? 0 : leg.memory.traces.caseLevel(leg.subject, leg.timeMs);
+}
+
+/** Profiles are kept where the account's own legs are; of the other side nothing is known here. */
+function profileOf(leg: Evaluation, who: Who): KnownProfile | undefined {
+  const isSelf = who === 'self' || (who === 'payer' ? leg.isDebit : who === 'payee' && !leg.isDebit);
+  return isSelf ? leg.memory.records.profile(leg.subject) : undefined;
+}
+
+interface ProfileField {
+  readonly type: Typed['type'];
+  readonly unit?: string;
+  readonly doc: string;
+  make(who: Who, scope: Scope): Typed;
+}
+
+function profileNumber(doc: string, unit: string, read: (profile: KnownProfile, leg: Evaluation) => number): ProfileField {
+  return {
+    type: 'number',
+    unit,
+    doc,
+    make: (who, scope) => ({
+      type: 'number',
+      code: callHelper(scope, (leg) => {
+        const profile = profileOf(leg, who);
+        return profile ? read(profile, leg) : Number.NaN;
+      }),
+    }),
+  };
+}
+
+function profileText(doc: string, read: (profile: KnownProfile) => string): ProfileField {
+  return {
+    type: 'text',
+    doc,
+    make(who, scope) {
+      const code = callHelper(scope, (leg) => {
+        const profile = profileOf(leg, who);
+        return profile ? read(profile) : '';
+      });
+      return { type: 'text', code };
+    },
+  };
+}
+
+function firmsField(shared: 'address' | 'legal-rep' | 'phone' | 'agent', doc: string): ProfileField {
+  return {
+    type: 'number',
+    unit: 'enterprises',
+    doc,
+    make(_, scope) {
+      scope.plan.keep('kin');
+      return { type: 'number', code: callHelper(scope, (leg) => leg.memory.records.firms(leg.subject, shared)) };
+    },
+  };
+}
+
+const statusNames = ['unknown', ...enterpriseStatuses];
+
+export const profileFields: Readonly<Record<string, ProfileField>> = {
+  capitalFen: profileNumber('Paid-in capital', 'fen', ({ capitalFen }) => capitalFen),
+  monthlyRevenueFen: profileNumber('Declared revenue of a month', 'fen', ({ monthlyRevenueFen }) => monthlyRevenueFen),
+  insuredStaff: profileNumber('Staff with social insurance', 'persons', ({ insuredStaff }) => insuredStaff),
+  approvalLimitFen: profileNumber('Amount from which payments need approval', 'fen', ({ approvalLimitFen }) => approvalLimitFen),
+  legalRepAge: profileNumber(
+    'Age of the legal representative',
+    'years',
+    ({ legalRepBirthYear }, { timeMs }) => new Date(timeMs).getUTCFullYear() - legalRepBirthYear,
+  ),
+  registeredDays: profileNumber('Days since registration', 'days', ({ registeredDay }, { day }) => day - registeredDay),
+  basicAccountGapDays: profileNumber(
+    'Days from registration to the basic account',
+    'days',
+    ({ registeredDay, basicAccountDay }) => basicAccountDay - registeredDay,
+  ),
+  licenceDaysLeft: profileNumber('Days until the licence ends', 'days', ({ licenceUntilDay }, { day }) => licenceUntilDay - day),
+  province: profileNumber('Province of the registered address', 'GB/T 2260', ({ province }) => province),
+  legalRepProvince: profileNumber(
+    'Province of the legal representative',
+    'GB/T 2260',
+    ({ legalRepProvince }) => legalRepProvince,
+  ),
+  status: {
+    type: 'enum',
+    doc: `Status of the enterprise: ${statusNames.map((name) => `"${name}"`).join(', ')}`,
+    make: (who, scope) => ({
+      type: 'enum',
+      names: statusNames,
+      code: callHelper(scope, (leg) => profileOf(leg, who)?.status ?? 0),
+    }),
+  },
+  industry: profileText('Industry (GB/T 4754), such as F51', ({ industry }) => industry),
+  legalRep: profileText('Name of the legal representative', ({ legalRep }) => legalRep),
+  legalRepId: profileText('Number of the legal representative', ({ legalRepId }) => legalRepId),
+  phone: profileText('Phone', ({ phone }) => phone),
+  address: profileText('Registered address', ({ address }) => address),
+  addressFirms: firmsField('address', 'Enterprises seen with the same registered address'),
+  legalRepFirms: firmsField('legal-rep', 'Enterprises seen with the same legal representative'),
+  phoneFirms: firmsField('phone', 'Enterprises seen with the same phone'),
+  agentFirms: firmsField('agent', 'Enterprises seen with the same agent'),
+};
+
+function loginNumber(doc: string, unit: string, read: (login: LoginView) => number): FieldDefinition {
+  return {
+    type: 'number',
+    unit,
+    doc: `${doc}; unknown without logins`,
+    make: (scope) => ({
+      type: 'number',
+      code: callHelper(scope, (leg) => {
+        const login = leg.login();
+        return login ? read(login) : Number.NaN;
+      }),
+    }),
+  };
+}
+
+function loginBool(doc: string, read: (login: LoginView) => boolean): FieldDefinition {
+  return {
+    type: 'bool',
+    doc: `${doc}; false without logins`,
+    make: (scope) => ({
+      type: 'bool',
+      code: callHelper(scope, (leg) => {
+        const login = leg.login();
+        return login !== undefined && read(login);
+      }),
+    }),
+  };
+}
+
+export const loginFields: Readonly<Record<string, FieldDefinition>> = {
+  'login.ageSeconds': loginNumber('Time since the latest login of the account', 'seconds', ({ ageSeconds }) => ageSeconds),
+  'login.province': loginNumber('Province of its IP, 0 abroad', 'GB/T 2260', ({ province }) => province),
+  'login.isAbroad': loginBool('Its IP is abroad', ({ isAbroad }) => isAbroad),
+  'login.isRemoteControlled': loginBool('The bank saw remote control', ({ isRemoteControlled }) => isRemoteControlled),
+  'login.newProvince': loginBool('Its province was not seen in the 90 days before', ({ newProvince }) => newProvince),
+  'login.speedKmh': loginNumber('Speed that the way from the login before would have needed', 'km/h', ({ speedKmh }) => speedKmh),
+  'login.ips': loginNumber('IP addresses in its session', 'addresses', ({ ips }) => ips),
+  'login.sameHandSeconds': loginNumber(
+    'Time between the maker and the checker step where both came from one MAC or IP address',
+    'seconds',
+    ({ sameHandSeconds }) => sameHandSeconds,
+  ),
+};
+
+const lookUp = { exactness: 'exact', cost: 'look-up' } as const;
+
+/** A list of names of account changes as a set of bits. */
+function changeKinds(typed: Typed | undefined, fail: Fail): number {
+  const words = typed?.type === 'list' ? typed.words : [];
+  return words.reduce((bits, word) => {
+    const at = (accountChanges as readonly string[]).indexOf(word);
+    if (at < 0) fail(0, `"${word}" is no account change; expected ${accountChanges.map((known) => `"${known}"`).join(', ')}`);
+    return bits | (1 << at);
+  }, 0);
+}
+
+const kindsAndWindow = [
+  { name: 'kinds', type: 'list' },
+  { name: 'window', type: 'text' },
+] as const;
+
+type Shared = 'device' | 'ip' | 'mac' | 'operator';
+const sharedNumbers: Readonly<Record<Shared, number>> = { device: 0, ip: 1, mac: 2, operator: 3 };
+
+function newShared(name: string, shared: Shared): FunctionDefinition {
+  return {
+    ...lookUp,
+    usage: `${name}(window)`,
+    example: `${name}("90d")`,
+    parameters: onlyWindow,
+    doc: `The payment names its ${shared}, the account has used others before, and not this one within the window.`,
+    make([text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 0);
+      asksHistory(scope, fail);
+      scope.plan.keep('uses');
+      scope.plan.remember(spanMsMax);
+      const kind = sharedNumbers[shared];
+      return {
+        type: 'bool',
+        code: callHelper(scope, (leg) => {
+          const key = leg.sharedKeys[kind]!;
+          if (key === 0) return false;
+          const { uses } = leg.memory;
+          return uses.hasOthers(leg.subject, kind, key) && uses.lastMs(leg.subject, kind, key) <= leg.timeMs - spanMsMax;
+        }),
+      };
+    },
+  };
+}
+
+function named(
+  name: string,
+  read: (found: { readonly count: number; readonly sumFen: number }) => number,
+  doc: string,
+): FunctionDefinition {
+  return {
+    exactness: 'exact',
+    cost: 'walk',
+    usage: `${name}(similarity, window)`,
+    example: `${name}(0.92, "365d") >= 3`,
+    parameters: [
+      { name: 'similarity', type: 'number' },
+      { name: 'window', type: 'text' },
+    ],
+    doc,
+    make([similarity, text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 1);
+      asksHistory(scope, fail);
+      scope.plan.keep('names');
+      scope.plan.remember(spanMsMax);
+      return {
+        type: 'number',
+        code: callHelper(
+          scope,
+          (leg, wanted) => {
+            const { other, view, memory } = leg;
+            const holder = view.text(other.nameStart, other.nameEnd);
+            if (holder === '') return Number.NaN;
+            return read(
+              memory.names.resembling(leg.subject, leg.otherNumber, holder, wanted!, leg.timeMs - spanMsMax, leg.timeMs),
+            );
+          },
+          codeOf(similarity),
+        ),
+      };
+    },
+  };
+}
+
+function stop(name: 'stopped' | 'kinStopped', doc: string): FunctionDefinition {
+  return {
+    ...lookUp,
+    usage: `${name}(window)`,
+    example: `${name}("24h")`,
+    parameters: onlyWindow,
+    doc,
+    make([text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 0);
+      if (name === 'kinStopped') scope.plan.keep('kin');
+      const ask = name === 'stopped' ? 'isStopped' : 'isKinStopped';
+      return {
+        type: 'bool',
+        code: callHelper(scope, (leg) => leg.memory.records[ask](leg.subject, leg.timeMs - spanMsMax, leg.timeMs)),
+      };
+    },
+  };
+}
+
+function about(name: 'related' | 'employee', doc: string): FunctionDefinition {
+  return {
+    ...lookUp,
+    usage: `${name}(other)`,
+    example: `${name}(other)`,
+    parameters: [{ name: 'account', type: 'account' }],
+    doc,
+    make([account], scope, fail) {
+      if (account!.type !== 'account' || account!.who === 'self') return fail(0, `expected the counterparty: ${name}(other)`);
+      const { who } = account!;
+      return {
+        type: 'bool',
+        code: callHelper(scope, (leg) => {
+          const profile = leg.memory.records.profile(leg.subject);
+          if (!profile) return false;
+          const party = partyOf(leg, who);
+          const number = leg.view.text(party.accountStart, party.accountEnd);
+          const holder = leg.view.text(party.nameStart, party.nameEnd);
+          if (name === 'employee') return profile.employees.has(number) || (holder !== '' && profile.employees.has(holder));
+          return profile.related.has(number) || (holder !== '' && (profile.related.has(holder) || profile.legalRep === holder));
+        }),
+      };
+    },
+  };
+}
+
+function gatheredFrom(name: 'gathered' | 'gatheredOf', doc: string): FunctionDefinition {
+  const withHops = name === 'gatheredOf';
+  return {
+    exactness: 'exact',
+    cost: 'walk',
+    about: 'arrival',
+    usage: withHops ? 'gatheredOf(hops, window)' : 'gathered(window)',
+    example: withHops ? 'gatheredOf(2, "24h") >= 5' : 'gathered("7d") >= 3',
+    parameters: withHops
+      ? [
+          { name: 'hops', type: 'number' },
+          { name: 'window', type: 'text' },
+        ]
+      : onlyWindow,
+    doc,
+    make(args, scope, fail) {
+      const at = args.length - 1;
+      const { spanMsMax } = endingWindow(args[at]!, scope, fail, at);
+      scope.plan.keep('gathered');
+      return {
+        type: 'number',
+        code: callHelper(
+          scope,
+          (leg, hops) => leg.memory.traces.gathered(leg.subject, hops!, leg.timeMs - spanMsMax, leg.timeMs),
+          withHops ? codeOf(args[0]) : '0',
+        ),
+      };
+    },
+  };
+}
+
+function users(what: 'firms' | 'accounts', doc: string): FunctionDefinition {
+  return {
+    ...lookUp,
+    about: 'use',
+    usage: `use.${what}(window)`,
+    example: `use.${what}("24h") >= 3`,
+    parameters: onlyWindow,
+    doc,
+    make([text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 0);
+      return {
+        type: 'number',
+        code: callHelper(scope, (leg) => leg.memory.firms[what](leg.useKey, leg.timeMs - spanMsMax, leg.timeMs)),
+      };
+    },
+  };
+}
+
+export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = {
+  list: {
+    ...lookUp,
+    usage: 'list(name)',
+    example: 'other in list("case-accounts")',
+    parameters: [{ name: 'name', type: 'text' }],
+    doc: "What stands right of `in`: the account (by number, or its holder's credit code) or the text is on the list at the leg's time. False where nothing was ever sent for the list.",
+    make([name], scope, fail) {
+      const list = name!.type === 'text' ? name!.constant : undefined;
+      if (list === undefined || !/^[a-z][a-z0-9-]{1,39}$/.test(list))
+        return fail(0, 'expected the name of a list in quotes, such as "case-accounts"');
+      return { type: 'register', list: scope.plan.list(list) };
+    },
+  },
+  profile: {
+    ...lookUp,
+    usage: 'profile(self)',
+    example: 'profile(self).capitalFen < 50000000',
+    parameters: [{ name: 'account', type: 'account' }],
+    doc: 'The profile of the enterprise that holds the account, with the fields below. Known on the legs of the account itself.',
+    make([account], _, fail) {
+      if (account!.type !== 'account' || account!.who === 'other')
+        return fail(0, 'profiles are known of the account itself: profile(self)');
+      return { type: 'profile', who: account!.who };
+    },
+  },
+  changed: {
+    ...lookUp,
+    usage: 'changed(kinds, window)',
+    example: 'changed(["seal", "phone"], "15d")',
+    parameters: kindsAndWindow,
+    doc: `One of these of the account has changed within the window before the leg: ${accountChanges.join(', ')}.`,
+    make([list, text], scope, fail) {
+      const kinds = changeKinds(list, fail);
+      const { spanMsMax } = endingWindow(text!, scope, fail, 1);
+      return {
+        type: 'bool',
+        code: callHelper(scope, (leg) => leg.memory.records.changes(leg.subject, kinds, leg.timeMs - spanMsMax, leg.timeMs) > 0),
+      };
+    },
+  },
+  changes: {
+    ...lookUp,
+    usage: 'changes(kinds, window)',
+    example: 'changes(["opened", "closed"], "90d") >= 3',
+    parameters: kindsAndWindow,
+    doc: 'How many such changes.',
+    make([list, text], scope, fail) {
+      const kinds = changeKinds(list, fail);
+      const { spanMsMax } = endingWindow(text!, scope, fail, 1);
+      return {
+        type: 'number',
+        code: callHelper(scope, (leg) => leg.memory.records.changes(leg.subject, kinds, leg.timeMs - spanMsMax, leg.timeMs)),
+      };
+    },
+  },
+  sinceChange: {
+    ...lookUp,
+    usage: 'sinceChange(kinds)',
+    example: 'sinceChange(["limit"]) <= 86400',
+    parameters: [{ name: 'kinds', type: 'list' }],
+    doc: 'Seconds since the latest such change; unknown without one.',
+    make([list], scope, fail) {
+      const kinds = changeKinds(list, fail);
+      return {
+        type: 'number',
+        code: callHelper(scope, (leg) => leg.memory.records.sinceChangeMs(leg.subject, kinds, leg.timeMs) / 1_000),
+      };
+    },
+  },
+  newDevice: newShared('newDevice', 'device'),
+  newIp: newShared('newIp', 'ip'),
+  newMac: newShared('newMac', 'mac'),
+  newOperator: newShared('newOperator', 'operator'),
+  knownName: named(
+    'knownName',
+    ({ count }) => count,
+    "Debits within the window to other accounts whose holder's name equals or resembles this counterparty's (Jaro-Winkler at least `similarity`); unknown without a name.",
+  ),
+  knownNameMeanFen: named(
+    'knownNameMeanFen',
+    ({ count, sumFen }) => sumFen / (count || Number.NaN),
+    'Mean amount of those debits, in fen.',
+  ),
+  stopped: stop('stopped', 'The account was stopped or frozen within the window, and not released since.'),
+  kinStopped: stop('kinStopped', 'So was an account that shares its legal representative, phone, agent or device.'),
+  related: about(
+    'related',
+    "The counterparty is the legal representative or among the related parties in the account's profile.",
+  ),
+  employee: about('employee', "The counterparty is among the employees in the account's profile."),
+  gathered: gatheredFrom(
+    'gathered',
+    'Different payers that brought a trace of one and the same origin to this account within the window.',
+  ),
+  gatheredOf: gatheredFrom('gatheredOf', 'The same, with exactly so many payments on the way.'),
+  'use.firms': users('firms', 'Different enterprises that used the thing within the window.'),
+  'use.accounts': users('accounts', 'Different accounts that used it.'),
+  roundForeign: {
+    ...lookUp,
+    usage: 'roundForeign(tolerance)',
+    example: 'roundForeign(0.001)',
+    parameters: [{ name: 'tolerance', type: 'number' }],
+    doc: 'The amount is a round sum (whole hundreds, at least 1,000) of a foreign currency at the latest exchange rate; false without rates.',
+    make([tolerance], scope) {
+      return {
+        type: 'bool',
+        code: callHelper(
+          scope,
+          (leg, share) => leg.memory.rates.isRound(leg.view.amountFen, leg.timeMs, share!),
+          codeOf(tolerance),
+        ),
+      };
+    },
+  },
+};

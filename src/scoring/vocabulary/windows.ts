@@ -1,0 +1,463 @@
+import { dayMs } from '../../domain/bank-day.js';
+import {
+  countSeen,
+  distinctPlaces,
+  extreme,
+  isLucky,
+  matched,
+  modeOf,
+  placeKinds,
+  type PlaceKind,
+  recent,
+  recentKinds,
+  type RecentKind,
+  repeated,
+  rising,
+  similar,
+  sumSeen,
+  variation,
+} from '../history-walk.js';
+import { never } from '../pair-table.js';
+import { type CellKind, chainMsMax } from '../plan.js';
+import { literal } from '../generated.js';
+import { callHelper } from '../typed-code.js';
+import { parseWindow } from '../window.js';
+import {
+  asksHistory,
+  codeOf,
+  type Cost,
+  endingWindow,
+  type FunctionDefinition,
+  onlyWindow,
+  pairMemoryMs,
+  sourceOf,
+  streamAndWindow,
+  streamOf,
+  walkOf,
+  windowOf,
+} from './definitions.js';
+
+/** Functions over a subject's legs. */
+
+function aggregate(kind: CellKind, doc: string): FunctionDefinition {
+  return {
+    usage: `${kind}(stream, window)`,
+    example: kind === 'max' ? 'max(debit, "24h") >= 1000000' : `${kind}(credit, "24h") >= 5`,
+    parameters: streamAndWindow,
+    exactness: 'exact',
+    cost: 'kept',
+    doc,
+    make([typed, text], scope, fail) {
+      const stream = streamOf(typed!);
+      const window = windowOf(text!, scope, fail, 1);
+      const isEver = window.spanMsMax === Infinity;
+      if (isEver && kind === 'distinct') fail(1, 'distinct counts over "ever" are not kept; use at most "400d"');
+      if (kind === 'distinct' && scope.plan.streams[stream.index]?.of === 'day') fail(0, 'closed days have no counterparties');
+      const isChained = stream.index < 0 && (isEver || window.spanMsMax <= chainMsMax);
+      if (!isChained) {
+        if (stream.index < 0 && kind !== 'count' && kind !== 'sum')
+          fail(1, `${kind} over ${stream.name} goes back 31 days; use at most "31d", or a named stream with a condition`);
+        const { named } = sourceOf(stream, window, scope, fail, kind === 'distinct');
+        return { type: 'number', code: callHelper(scope, (leg) => leg.memory.named[kind](leg, named)) };
+      }
+      asksHistory(scope, fail);
+      scope.looksAt.bits |= stream.bit;
+      if (!isEver && window.spanMsMax > scope.looksAt.spanMs) scope.looksAt.spanMs = window.spanMsMax;
+      const at = scope.plan.cell(window, stream.bit, kind);
+      const isExtreme = kind === 'max' || kind === 'min';
+      return {
+        type: 'number',
+        code: isExtreme ? callHelper(scope, extreme(kind, at, stream.bit, window)) : `row[base + ${at}]`,
+      };
+    },
+  };
+}
+
+function walk(
+  definition: Pick<FunctionDefinition, 'usage' | 'example' | 'parameters' | 'doc' | 'make'>,
+  cost: Cost = 'walk',
+): FunctionDefinition {
+  return { exactness: 'exact', cost, ...definition };
+}
+
+const withTolerance = [...streamAndWindow, { name: 'tolerance', type: 'number' }] as const;
+const pairDoc = 'among the legs with this counterparty';
+
+/** How many of the legs have an amount like this one's. */
+function similarity(name: string, ofPair: boolean): FunctionDefinition {
+  return walk({
+    usage: `${name}(stream, window, tolerance)`,
+    example: `${name}(credit, "7d", 0.01) >= 3`,
+    parameters: withTolerance,
+    doc: `Number of legs whose amount is this one's within the tolerance (a share)${ofPair ? `, ${pairDoc}` : ''}, this leg included.`,
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      return { type: 'number', code: callHelper(scope, (leg, share) => similar(leg, source, ofPair, share!), codeOf(args[2])) };
+    },
+  });
+}
+
+function spread(name: string, ofPair: boolean): FunctionDefinition {
+  return walk({
+    usage: `${name}(stream, window)`,
+    example: `${name}(debit, "30d") <= 0.05`,
+    parameters: streamAndWindow,
+    doc: `Coefficient of variation of the amounts (standard deviation over mean)${ofPair ? ` ${pairDoc}` : ''}; unknown with fewer than two.`,
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      return { type: 'number', code: callHelper(scope, (leg) => variation(leg, source, ofPair)) };
+    },
+  });
+}
+
+function modal(name: 'mode' | 'modeCount', doc: string): FunctionDefinition {
+  return walk({
+    usage: `${name}(stream, window)`,
+    example: name === 'mode' ? 'mode(credit, "30d") >= 0.5' : 'modeCount(credit, "30d") >= 30',
+    parameters: streamAndWindow,
+    doc,
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      return {
+        type: 'number',
+        code: callHelper(scope, (leg) => {
+          const { most, all } = modeOf(leg, source);
+          return name === 'mode' ? most / (all || Number.NaN) : most;
+        }),
+      };
+    },
+  });
+}
+
+function ofPair(name: 'pairCount' | 'pairSum', doc: string): FunctionDefinition {
+  return walk({
+    usage: `${name}(stream, window)`,
+    example: name === 'pairCount' ? 'pairCount(debit, "24h") >= 2' : 'pairSum(credit, "7d") > 0',
+    parameters: streamAndWindow,
+    doc,
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      const ask = name === 'pairCount' ? countSeen : sumSeen;
+      return { type: 'number', code: callHelper(scope, (leg) => ask(leg, source, true)) };
+    },
+  });
+}
+
+/** Whether the pair had no payment in this direction within the window before this leg. */
+function newness(name: string, direction: 'debit' | 'credit' | 'either', doc: string): FunctionDefinition {
+  return {
+    usage: `${name}(window)`,
+    example: `${name}("180d")`,
+    parameters: onlyWindow,
+    exactness: 'exact',
+    cost: 'kept',
+    doc,
+    make([text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 0);
+      asksHistory(scope, fail);
+      scope.plan.remember(spanMsMax);
+      const lastMs = {
+        debit: 'leg.pairLastDebitMs',
+        credit: 'leg.pairLastCreditMs',
+        either: '(leg.pairLastDebitMs > leg.pairLastCreditMs ? leg.pairLastDebitMs : leg.pairLastCreditMs)',
+      }[direction];
+      return { type: 'bool', code: `(${lastMs} <= leg.timeMs - ${literal(spanMsMax)})` };
+    },
+  };
+}
+
+function payments(name: string, isDebit: boolean, doc: string): FunctionDefinition {
+  return {
+    usage: `${name}()`,
+    example: `${name}() == 0`,
+    parameters: [],
+    exactness: 'exact',
+    cost: 'kept',
+    doc,
+    make(_, scope, fail) {
+      asksHistory(scope, fail);
+      scope.plan.keep('pairCounts');
+      return { type: 'number', code: `leg.pairPayments(${isDebit})` };
+    },
+  };
+}
+
+function pause(name: string, isSame: boolean, doc: string): FunctionDefinition {
+  return {
+    usage: `${name}()`,
+    example: `${name}() <= 86400`,
+    parameters: [],
+    exactness: 'exact',
+    cost: 'kept',
+    doc,
+    make(_, scope, fail) {
+      asksHistory(scope, fail);
+      scope.plan.remember(pairMemoryMs);
+      const last = `leg.lastOfPairMs(${isSame ? 'leg.isDebit' : '!leg.isDebit'})`;
+      return { type: 'number', code: `(${last} > ${literal(never)} ? (leg.timeMs - ${last}) / 1000 : 0/0)` };
+    },
+  };
+}
+
+function sketched(name: string, example: string, doc: string, rank: number | undefined): FunctionDefinition {
+  const withRank = rank === undefined;
+  return {
+    usage: withRank ? `${name}(stream, rank, window)` : `${name}(stream, window)`,
+    example,
+    parameters: withRank
+      ? [
+          { name: 'stream', type: 'stream' },
+          { name: 'rank', type: 'number' },
+          { name: 'window', type: 'text' },
+        ]
+      : streamAndWindow,
+    exactness: 'approximate',
+    cost: 'kept',
+    doc,
+    make(args, scope, fail) {
+      const stream = streamOf(args[0]!);
+      if (stream.index >= 0) fail(0, 'expected debit, credit or any: amounts of named streams are not summarised');
+      const window = windowOf(args.at(-1)!, scope, fail, args.length - 1);
+      if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs)
+        fail(args.length - 1, 'expected a window from "1d" to "400d"');
+      asksHistory(scope, fail);
+      const sketch = scope.plan.sketch(stream.bit, window.spanMsMax);
+      if (name === 'samples') return { type: 'number', code: `leg.samples(${sketch})` };
+      return { type: 'number', code: `leg.percentile(${sketch}, ${withRank ? codeOf(args[1]) : literal(rank)})` };
+    },
+  };
+}
+
+function based(name: string, ask: 'zscore' | 'mean', what: 'sum' | 'count', example: string, doc: string): FunctionDefinition {
+  return {
+    usage: `${name}(stream, bucket, halfLife)`,
+    example,
+    parameters: [
+      { name: 'stream', type: 'stream' },
+      { name: 'bucket', type: 'text' },
+      { name: 'halfLife', type: 'text' },
+    ],
+    exactness: 'approximate',
+    cost: 'look-up',
+    doc,
+    make([typed, bucket, halfLife], scope, fail) {
+      const stream = streamOf(typed!);
+      if (stream.index >= 0) fail(0, 'expected debit, credit or any');
+      const { spanMsMax: bucketMs } = endingWindow(bucket!, scope, fail, 1);
+      const { spanMsMax: halfLifeMs } = endingWindow(halfLife!, scope, fail, 2);
+      if (bucketMs !== 3_600_000 && bucketMs !== dayMs) fail(1, 'expected "1h" or "1d"');
+      if (halfLifeMs < bucketMs) fail(2, 'expected a half-life longer than the bucket, such as "30d"');
+      asksHistory(scope, fail);
+      const planned = scope.plan.baseline(stream.bit, bucketMs, halfLifeMs);
+      return {
+        type: 'number',
+        code: callHelper(scope, ({ memory, subject, timeMs }) =>
+          memory.baselines[ask](subject, memory.baselineNumbers[planned]!, timeMs, what),
+        ),
+      };
+    },
+  };
+}
+
+export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
+  count: aggregate('count', 'Number of legs of the stream inside the window, this leg included.'),
+  sum: aggregate('sum', 'Sum of their amounts in fen.'),
+  distinct: aggregate('distinct', 'Number of different counterparties among them.'),
+  max: aggregate('max', 'Largest amount among them in fen; unknown where there is none.'),
+  min: aggregate('min', 'Smallest amount among them in fen; unknown where there is none.'),
+  distinctOf: walk({
+    usage: 'distinctOf(stream, "province" | "region" | "hour" | "day" | "month", window)',
+    example: 'distinctOf(credit, "province", "24h") >= 3',
+    parameters: [
+      { name: 'stream', type: 'stream' },
+      { name: 'what', type: 'text' },
+      { name: 'window', type: 'text' },
+    ],
+    doc: 'Number of different provinces or regions of the counterparties, hours of the day, days or months among the legs.',
+    make(args, scope, fail) {
+      const what = args[1]!;
+      const kind = what.type === 'text' ? what.constant : undefined;
+      if (!kind || !(placeKinds as readonly string[]).includes(kind))
+        fail(1, `expected ${placeKinds.map((known) => `"${known}"`).join(', ')}`);
+      const source = walkOf(args, scope, fail, 2);
+      return { type: 'number', code: callHelper(scope, (leg) => distinctPlaces(leg, source, kind as PlaceKind)) };
+    },
+  }),
+  pairCount: ofPair('pairCount', 'Number of legs of the stream with this counterparty inside the window, this leg included.'),
+  pairSum: ofPair('pairSum', 'Sum of their amounts in fen.'),
+  matched: walk({
+    usage: 'matched(stream, window, tolerance)',
+    example: 'matched(credit, "30d", 0.01)',
+    parameters: withTolerance,
+    doc: 'An earlier leg of the stream with this counterparty inside the window has this amount, within the tolerance (a share).',
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share!), codeOf(args[2])) };
+    },
+  }),
+  similar: similarity('similar', false),
+  pairSimilar: similarity('pairSimilar', true),
+  cv: spread('cv', false),
+  pairCv: spread('pairCv', true),
+  mode: modal('mode', 'Share of the most frequent amount among the legs, 0 to 1.'),
+  modeCount: modal('modeCount', 'How many legs have the most frequent amount.'),
+  rising: walk({
+    usage: 'rising(stream, window, factor)',
+    example: 'rising(debit, "14d", 1.5) >= 3',
+    parameters: [...streamAndWindow, { name: 'factor', type: 'number' }],
+    doc: 'Length of the run of legs with this counterparty that ends in this one, each at least `factor` times the one before.',
+    make(args, scope, fail) {
+      const source = walkOf(args, scope, fail);
+      return { type: 'number', code: callHelper(scope, (leg, factor) => rising(leg, source, factor!), codeOf(args[2])) };
+    },
+  }),
+  repeated: walk({
+    usage: 'repeated(stream, gap, window)',
+    example: 'repeated(credit, "20d", "31d") >= 5',
+    parameters: [
+      { name: 'stream', type: 'stream' },
+      { name: 'gap', type: 'text' },
+      { name: 'window', type: 'text' },
+    ],
+    doc: 'Number of counterparties with two legs of the stream in the window that lie at least `gap` apart.',
+    make(args, scope, fail) {
+      const gap = endingWindow(args[1]!, scope, fail, 1);
+      const source = walkOf(args, scope, fail, 2);
+      return { type: 'number', code: callHelper(scope, (leg) => repeated(leg, source, gap.spanMsMax)) };
+    },
+  }),
+  recent: walk({
+    usage: 'recent("round" | "lucky" | "tail", legs)',
+    example: 'recent("round", 20) >= 14',
+    parameters: [
+      { name: 'what', type: 'text' },
+      { name: 'legs', type: 'number' },
+    ],
+    doc: "How many of the account's latest legs are whole thousands of yuan, lucky amounts, or differ in their fen alone; unknown with fewer legs.",
+    make([what, most], scope, fail) {
+      const kind = what!.type === 'text' ? what!.constant : undefined;
+      if (!kind || !(recentKinds as readonly string[]).includes(kind)) fail(0, 'expected "round", "lucky" or "tail"');
+      const legs = most!.type === 'number' ? most!.constant : undefined;
+      if (legs === undefined || !Number.isInteger(legs) || legs < 2 || legs > 100)
+        fail(1, 'expected a whole number from 2 to 100');
+      asksHistory(scope, fail);
+      scope.plan.lookBack(chainMsMax);
+      return { type: 'number', code: callHelper(scope, (leg) => recent(leg, kind as RecentKind, legs!)) };
+    },
+  }),
+  lucky: {
+    usage: 'lucky(number)',
+    example: 'lucky(tx.amountFen)',
+    parameters: [{ name: 'amountFen', type: 'number' }],
+    exactness: 'exact',
+    cost: 'kept',
+    doc: 'The amount is one of 666, 888, 999, 520, 521, 1314, 168 … yuan, with any number of noughts behind.',
+    make: ([value], scope) => ({ type: 'bool', code: callHelper(scope, (_, amountFen) => isLucky(amountFen!), codeOf(value)) }),
+  },
+  newPayee: newness('newPayee', 'debit', 'The account has not paid this counterparty within the window before.'),
+  newPayer: newness('newPayer', 'credit', 'This counterparty has not paid the account within the window before.'),
+  newContact: newness('newContact', 'either', 'Neither has paid the other within the window before.'),
+  paidBefore: payments(
+    'paidBefore',
+    true,
+    'Payments of the account to this counterparty before this leg, while the pair is remembered (400 days).',
+  ),
+  receivedBefore: payments('receivedBefore', false, 'Payments of this counterparty to the account before this leg.'),
+  gap: pause('gap', true, 'Seconds since the last payment between the two in the same direction; unknown without one.'),
+  reverseGap: pause('reverseGap', false, 'Seconds since the last payment in the opposite direction; unknown without one.'),
+  now: {
+    usage: 'now(stream)',
+    example: 'now(feePayments)',
+    parameters: [{ name: 'stream', type: 'stream' }],
+    exactness: 'exact',
+    cost: 'kept',
+    doc: 'This leg belongs to the named stream.',
+    make([typed], scope, fail) {
+      const stream = streamOf(typed!);
+      if (stream.index < 0) fail(0, 'expected a stream of the pattern; leg.isDebit tells debits from credits');
+      const of = scope.plan.streams[stream.index]?.of;
+      if (of === 'day' || of === 'lots') fail(0, 'closed days and spent lots are no legs');
+      asksHistory(scope, fail);
+      return { type: 'bool', code: `(leg.joined[${stream.index}] === leg.legNumber)` };
+    },
+  },
+  since: {
+    usage: 'since(stream)',
+    example: 'since(feePayments) <= 3600',
+    parameters: [{ name: 'stream', type: 'stream' }],
+    exactness: 'exact',
+    cost: 'look-up',
+    doc: 'Seconds since the latest leg of the named stream before this one, within 400 days; unknown without one.',
+    make([typed], scope, fail) {
+      const stream = streamOf(typed!);
+      if (stream.index < 0) fail(0, 'expected a stream of the pattern; use gap() or idle(window) for all legs');
+      const window = parseWindow('400d', scope.workingDays);
+      if ('problem' in window) return fail(0, window.problem);
+      const { named } = sourceOf(stream, window, scope, fail);
+      return {
+        type: 'number',
+        code: callHelper(scope, (leg) => {
+          const latestMs = leg.memory.named.latestMs(leg, named, leg.slot);
+          return latestMs === -Infinity ? Number.NaN : (leg.timeMs - latestMs) / 1000;
+        }),
+      };
+    },
+  },
+  idle: {
+    usage: 'idle(window)',
+    example: 'idle("180d")',
+    parameters: onlyWindow,
+    exactness: 'exact',
+    cost: 'kept',
+    doc: 'The account was seen before, but not within the window before this leg.',
+    make([text], scope, fail) {
+      const { spanMsMax } = endingWindow(text!, scope, fail, 0);
+      asksHistory(scope, fail);
+      scope.plan.remember(spanMsMax);
+      return {
+        type: 'bool',
+        code: `(leg.previousLegMs > ${literal(never)} && leg.previousLegMs <= leg.timeMs - ${literal(spanMsMax)})`,
+      };
+    },
+  },
+  median: sketched(
+    'median',
+    'tx.amountFen >= 5 * median(debit, "90d")',
+    'Median of the amounts before this leg, in fen (±14 %); unknown without any.',
+    0.5,
+  ),
+  percentile: sketched(
+    'percentile',
+    'tx.amountFen >= percentile(debit, 0.99, "365d")',
+    'Amount that the share `rank` of the amounts before this leg did not exceed, in fen (±14 %).',
+    undefined,
+  ),
+  samples: sketched(
+    'samples',
+    'samples(debit, "90d") >= 10',
+    'How many amounts `median` and `percentile` know, this leg not included.',
+    0,
+  ),
+  zscore: based(
+    'zscore',
+    'zscore',
+    'sum',
+    'zscore(any, "1h", "30d") >= 4',
+    'Turnover of the hour or day so far against its exponentially weighted mean, in standard deviations; unknown before 20 of them.',
+  ),
+  zscoreCount: based(
+    'zscoreCount',
+    'zscore',
+    'count',
+    'zscoreCount(credit, "1h", "30d") >= 4',
+    'The same for the number of legs.',
+  ),
+  baseline: based('baseline', 'mean', 'sum', 'sum(any, "1h") >= 5 * baseline(any, "1h", "30d")', 'That mean, in fen.'),
+  baselineCount: based(
+    'baselineCount',
+    'mean',
+    'count',
+    'count(any, "1h") >= 5 * baselineCount(any, "1h", "30d")',
+    'That mean, in legs.',
+  ),
+};
