@@ -185,6 +185,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     hitsInHand = hits;
     leg.receivedAtMs = receivedAtMs;
     leg.begin();
+    patternSet.texts.begin();
+    set.texts.begin();
   }
 
   function scoreTransaction(payer: number, payee: number, roles: number, flags: number): void {

@@ -130,7 +130,7 @@ function records(line: ExampleRecord, lineNumber: number, names: ReadonlySet<str
       id: `example-${lineNumber + 1}-${n + 1}`,
       time: formatShanghai(timeMs),
       ...rest,
-      ...(account === undefined ? {} : { account: accountNumber(String(account)) }),
+      ...(account === undefined ? {} : { account: accountNumber(typeof account === 'string' ? account : '') }),
       ...(entries === undefined ? {} : { entries: numbers(entries) }),
       ...(related === undefined ? {} : { related: numbers(related) }),
       ...(employees === undefined ? {} : { employees: numbers(employees) }),

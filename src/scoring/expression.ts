@@ -2,7 +2,8 @@ import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
 import { whereAbout } from './vocabulary/definitions.js';
-import { isListed, profileFields } from './vocabulary/knowledge.js';
+import { isListed } from './vocabulary/knowledge.js';
+import { profileFields } from './vocabulary/profiles.js';
 import { fields, functions } from './vocabulary/vocabulary.js';
 import { callHelper, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
 

@@ -15,7 +15,7 @@ import {
   type PatternState,
 } from './pattern.js';
 import { createPlan, type Plan, type StreamRef, streamsMax } from './plan.js';
-import { createTextCache } from './text-cache.js';
+import { createTextCache, type TextCache } from './text-cache.js';
 import { baseStreams } from './vocabulary/definitions.js';
 import { parseWindow, type WorkingDays } from './window.js';
 
@@ -53,6 +53,7 @@ export interface PatternSet {
   readonly plan: Plan;
   /** The functions that the patterns' code calls. */
   readonly helpers: readonly Helper[];
+  readonly texts: TextCache;
 }
 
 export type CompileResult =
@@ -96,7 +97,7 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
-  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers } };
+  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers, texts } };
 }
 
 /** A pattern may stand in a set in several versions, of which one is active. Says what is wrong with this one. */

@@ -11,26 +11,39 @@ export interface TextCache {
   mentions(view: TransactionView, start: number, end: number, list: number): boolean;
   /** A number for a list of words, to be given to `mentions`. */
   register(words: readonly string[]): number;
+  /** Says that the bytes in hand are others than before, wherever they lie. */
+  begin(): void;
 }
 
 interface Entry {
   readonly bytes: Uint8Array;
   readonly text: string;
-  /** Bit `list` of `known` says that bit `list` of `found` holds. */
-  known: number;
-  found: number;
+  /** By list: 0 not asked yet, 1 mentions none of its words, 2 mentions one. */
+  readonly answers: Uint8Array;
 }
 
 export function createTextCache(): TextCache {
   const entries = new Map<number, Entry>();
   const lists: (readonly string[])[] = [];
+  /** Where the text asked about last lies, and its entry: conditions ask about one remark again and again. */
+  let lastStart = -1;
+  let lastEnd = -1;
+  let last: Entry | undefined;
 
   function entryOf(view: TransactionView, start: number, end: number): Entry {
+    if (last && start === lastStart && end === lastEnd) return last;
+    last = find(view, start, end);
+    lastStart = start;
+    lastEnd = end;
+    return last;
+  }
+
+  function find(view: TransactionView, start: number, end: number): Entry {
     const hash = hashBytes(view.bytes, start, end);
     const known = entries.get(hash);
     if (known && equals(known.bytes, view.bytes, start, end)) return known;
     if (entries.size >= entriesMax) entries.clear();
-    const entry: Entry = { bytes: view.bytes.slice(start, end), text: view.text(start, end), known: 0, found: 0 };
+    const entry: Entry = { bytes: view.bytes.slice(start, end), text: view.text(start, end), answers: new Uint8Array(lists.length) };
     entries.set(hash, entry);
     return entry;
   }
@@ -39,18 +52,20 @@ export function createTextCache(): TextCache {
     text: (view, start, end) => (start < 0 ? '' : entryOf(view, start, end).text),
     mentions(view, start, end, list) {
       if (start < 0 || start === end) return false;
-      const entry = entryOf(view, start, end);
-      if (list > 30) return lists[list]!.some((word) => entry.text.includes(word));
-      const bit = 1 << list;
-      if ((entry.known & bit) === 0) {
-        entry.known |= bit;
-        if (lists[list]!.some((word) => entry.text.includes(word))) entry.found |= bit;
-      }
-      return (entry.found & bit) !== 0;
+      const { answers, text } = entryOf(view, start, end);
+      if (answers[list] === 0) answers[list] = lists[list]!.some((word) => text.includes(word)) ? 2 : 1;
+      return answers[list] === 2;
     },
     register(words) {
       const known = lists.findIndex((list) => list.length === words.length && list.every((word, i) => word === words[i]));
-      return known >= 0 ? known : lists.push([...words]) - 1;
+      if (known >= 0) return known;
+      // Entries have a place for each list that was there when they were made.
+      entries.clear();
+      last = undefined;
+      return lists.push([...words]) - 1;
+    },
+    begin() {
+      last = undefined;
     },
   };
 }

@@ -51,6 +51,8 @@ export function createSlowHistory(workingDays: WorkingDays) {
     const today = dayNumber(clockMs);
     const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
     if (window === 'ever') return () => true;
+    // Base streams beyond 31 days go by whole days.
+    if (window === '40d by day') return (leg) => dayNumber(leg.timeMs) > today - 40;
     if (window === 'day') return (leg) => leg.timeMs >= startOfDayMs(today);
     if (window === '3days') return (leg) => leg.timeMs >= startOfDayMs(today - 2);
     if (window.endsWith('wd')) {
@@ -146,6 +148,60 @@ export function createSlowHistory(workingDays: WorkingDays) {
         ),
       newPayee: (days: number) => lastMs('debit') <= timeMs - days * 86_400_000,
       newPayer: (days: number) => lastMs('credit') <= timeMs - days * 86_400_000,
+      places: (stream: string, window: string, of: (province: number) => number) =>
+        new Set(
+          legsOf(stream, window)
+            .filter((one) => one.province > 0)
+            .map((one) => of(one.province)),
+        ).size,
+      months: (stream: string, window: string) =>
+        new Set(
+          legsOf(stream, window).map((one) => new Date(one.timeMs + 8 * 3_600_000).toISOString().slice(0, 7)),
+        ).size,
+      similar: (stream: string, window: string, tolerance: number, ofPair: boolean) =>
+        legsOf(stream, window).filter(
+          (one) =>
+            (!ofPair || (one.isReal && one.other === other)) && Math.abs(one.amountFen - amountFen) <= amountFen * tolerance,
+        ).length,
+      cv: (stream: string, window: string) => {
+        const values = amounts(stream, window);
+        if (values.length < 2) return 'unknown';
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+        return Math.round((deviation / mean) * 1000) / 1000;
+      },
+      modeCount: (stream: string, window: string) => {
+        const values = amounts(stream, window);
+        return Math.max(0, ...values.map((value) => values.filter((each) => each === value).length));
+      },
+      pairSum: (stream: string, window: string) =>
+        legsOf(stream, window)
+          .filter((one) => one.isReal && one.other === other)
+          .reduce((sum, one) => sum + one.amountFen, 0),
+      repeated: (stream: string, hours: number, window: string) => {
+        const found = legsOf(stream, window).filter((one) => one.other !== '');
+        return new Set(
+          found
+            .filter((one) => found.some((each) => each.other === one.other && each.timeMs - one.timeMs >= hours * 3_600_000))
+            .map((one) => one.other),
+        ).size;
+      },
+      recentRound: (most: number) => {
+        const latest = subject.legs.filter((one) => one.isReal).toSorted((a, b) => b.timeMs - a.timeMs);
+        return latest.length < most ? 'unknown' : latest.slice(0, most).filter((one) => one.amountFen % 100_000 === 0).length;
+      },
+      paidBefore: () => earlier.filter((one) => one.streams.has('debit')).length,
+      receivedBefore: () => earlier.filter((one) => one.streams.has('credit')).length,
+      gap: (stream: string) => (lastMs(stream) === -Infinity ? 'unknown' : (timeMs - lastMs(stream)) / 1000),
+      isDebit,
+      now: (stream: string) => streams.has(stream),
+      since: (stream: string) => {
+        const latestMs = Math.max(
+          -Infinity,
+          ...subject.legs.filter((one) => one !== leg && one.streams.has(stream)).map((one) => one.timeMs),
+        );
+        return latestMs === -Infinity ? 'unknown' : (timeMs - latestMs) / 1000;
+      },
       idle: (days: number) => previousMs > -Infinity && previousMs <= timeMs - days * 86_400_000,
     };
   }

@@ -4,7 +4,8 @@ import type { Evaluation } from '../evaluation.js';
 import { type About, callHelper, type Typed } from '../typed-code.js';
 import type { PartyView } from '../transaction-view.js';
 import type { FieldDefinition } from './definitions.js';
-import { caseLevelOf, loginFields } from './knowledge.js';
+import { caseLevelOf } from './knowledge.js';
+import { loginFields } from './profiles.js';
 
 /** Fields: what stands in the transaction, and what is known without asking about a window. */
 

@@ -1,15 +1,12 @@
-import { accountChanges, enterpriseStatuses } from '../../domain/reference.js';
-import type { KnownProfile } from '../known-profile.js';
-import type { LoginView } from '../login-view.js';
+import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
-import { callHelper, type Scope, type Typed, type Who } from '../typed-code.js';
+import { callHelper, type Typed, type Who } from '../typed-code.js';
 import type { PartyView } from '../transaction-view.js';
 import {
   asksHistory,
   codeOf,
   endingWindow,
   type Fail,
-  type FieldDefinition,
   type FunctionDefinition,
   onlyWindow,
 } from './definitions.js';
@@ -34,149 +31,6 @@ export function isListed(leg: Evaluation, who: Who, list: number): boolean {
 export function caseLevelOf(leg: Evaluation, list: number): number {
   return isListed(leg, 'self', list) ? 0 : leg.memory.traces.caseLevel(leg.subject, leg.timeMs);
 }
-
-/** Profiles are kept where the account's own legs are; of the other side nothing is known here. */
-function profileOf(leg: Evaluation, who: Who): KnownProfile | undefined {
-  const isSelf = who === 'self' || (who === 'payer' ? leg.isDebit : who === 'payee' && !leg.isDebit);
-  return isSelf ? leg.memory.records.profile(leg.subject) : undefined;
-}
-
-interface ProfileField {
-  readonly type: Typed['type'];
-  readonly unit?: string;
-  readonly doc: string;
-  make(who: Who, scope: Scope): Typed;
-}
-
-function profileNumber(doc: string, unit: string, read: (profile: KnownProfile, leg: Evaluation) => number): ProfileField {
-  return {
-    type: 'number',
-    unit,
-    doc,
-    make: (who, scope) => ({
-      type: 'number',
-      code: callHelper(scope, (leg) => {
-        const profile = profileOf(leg, who);
-        return profile ? read(profile, leg) : Number.NaN;
-      }),
-    }),
-  };
-}
-
-function profileText(doc: string, read: (profile: KnownProfile) => string): ProfileField {
-  return {
-    type: 'text',
-    doc,
-    make(who, scope) {
-      const code = callHelper(scope, (leg) => {
-        const profile = profileOf(leg, who);
-        return profile ? read(profile) : '';
-      });
-      return { type: 'text', code };
-    },
-  };
-}
-
-function firmsField(shared: 'address' | 'legal-rep' | 'phone' | 'agent', doc: string): ProfileField {
-  return {
-    type: 'number',
-    unit: 'enterprises',
-    doc,
-    make(_, scope) {
-      scope.plan.keep('kin');
-      return { type: 'number', code: callHelper(scope, (leg) => leg.memory.records.firms(leg.subject, shared)) };
-    },
-  };
-}
-
-const statusNames = ['unknown', ...enterpriseStatuses];
-
-export const profileFields: Readonly<Record<string, ProfileField>> = {
-  capitalFen: profileNumber('Paid-in capital', 'fen', ({ capitalFen }) => capitalFen),
-  monthlyRevenueFen: profileNumber('Declared revenue of a month', 'fen', ({ monthlyRevenueFen }) => monthlyRevenueFen),
-  insuredStaff: profileNumber('Staff with social insurance', 'persons', ({ insuredStaff }) => insuredStaff),
-  approvalLimitFen: profileNumber('Amount from which payments need approval', 'fen', ({ approvalLimitFen }) => approvalLimitFen),
-  legalRepAge: profileNumber(
-    'Age of the legal representative',
-    'years',
-    ({ legalRepBirthYear }, { timeMs }) => new Date(timeMs).getUTCFullYear() - legalRepBirthYear,
-  ),
-  registeredDays: profileNumber('Days since registration', 'days', ({ registeredDay }, { day }) => day - registeredDay),
-  basicAccountGapDays: profileNumber(
-    'Days from registration to the basic account',
-    'days',
-    ({ registeredDay, basicAccountDay }) => basicAccountDay - registeredDay,
-  ),
-  licenceDaysLeft: profileNumber('Days until the licence ends', 'days', ({ licenceUntilDay }, { day }) => licenceUntilDay - day),
-  province: profileNumber('Province of the registered address', 'GB/T 2260', ({ province }) => province),
-  legalRepProvince: profileNumber(
-    'Province of the legal representative',
-    'GB/T 2260',
-    ({ legalRepProvince }) => legalRepProvince,
-  ),
-  status: {
-    type: 'enum',
-    doc: `Status of the enterprise: ${statusNames.map((name) => `"${name}"`).join(', ')}`,
-    make: (who, scope) => ({
-      type: 'enum',
-      names: statusNames,
-      code: callHelper(scope, (leg) => profileOf(leg, who)?.status ?? 0),
-    }),
-  },
-  industry: profileText('Industry (GB/T 4754), such as F51', ({ industry }) => industry),
-  legalRep: profileText('Name of the legal representative', ({ legalRep }) => legalRep),
-  legalRepId: profileText('Number of the legal representative', ({ legalRepId }) => legalRepId),
-  phone: profileText('Phone', ({ phone }) => phone),
-  address: profileText('Registered address', ({ address }) => address),
-  addressFirms: firmsField('address', 'Enterprises seen with the same registered address'),
-  legalRepFirms: firmsField('legal-rep', 'Enterprises seen with the same legal representative'),
-  phoneFirms: firmsField('phone', 'Enterprises seen with the same phone'),
-  agentFirms: firmsField('agent', 'Enterprises seen with the same agent'),
-};
-
-function loginNumber(doc: string, unit: string, read: (login: LoginView) => number): FieldDefinition {
-  return {
-    type: 'number',
-    unit,
-    doc: `${doc}; unknown without logins`,
-    make: (scope) => ({
-      type: 'number',
-      code: callHelper(scope, (leg) => {
-        const login = leg.login();
-        return login ? read(login) : Number.NaN;
-      }),
-    }),
-  };
-}
-
-function loginBool(doc: string, read: (login: LoginView) => boolean): FieldDefinition {
-  return {
-    type: 'bool',
-    doc: `${doc}; false without logins`,
-    make: (scope) => ({
-      type: 'bool',
-      code: callHelper(scope, (leg) => {
-        const login = leg.login();
-        return login !== undefined && read(login);
-      }),
-    }),
-  };
-}
-
-export const loginFields: Readonly<Record<string, FieldDefinition>> = {
-  'login.ageSeconds': loginNumber('Time since the latest login of the account', 'seconds', ({ ageSeconds }) => ageSeconds),
-  'login.province': loginNumber('Province of its IP, 0 abroad', 'GB/T 2260', ({ province }) => province),
-  'login.isAbroad': loginBool('Its IP is abroad', ({ isAbroad }) => isAbroad),
-  'login.isRemoteControlled': loginBool('The bank saw remote control', ({ isRemoteControlled }) => isRemoteControlled),
-  'login.newProvince': loginBool('Its province was not seen in the 90 days before', ({ newProvince }) => newProvince),
-  'login.speedKmh': loginNumber('Speed that the way from the login before would have needed', 'km/h', ({ speedKmh }) => speedKmh),
-  'login.ips': loginNumber('IP addresses in its session', 'addresses', ({ ips }) => ips),
-  'login.sameHandSeconds': loginNumber(
-    'Time between the maker and the checker step where both came from one MAC or IP address',
-    'seconds',
-    ({ sameHandSeconds }) => sameHandSeconds,
-  ),
-};
 
 const lookUp = { exactness: 'exact', cost: 'look-up' } as const;
 
@@ -253,7 +107,7 @@ function named(
             const holder = view.text(other.nameStart, other.nameEnd);
             if (holder === '') return Number.NaN;
             return read(
-              memory.names.resembling(leg.subject, leg.otherNumber, holder, wanted!, leg.timeMs - spanMsMax, leg.timeMs),
+              memory.names.resembling(leg.subject, leg.otherNumber, holder, wanted, leg.timeMs - spanMsMax, leg.timeMs),
             );
           },
           codeOf(similarity),
@@ -331,7 +185,7 @@ function gatheredFrom(name: 'gathered' | 'gatheredOf', doc: string): FunctionDef
         type: 'number',
         code: callHelper(
           scope,
-          (leg, hops) => leg.memory.traces.gathered(leg.subject, hops!, leg.timeMs - spanMsMax, leg.timeMs),
+          (leg, hops) => leg.memory.traces.gathered(leg.subject, hops, leg.timeMs - spanMsMax, leg.timeMs),
           withHops ? codeOf(args[0]) : '0',
         ),
       };
@@ -466,7 +320,7 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
         type: 'bool',
         code: callHelper(
           scope,
-          (leg, share) => leg.memory.rates.isRound(leg.view.amountFen, leg.timeMs, share!),
+          (leg, share) => leg.memory.rates.isRound(leg.view.amountFen, leg.timeMs, share),
           codeOf(tolerance),
         ),
       };

@@ -43,7 +43,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
       const list = scope.texts.register(listed);
       const { start, end } = text!.span;
       const { texts } = scope;
-      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from!, to!, list), start, end) };
+      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from, to, list), start, end) };
     },
   },
   unknown: {

@@ -1,4 +1,3 @@
-import { dayMs } from '../../domain/bank-day.js';
 import {
   countSeen,
   distinctPlaces,
@@ -22,6 +21,7 @@ import { type CellKind, chainMsMax } from '../plan.js';
 import { literal } from '../generated.js';
 import { callHelper } from '../typed-code.js';
 import { parseWindow } from '../window.js';
+import { summaryFunctions } from './summaries.js';
 import {
   asksHistory,
   codeOf,
@@ -92,7 +92,7 @@ function similarity(name: string, ofPair: boolean): FunctionDefinition {
     doc: `Number of legs whose amount is this one's within the tolerance (a share)${ofPair ? `, ${pairDoc}` : ''}, this leg included.`,
     make(args, scope, fail) {
       const source = walkOf(args, scope, fail);
-      return { type: 'number', code: callHelper(scope, (leg, share) => similar(leg, source, ofPair, share!), codeOf(args[2])) };
+      return { type: 'number', code: callHelper(scope, (leg, share) => similar(leg, source, ofPair, share), codeOf(args[2])) };
     },
   });
 }
@@ -199,66 +199,6 @@ function pause(name: string, isSame: boolean, doc: string): FunctionDefinition {
   };
 }
 
-function sketched(name: string, example: string, doc: string, rank: number | undefined): FunctionDefinition {
-  const withRank = rank === undefined;
-  return {
-    usage: withRank ? `${name}(stream, rank, window)` : `${name}(stream, window)`,
-    example,
-    parameters: withRank
-      ? [
-          { name: 'stream', type: 'stream' },
-          { name: 'rank', type: 'number' },
-          { name: 'window', type: 'text' },
-        ]
-      : streamAndWindow,
-    exactness: 'approximate',
-    cost: 'kept',
-    doc,
-    make(args, scope, fail) {
-      const stream = streamOf(args[0]!);
-      if (stream.index >= 0) fail(0, 'expected debit, credit or any: amounts of named streams are not summarised');
-      const window = windowOf(args.at(-1)!, scope, fail, args.length - 1);
-      if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs)
-        fail(args.length - 1, 'expected a window from "1d" to "400d"');
-      asksHistory(scope, fail);
-      const sketch = scope.plan.sketch(stream.bit, window.spanMsMax);
-      if (name === 'samples') return { type: 'number', code: `leg.samples(${sketch})` };
-      return { type: 'number', code: `leg.percentile(${sketch}, ${withRank ? codeOf(args[1]) : literal(rank)})` };
-    },
-  };
-}
-
-function based(name: string, ask: 'zscore' | 'mean', what: 'sum' | 'count', example: string, doc: string): FunctionDefinition {
-  return {
-    usage: `${name}(stream, bucket, halfLife)`,
-    example,
-    parameters: [
-      { name: 'stream', type: 'stream' },
-      { name: 'bucket', type: 'text' },
-      { name: 'halfLife', type: 'text' },
-    ],
-    exactness: 'approximate',
-    cost: 'look-up',
-    doc,
-    make([typed, bucket, halfLife], scope, fail) {
-      const stream = streamOf(typed!);
-      if (stream.index >= 0) fail(0, 'expected debit, credit or any');
-      const { spanMsMax: bucketMs } = endingWindow(bucket!, scope, fail, 1);
-      const { spanMsMax: halfLifeMs } = endingWindow(halfLife!, scope, fail, 2);
-      if (bucketMs !== 3_600_000 && bucketMs !== dayMs) fail(1, 'expected "1h" or "1d"');
-      if (halfLifeMs < bucketMs) fail(2, 'expected a half-life longer than the bucket, such as "30d"');
-      asksHistory(scope, fail);
-      const planned = scope.plan.baseline(stream.bit, bucketMs, halfLifeMs);
-      return {
-        type: 'number',
-        code: callHelper(scope, ({ memory, subject, timeMs }) =>
-          memory.baselines[ask](subject, memory.baselineNumbers[planned]!, timeMs, what),
-        ),
-      };
-    },
-  };
-}
-
 export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
   count: aggregate('count', 'Number of legs of the stream inside the window, this leg included.'),
   sum: aggregate('sum', 'Sum of their amounts in fen.'),
@@ -292,7 +232,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     doc: 'An earlier leg of the stream with this counterparty inside the window has this amount, within the tolerance (a share).',
     make(args, scope, fail) {
       const source = walkOf(args, scope, fail);
-      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share!), codeOf(args[2])) };
+      return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share), codeOf(args[2])) };
     },
   }),
   similar: similarity('similar', false),
@@ -308,7 +248,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     doc: 'Length of the run of legs with this counterparty that ends in this one, each at least `factor` times the one before.',
     make(args, scope, fail) {
       const source = walkOf(args, scope, fail);
-      return { type: 'number', code: callHelper(scope, (leg, factor) => rising(leg, source, factor!), codeOf(args[2])) };
+      return { type: 'number', code: callHelper(scope, (leg, factor) => rising(leg, source, factor), codeOf(args[2])) };
     },
   }),
   repeated: walk({
@@ -352,7 +292,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     exactness: 'exact',
     cost: 'kept',
     doc: 'The amount is one of 666, 888, 999, 520, 521, 1314, 168 … yuan, with any number of noughts behind.',
-    make: ([value], scope) => ({ type: 'bool', code: callHelper(scope, (_, amountFen) => isLucky(amountFen!), codeOf(value)) }),
+    make: ([value], scope) => ({ type: 'bool', code: callHelper(scope, (_, amountFen) => isLucky(amountFen), codeOf(value)) }),
   },
   newPayee: newness('newPayee', 'debit', 'The account has not paid this counterparty within the window before.'),
   newPayer: newness('newPayer', 'credit', 'This counterparty has not paid the account within the window before.'),
@@ -420,44 +360,5 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
       };
     },
   },
-  median: sketched(
-    'median',
-    'tx.amountFen >= 5 * median(debit, "90d")',
-    'Median of the amounts before this leg, in fen (±14 %); unknown without any.',
-    0.5,
-  ),
-  percentile: sketched(
-    'percentile',
-    'tx.amountFen >= percentile(debit, 0.99, "365d")',
-    'Amount that the share `rank` of the amounts before this leg did not exceed, in fen (±14 %).',
-    undefined,
-  ),
-  samples: sketched(
-    'samples',
-    'samples(debit, "90d") >= 10',
-    'How many amounts `median` and `percentile` know, this leg not included.',
-    0,
-  ),
-  zscore: based(
-    'zscore',
-    'zscore',
-    'sum',
-    'zscore(any, "1h", "30d") >= 4',
-    'Turnover of the hour or day so far against its exponentially weighted mean, in standard deviations; unknown before 20 of them.',
-  ),
-  zscoreCount: based(
-    'zscoreCount',
-    'zscore',
-    'count',
-    'zscoreCount(credit, "1h", "30d") >= 4',
-    'The same for the number of legs.',
-  ),
-  baseline: based('baseline', 'mean', 'sum', 'sum(any, "1h") >= 5 * baseline(any, "1h", "30d")', 'That mean, in fen.'),
-  baselineCount: based(
-    'baselineCount',
-    'mean',
-    'count',
-    'count(any, "1h") >= 5 * baselineCount(any, "1h", "30d")',
-    'That mean, in legs.',
-  ),
+  ...summaryFunctions,
 };
