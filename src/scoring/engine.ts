@@ -381,6 +381,10 @@ function generateJoin(streams: readonly PlannedStream[], isDebit: boolean, helpe
   const ordered = [...wanted.filter(({ usesHistory }) => !usesHistory), ...wanted.filter(({ usesHistory }) => usesHistory)];
   const statement = ({ index, code }: PlannedStream): string =>
     code === undefined ? `join(leg, ${index});` : `if (${code}) join(leg, ${index});`;
-  const body = `return (leg, join) => { ${prelude} ${ordered.map(statement).join('\n')} };`;
+  // Streams by the transaction alone and streams about history keep their order; personal accounts have only their own.
+  const blocks = ordered.map((stream) =>
+    stream.forPersonal ? statement(stream) : `if (self.kind !== ${personalKind}) { ${statement(stream)} }`,
+  );
+  const body = `return (leg, join) => { ${prelude} ${blocks.join('\n')} };`;
   return generate<(h: readonly Helper[]) => (leg: Evaluation, join: Joiner) => void>(['h'], body)(helpers);
 }

@@ -249,6 +249,7 @@ function declareStream(
   ]);
   const stream = shared.plan.stream({ key, of: definition.of, share: definition.share ?? 0, withinMs: within?.spanMsMax ?? 0 });
   if (!stream) throw new ExpressionError(`the set has more than ${streamsMax} different streams; share or drop some`, 0);
+  if (parsed.pattern.subjects === 'any') stream.forPersonal = true;
   if (definition.when !== undefined && stream.code === undefined) {
     const scope = scopeFor(definition.of === 'day' || definition.of === 'lots' ? definition.of : 'leg');
     stream.code = at(['streams', name, 'when'], ({ text }) => compileCondition(text, scope));

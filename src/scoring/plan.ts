@@ -65,6 +65,8 @@ export interface PlannedStream {
   readonly of: 'debit' | 'credit' | 'any' | 'day' | 'lots';
   readonly share: number;
   readonly withinMs: number;
+  /** Some pattern asks about it on personal accounts too. */
+  forPersonal: boolean;
   /** Its condition as code; undefined until it is compiled, and where there is none. */
   code: string | undefined;
   /** Asks about history, so it is decided after the leg is in. */
@@ -263,7 +265,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       if (known) return known;
       if (streams.length >= streamsMax) return undefined;
       if (definition.of === 'lots' && streams.filter(({ of }) => of === 'lots').length >= lotStreamsMax) return undefined;
-      const stream: PlannedStream = { ...definition, index: streams.length, code: undefined, usesHistory: false };
+      const stream: PlannedStream = { ...definition, index: streams.length, forPersonal: false, code: undefined, usesHistory: false };
       streams.push(stream);
       if (definition.of === 'lots') lookBack(lotMemoryMs);
       return stream;
