@@ -13,7 +13,7 @@ export const v10: Plant = {
     const isEvening = payments === 1 || random.chance(0.4);
     const startMs = clock(day, isEvening ? random.within(18.3, 21.5) : random.within(9, 16));
     if (random.chance(0.5)) {
-      record({ type: 'account-change', account: robbed.account, what: 'limit' }, startMs - random.between(20, 900) * minuteMs);
+      record({ type: 'account-change', account: robbed.account, what: 'limit' }, startMs - random.between(20, 420) * minuteMs);
     }
     const remark = random.chance(0.5)
       ? random.pick(['资金清查', '资金核查', '安全账户', '保全'])
