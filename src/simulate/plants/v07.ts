@@ -13,7 +13,7 @@ export const v07: Plant = {
     const supplier = random.chance(0.6) ? shell({ ageDays: random.between(15, 600), place }) : card({ place });
     const isNextMorning = random.chance(0.25);
     const firstMs = isNextMorning ? clock(day - 1, random.within(14, 17)) : clock(day, random.within(9, 13.5));
-    const firstFen = Math.round((robbed.scaleFen * random.within(1.8, 3.5)) / 1_000) * 1_000;
+    const firstFen = Math.round((robbed.scaleFen * random.within(2, 5)) / 1_000) * 1_000;
     const remark = random.pick(['货款', '货款', '代购货款', '采购款', '预付货款']);
     pay({ from: robbed.account, to: supplier, amountFen: firstFen, timeMs: firstMs, remark });
     const more = random.between(1, 2);
