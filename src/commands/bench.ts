@@ -1,5 +1,4 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -7,11 +6,12 @@ import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput } from '../bench/live.js';
 import { medianOf } from '../bench/measure.js';
 import { dayNumber } from '../domain/bank-day.js';
-import { createFileScorer } from '../pipeline/score-file.js';
+import { createFileScorer, type FileScorer } from '../pipeline/score-file.js';
+import { createTwoThreadScorer } from '../pipeline/score-threads.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { writeBankDay } from '../simulate/write.js';
 import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
-import { loadPatterns } from './score.js';
+import { pushFiles, readPatterns, type LoadedPatterns } from './files.js';
 import { table } from './table.js';
 
 interface Flags {
@@ -68,12 +68,13 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
   const runs = wholeNumber('--runs', flags.runs, 1, 100);
   const scale = Number(flags.scale);
   if (!(scale > 0 && scale <= 10)) throw new CommandFailure(`--scale ${flags.scale}: expected a number above 0, up to 10`, 2);
-  const set = await loadPatterns(join(context.paths.config, 'patterns'), context);
+  const patterns = await readPatterns(join(context.paths.config, 'patterns'), context);
+  const { set } = patterns;
   const scaled = (count: number): number => Math.max(5_000, Math.round(count * scale));
   const rows: Row[] = [];
   for (const name of names.length > 0 ? (names as BenchName[]) : benchNames) {
     context.stderr.write(`${name} …\n`);
-    rows.push(...(await benches[name]({ set, runs, scaled, context, version })));
+    rows.push(...(await benches[name]({ patterns, set, runs, scaled, context, version })));
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${context.nodeVersion}`;
   if (flags.json)
@@ -88,6 +89,7 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
 }
 
 interface BenchContext {
+  readonly patterns: LoadedPatterns;
   readonly set: PatternSet;
   readonly runs: number;
   readonly scaled: (count: number) => number;
@@ -120,7 +122,7 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
       row('engine', 'µs to read and score it', bothMicroseconds.median.toFixed(2), bothMicroseconds),
     ];
   },
-  async score({ set, runs, scaled }) {
+  async score({ patterns, set, runs, scaled }) {
     const directory = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
     try {
       const file = join(directory, 'day.ndjson');
@@ -130,21 +132,23 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
         out: file,
       });
       const { size } = await stat(file);
-      const perSecond = await medianOf(runs, async () => {
-        const startedMs = performance.now();
-        const scorer = createFileScorer({ set, partitions: 1, onHits: () => undefined, onRejected: () => undefined });
-        scorer.begin(file);
-        for await (const chunk of createReadStream(file, { highWaterMark: 1_048_576 })) scorer.push(chunk as Buffer);
-        scorer.finish();
-        return (scorer.totals().lines / (performance.now() - startedMs)) * 1000;
-      });
+      const options = { partitions: 1, nowMs: Infinity, onHits: () => undefined, onRejected: () => undefined };
+      const measure = (make: () => Promise<FileScorer>) =>
+        medianOf(runs, async () => {
+          const scorer = await make();
+          const startedMs = performance.now();
+          await pushFiles([file], 1_048_576, scorer, () => Promise.resolve());
+          await scorer.end();
+          const seconds = (performance.now() - startedMs) / 1000;
+          await scorer.close();
+          return scorer.totals.lines / seconds;
+        });
+      const one = await measure(() => Promise.resolve(createFileScorer(set, options)));
+      const two = await measure(() => createTwoThreadScorer(patterns.sources, patterns.calendar, options));
+      const what = `records of ${Math.round(size / transactions)} bytes from a file`;
       return [
-        row(
-          'score',
-          `transactions/s, records of ${Math.round(size / transactions)} bytes from a file`,
-          rate(perSecond.median),
-          perSecond,
-        ),
+        row('score', `transactions/s on one thread, ${what}`, rate(one.median), one),
+        row('score', `transactions/s on two threads, ${what}`, rate(two.median), two),
       ];
     } finally {
       await rm(directory, { recursive: true, force: true });

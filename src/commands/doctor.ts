@@ -5,7 +5,7 @@ import { checkParts } from '../app.js';
 import { loadSettings } from '../settings.js';
 import type { CommandContext } from './context.js';
 import { plainReason } from './context.js';
-import { loadPatterns } from './score.js';
+import { readPatterns } from './files.js';
 import { join } from 'node:path';
 
 interface Flags {
@@ -69,7 +69,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
     return { verdict: 'good', detail: `data in ${settings.dataDir}, port ${settings.http.port}` };
   });
   await look('patterns', async () => {
-    const set = await loadPatterns(join(context.paths.config, 'patterns'), context);
+    const { set } = await readPatterns(join(context.paths.config, 'patterns'), context);
     return { verdict: 'good', detail: `${set.patterns.length} patterns load` };
   });
   await look('disk', async () => {

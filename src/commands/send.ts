@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { ConstantBackoff, handleWhen, retry } from 'cockatiel';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { transactionBytesMax } from '../domain/transaction.js';
+import { referenceBytesMax } from '../domain/reference-record.js';
 import { createLineSplitter } from '../scoring/lines.js';
 import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
 import { createProgress } from './progress.js';
@@ -20,7 +20,8 @@ interface Flags {
 
 const help = `
 Sends the lines in their order, a batch a request; a batch goes again when the platform is busy or away, and what it has
-already is counted as resent. Refused lines are shown with their line number and reason.
+already is counted as resent. Refused lines are shown with their line number and reason. A file may hold transactions and
+reference records (profiles, logins, lists …, told by their "type") in any mixture; records count from their place on.
 
 Examples:
   $ huqi send day.ndjson --to http://127.0.0.1:8080 --key hq_…
@@ -34,12 +35,12 @@ export function registerSend(program: Command, context: CommandContext): void {
   program
     .command('send')
     .summary('stream a file to a running platform')
-    .description('Streams files of transactions (NDJSON) to a running platform, as a bank would.')
-    .argument('<files...>', 'NDJSON files of transactions')
+    .description('Streams files of transactions and reference records (NDJSON) to a running platform, as a bank would.')
+    .argument('<files...>', 'NDJSON files of transactions and reference records')
     .requiredOption('--to <url>', 'address of the platform')
     .option('--key <key>', 'API key of the bank; HUQI_KEY in the environment otherwise')
-    .option('--rate <number>', 'transactions a second; as fast as it goes otherwise')
-    .option('--batch <number>', 'transactions in one request', '1000')
+    .option('--rate <number>', 'lines a second; as fast as it goes otherwise')
+    .option('--batch <number>', 'lines in one request', '1000')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', help)
     .action((files: string[], flags: Flags) => runSend(files, flags, context));
@@ -124,6 +125,9 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
   );
 }
 
+/** A body that has grown to this is sent, whatever its lines: half of what the platform takes as shipped. */
+const bodyBytesMax = 8 * 1024 * 1024;
+
 /** Lines of a file in bodies of so many lines. */
 async function* batches(
   source: NodeJS.ReadableStream,
@@ -131,13 +135,16 @@ async function* batches(
   linesMax: number,
 ): AsyncGenerator<{ body: Uint8Array; lines: number }> {
   let parts: Uint8Array[] = [];
+  let bytesInHand = 0;
   const full: Uint8Array[][] = [];
   const newline = Uint8Array.of(0x0a);
-  const splitter = createLineSplitter(transactionBytesMax, (bytes, start, end) => {
+  const splitter = createLineSplitter(referenceBytesMax, (bytes, start, end) => {
     parts.push(bytes.slice(start, end), newline);
-    if (parts.length === linesMax * 2) {
+    bytesInHand += end - start;
+    if (parts.length === linesMax * 2 || bytesInHand >= bodyBytesMax) {
       full.push(parts);
       parts = [];
+      bytesInHand = 0;
     }
   });
   const stream = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;

@@ -11,6 +11,8 @@ export interface StatusSummary {
     readonly conflicts: number;
     readonly scored: number;
   };
+  /** Reference records on the log. */
+  readonly references: { readonly accepted: number };
   readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
   readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
   readonly warnings: {

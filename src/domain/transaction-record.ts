@@ -135,7 +135,7 @@ function splitInner(
   return known;
 }
 
-function sentence(issue: z.core.$ZodIssue, record: Record<string, unknown>): string {
+export function sentence(issue: z.core.$ZodIssue, record: Record<string, unknown>): string {
   if (issue.code === 'invalid_key') return 'the name of an unknown field may have at most 64 characters';
   // The schema's own words for a number speak of its kind, not of its bound.
   if (issue.code === 'too_big' && issue.origin !== 'string') return `expected at most ${issue.maximum}`;
@@ -150,10 +150,13 @@ function sentence(issue: z.core.$ZodIssue, record: Record<string, unknown>): str
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isObject(inner) && typeof key === 'string' ? inner[key] : undefined), value);
+  return path.reduce<unknown>((inner, key) => {
+    if (Array.isArray(inner) && typeof key === 'number') return inner[key] as unknown;
+    return isObject(inner) && typeof key === 'string' ? inner[key] : undefined;
+  }, value);
 }
 
-function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch {
@@ -161,12 +164,12 @@ function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | und
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A path may be a key that a bank made up, as long as a record and with an account number in it. */
-function reject(reason: RejectReason, field: string, message: string): Rejection {
+export function reject(reason: RejectReason, field: string, message: string): Rejection {
   const shown = field.replaceAll(/[0-9]{8,}/g, maskAccount);
   return { ok: false, reason, field: shown.length > 80 ? `${shown.slice(0, 79)}…` : shown, message };
 }

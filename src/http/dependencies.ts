@@ -39,8 +39,8 @@ export interface Caller {
 }
 
 export interface Intake {
-  /** `body` is NDJSON; one result per line that is not blank. Resolves after the durable append. */
-  accept(body: Uint8Array, options: { bank: string | undefined }): Promise<readonly LineResult[]>;
+  /** `body` is NDJSON, of reference records `only` where set; one result per line that is not blank. Resolves after the durable append. */
+  accept(body: Uint8Array, options: { bank: string | undefined; only: 'references' | undefined }): Promise<readonly LineResult[]>;
 }
 
 export interface LineResult {

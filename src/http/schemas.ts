@@ -87,6 +87,7 @@ export const statusSchema = z
     startedAt: z.string(),
     patternSet: z.string().optional(),
     transactions: z.object({ accepted: z.int(), duplicates: z.int(), conflicts: z.int(), scored: z.int() }),
+    references: z.object({ accepted: z.int() }),
     rejected: z.object({ total: z.int(), byReason: counts }),
     hits: z.object({ total: z.int(), byPattern: counts }),
     warnings: z.object({

@@ -13,11 +13,13 @@ import {
 } from 'fastify-type-provider-zod';
 import type { HttpDependencies } from './dependencies.js';
 import { installProblems, Problem } from './problem.js';
+import { intakeRoutes } from './routes/intake.js';
 import { patternRoutes } from './routes/patterns.js';
 import { recipientRoutes } from './routes/recipients.js';
+import { referenceAddress } from './routes/reference.js';
 import { statusRoutes } from './routes/status.js';
 import { streamRoutes } from './routes/stream.js';
-import { transactionRoutes } from './routes/transactions.js';
+import { transactionAddress } from './routes/transactions.js';
 import { warningRoutes } from './routes/warnings.js';
 import { installSecurity } from './security.js';
 
@@ -34,7 +36,7 @@ export interface HttpOptions {
 }
 
 export interface HttpLimits {
-  /** Of POST /v1/transactions, after decompression. */
+  /** Of POST /v1/transactions and /v1/reference, after decompression. */
   readonly bodyBytesMax: number;
   readonly concurrentRequestsMax: number;
   /** Bodies of transactions in memory at once. */
@@ -107,7 +109,9 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
 
   const context: RouteContext = { dependencies, limits, now: options.now };
   const streams = streamRoutes(app, context);
-  await app.register(async (scope: FastifyInstance) => transactionRoutes(withZod(scope), context));
+  await app.register(async (scope: FastifyInstance) => {
+    intakeRoutes(withZod(scope), context, [transactionAddress, referenceAddress]);
+  });
   warningRoutes(app, context);
   recipientRoutes(app, context);
   statusRoutes(app, context);

@@ -185,21 +185,16 @@ async function storeSlice(
   let table = '';
   for (let attempt = 1; ; attempt++) {
     try {
-      const startedMs = clock.now();
-      const rows = await bulkhead.execute(async () => {
+      await bulkhead.execute(async () => {
         signal.throwIfAborted();
-        const built = await buildRows(topic, partition, await load());
-        table = built.table;
-        if (built.count > 0) await warehouse.insert(table, built.bytes, tokenOf(topic, partition, slice));
-        return built;
-      });
-      telemetry.sliceArchived({
-        topic,
-        partition,
-        table,
-        rows: rows.count,
-        bytes: rows.bytes.length,
-        durationMs: clock.now() - startedMs,
+        let startedMs = clock.now();
+        for (const { bytes, count, ...built } of await buildRows(topic, partition, await load())) {
+          table = built.table;
+          if (count > 0) await warehouse.insert(table, bytes, tokenOf(topic, partition, slice, built.table));
+          const durationMs = clock.now() - startedMs;
+          telemetry.sliceArchived({ topic, partition, table, rows: count, bytes: bytes.length, durationMs });
+          startedMs = clock.now();
+        }
       });
       return;
     } catch (error) {

@@ -1,23 +1,26 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
+import { decodeReference } from '../domain/reference-record.js';
 import type { Log, LogRecord, Topic } from '../ports/log.js';
-import { eventRows, tableOfTopic } from './event-rows.js';
+import type { WarehouseTable } from '../ports/warehouse-rows.js';
+import { eventRows, referenceRow, tableOfTopic } from './event-rows.js';
 import { LogDamaged, readBetween } from './transaction-frames.js';
 import { createTransactionRows } from './transaction-rows.js';
 
 /**
- * A slice: the records of one partition in `[from, to)`, stored in the warehouse by one insert. Its bounds are durable before
- * the first try, and its token derives from them, so that whatever is tried again is the same rows under the same token.
+ * A slice: the records of one partition in `[from, to)`, stored in the warehouse by one insert into each of its tables. Its bounds
+ * are durable before the first try, and the tokens derive from them, so that whatever is tried again is the same rows under the
+ * same token.
  */
 export const sliceSchema = z.object({ from: z.int(), to: z.int() });
 export type Slice = z.infer<typeof sliceSchema>;
 
-export function tokenOf(topic: Topic, partition: number, { from, to }: Slice): string {
-  return `${topic}:${partition}:${from}-${to}`;
+export function tokenOf(topic: Topic, partition: number, { from, to }: Slice, table: WarehouseTable): string {
+  return `${topic}:${partition}:${from}-${to}${table === 'references' ? ':references' : ''}`;
 }
 
 export interface SliceRows {
-  readonly table: string;
+  readonly table: WarehouseTable;
   /** One JSON object a line. */
   readonly bytes: Uint8Array;
   readonly count: number;
@@ -26,8 +29,8 @@ export interface SliceRows {
 /** Bytes of records after which the rest of the process gets its turn: a few milliseconds of work. */
 const stretchBytes = 256 * 1024;
 
-/** The same records give the same bytes. Throws `LogDamaged`. */
-export async function buildRows(topic: Topic, partition: number, records: readonly LogRecord[]): Promise<SliceRows> {
+/** The same records give the same bytes. The topic's own table comes first. Throws `LogDamaged`. */
+export async function buildRows(topic: Topic, partition: number, records: readonly LogRecord[]): Promise<SliceRows[]> {
   const size = records.reduce((sum, { value }) => sum + value.length, 0);
   const build = topic === 'transactions' ? transactionRowBuilder(size) : eventRowBuilder(topic);
   let sinceTurn = 0;
@@ -55,15 +58,21 @@ export async function readSlice(log: Log, topic: Topic, partition: number, { fro
 
 interface RowBuilder {
   add(record: Uint8Array): void;
-  rows(): SliceRows;
+  rows(): SliceRows[];
 }
 
 function transactionRowBuilder(sizeHint: number): RowBuilder {
   // Half of the entries are other partitions' payers; those that stay grow to about two and a half times their size.
-  const rows = createTransactionRows(sizeHint * 2);
+  const references: string[] = [];
+  const rows = createTransactionRows(sizeHint * 2, (frame, { start, end, receivedAtMs }) => {
+    references.push(`${JSON.stringify(referenceRow(decodeReference(frame, start, end), receivedAtMs))}\n`);
+  });
   return {
     add: (record) => rows.addFrame(record),
-    rows: () => ({ table: 'transactions', bytes: rows.bytes(), count: rows.count }),
+    rows: () => [
+      { table: 'transactions', bytes: rows.bytes(), count: rows.count },
+      ...(references.length > 0 ? [linesOf('references', references)] : []),
+    ],
   };
 }
 
@@ -73,6 +82,10 @@ function eventRowBuilder(topic: Exclude<Topic, 'transactions'>): RowBuilder {
     add: (record) => {
       for (const row of eventRows(topic, record)) lines.push(`${JSON.stringify(row)}\n`);
     },
-    rows: () => ({ table: tableOfTopic[topic], bytes: Buffer.from(lines.join('')), count: lines.length }),
+    rows: () => [linesOf(tableOfTopic[topic], lines)],
   };
+}
+
+function linesOf(table: WarehouseTable, lines: readonly string[]): SliceRows {
+  return { table, bytes: Buffer.from(lines.join('')), count: lines.length };
 }

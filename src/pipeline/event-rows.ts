@@ -2,7 +2,10 @@ import { formatShanghai } from '../domain/bank-day.js';
 import { deliverySchema } from '../domain/delivery.js';
 import { decodeEvents, type Event } from '../domain/event.js';
 import { hitSchema } from '../domain/hit.js';
-import type { DeliveryRow, EventRow, HitRow, RejectedRow, WarningRow } from '../ports/warehouse-rows.js';
+import { encodeReference } from '../domain/reference-record.js';
+import type { Reference } from '../domain/reference.js';
+import { transactionTimeMs } from '../domain/transaction-record.js';
+import type { DeliveryRow, EventRow, HitRow, ReferenceRow, RejectedRow, WarningRow } from '../ports/warehouse-rows.js';
 import { warningSchema } from '../domain/warning.js';
 import type { RejectedRecord } from './rejections.js';
 
@@ -101,4 +104,17 @@ function deliveryRow(event: Event): DeliveryRow {
 
 function eventRow(event: Event): EventRow {
   return { id: event.id, type: event.type, subject: event.subject, time: event.time, data: JSON.stringify(event.data) };
+}
+
+export function referenceRow(reference: Reference, receivedAtMs: number): ReferenceRow {
+  const { id, bank, type, time } = reference;
+  return {
+    id,
+    bank,
+    type,
+    account: 'account' in reference ? reference.account : undefined,
+    time: formatShanghai(transactionTimeMs(time)),
+    received_at: formatShanghai(receivedAtMs),
+    body: Buffer.from(encodeReference(reference)).toString(),
+  };
 }

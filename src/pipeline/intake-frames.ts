@@ -1,20 +1,27 @@
+import { frameFlag } from '../domain/frame.js';
 import type { OutgoingRecord } from '../ports/log.js';
 import { rolesIn, type Candidate } from './intake-lines.js';
 
 /** A frame is closed when it has this many bytes: small enough for a broker, large enough to make its header cheap. */
-const frameBytesMax = 512 * 1024;
+export const frameBytesMax = 512 * 1024;
 
 /** As `encodeFrame` of `domain/frame.ts` lays it out; written here without an object for each entry. */
 const version = 1;
 const headerBytes = 5;
 const entryHeaderBytes = 14;
 
-/** Gathers accepted transactions into frames of the partitions that own their legs. */
+/** Gathers accepted records into frames: transactions for the partitions that own their legs, reference records for all that need them. */
 export function createFrameWriter(partitions: number, receivedAtMs: number) {
   const open = Array.from({ length: partitions }, (): OpenFrame => ({ candidates: [], flags: [], bytes: 0 }));
   const records: OutgoingRecord[] = [];
 
   function add(candidate: Candidate, flags: number): void {
+    if (candidate.partitions) {
+      for (const [i, partition] of candidate.partitions.entries()) {
+        put(partition, candidate, i === 0 ? flags | frameFlag.home : flags);
+      }
+      return;
+    }
     put(candidate.payerPartition, candidate, flags);
     if (candidate.payeePartition !== candidate.payerPartition) put(candidate.payeePartition, candidate, flags);
   }

@@ -1,6 +1,8 @@
 import { role } from '../domain/frame.js';
-import { partitionOfHash } from '../domain/partition.js';
-import { encodeTransaction, parseTransaction, type RejectReason } from '../domain/transaction-record.js';
+import { partitionOf, partitionOfHash } from '../domain/partition.js';
+import { encodeReference, isReferenceRecord, parseReference, routesOf } from '../domain/reference-record.js';
+import type { Reference } from '../domain/reference.js';
+import { encodeTransaction, parseTransaction, transactionTimeMs, type RejectReason } from '../domain/transaction-record.js';
 import { readTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
 import type { Claim } from './claims.js';
@@ -25,8 +27,11 @@ interface LineFacts {
 export interface Candidate extends LineFacts, Claim {
   readonly kind: 'candidate';
   readonly id: string;
+  /** Of a transaction; -1 for a reference record. */
   readonly payerPartition: number;
   readonly payeePartition: number;
+  /** Of a reference record: those that get it, the one that stands for it first. Null for a transaction. */
+  readonly partitions: readonly number[] | null;
   /** The body that it came in. */
   readonly attempt: string;
   /** Why it does not go to the log; undefined while it does. */
@@ -49,6 +54,10 @@ interface BodyFacts {
   /** The bank that the caller's key is bound to. */
   readonly bank: string | undefined;
   readonly receivedAtMs: number;
+  /** False only where the line cannot be a reference record with its `type` in plain letters. */
+  readonly mayHaveType: (start: number, end: number) => boolean;
+  /** Set where the body may hold nothing else. */
+  readonly only?: 'references' | undefined;
 }
 
 export type ReadLine = (bytes: Buffer, start: number, end: number, number: number, body: BodyFacts) => Line;
@@ -64,13 +73,21 @@ export interface LineReaderOptions {
 export function createLineReader({ partitions, futureMsMax, hashKey }: LineReaderOptions): ReadLine {
   const view = new TransactionView();
   const identity = Buffer.alloc(identityBytesMax);
+  const everyPartition = Array.from({ length: partitions }, (_, partition) => partition);
 
-  return (bytes, start, end, number, { attempt, bank: keyBank, receivedAtMs }) => {
-    const rejection = readTransaction(bytes, start, end, view);
-    if (rejection) {
-      const { reason, field, message } = rejection;
-      return { kind: 'refused', number, bank: keyBank ?? '', bytes, start, end, refusal: { reason, field, message } };
+  return (bytes, start, end, number, body) => {
+    const { attempt, bank: keyBank, receivedAtMs, only } = body;
+    if (body.mayHaveType(start, end) && isReferenceRecord(bytes, start, end)) {
+      return readReference(bytes, start, end, number, body);
     }
+    const rejection = readTransaction(bytes, start, end, view);
+    // What the fast reader did not take may spell its `type` with escapes.
+    const isPlain = !rejection && view.bytes === bytes;
+    if (!isPlain && isReferenceRecord(bytes, start, end)) return readReference(bytes, start, end, number, body);
+    if (only === 'references') {
+      return refuse(bytes, start, end, number, keyBank, rejection ? whyNoReference(bytes, start, end) : isTransaction);
+    }
+    if (rejection) return refuse(bytes, start, end, number, keyBank, rejection);
     const record = asBuffer(view.bytes);
     const id = record.toString('latin1', view.idStart, view.idEnd);
     const named = slice(record, view.bankStart, view.bankEnd);
@@ -80,7 +97,7 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
     const refusal = ruleBroken(record, named, payerBank, keyBank, receivedAtMs);
     if (refusal) return { kind: 'refused', number, id, bank, bytes: record, start: view.start, end: view.end, refusal };
     hashRecord(view);
-    hashIdentity(bank, record);
+    hashIdentity(bank, slash, record, view.idStart, view.idEnd);
     return {
       kind: 'candidate',
       number,
@@ -98,16 +115,71 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
       contentHigh: contentHash[1]!,
       payerPartition: partitionOfHash(view.payer.accountHash, partitions),
       payeePartition: partitionOfHash(view.payee.accountHash, partitions),
+      partitions: null,
     };
   };
 
-  /** What makes two reports the same transaction: who reports it and that bank's own number for it. Leaves it in `hashed`. */
-  function hashIdentity(bank: string, record: Buffer): void {
+  function readReference(bytes: Buffer, start: number, end: number, number: number, body: BodyFacts): Line {
+    const { attempt, bank: keyBank, receivedAtMs } = body;
+    const reading = parseReference(bytes, start, end);
+    if (!reading.ok) return refuse(bytes, start, end, number, keyBank, reading);
+    const { id, time } = reading.reference;
+    const bank = keyBank ?? reading.reference.bank ?? '';
+    const timeMs = transactionTimeMs(time);
+    const refusal = referenceRuleBroken(reading.reference, timeMs, keyBank, receivedAtMs);
+    if (refusal) return { kind: 'refused', number, id, bank, bytes, start, end, refusal };
+    // Who said it stands on the log, whether or not the sender wrote it.
+    const reference = bank === '' ? reading.reference : { ...reading.reference, bank };
+    const record = asBuffer(encodeReference(reference));
+    if (!hashContent(record, 0, record.length, true)) throw new Error('canonical JSON nests deeper than a record may');
+    const idBytes = Buffer.from(id, 'latin1');
+    hashIdentity(bank, space, idBytes, 0, idBytes.length);
+    return {
+      kind: 'candidate',
+      number,
+      id,
+      bank,
+      bytes: record,
+      start: 0,
+      end: record.length,
+      attempt,
+      outcome: undefined,
+      identityLow: hashed[0]!,
+      identityHigh: hashed[1]!,
+      timeMs,
+      contentLow: contentHash[0]!,
+      contentHigh: contentHash[1]!,
+      payerPartition: -1,
+      payeePartition: -1,
+      partitions: partitionsOf(reference),
+    };
+  }
+
+  function partitionsOf(reference: Reference): readonly number[] {
+    const routes = routesOf(reference);
+    return routes === 'all' ? everyPartition : [...new Set(routes.map((key) => partitionOf(key, partitions)))];
+  }
+
+  function referenceRuleBroken({ bank }: Reference, timeMs: number, keyBank: string | undefined, nowMs: number): Refusal | null {
+    if (timeMs > nowMs + futureMsMax) return futureDated();
+    return keyBank !== undefined && bank !== undefined && bank !== keyBank ? otherBank : null;
+  }
+
+  /**
+   * What makes two reports the same record: who reports it and that bank's own number for it. `between` keeps the numbers of
+   * transactions and of reference records apart. Leaves it in `hashed`.
+   */
+  function hashIdentity(bank: string, between: number, id: Uint8Array, idStart: number, idEnd: number): void {
     let at = 0;
     for (let i = 0; i < bank.length; i++) identity[at++] = bank.charCodeAt(i);
-    identity[at++] = slash;
-    for (let i = view.idStart; i < view.idEnd; i++) identity[at++] = record[i]!;
+    identity[at++] = between;
+    for (let i = idStart; i < idEnd; i++) identity[at++] = id[i]!;
     keyedHash(identity, at, hashKey);
+  }
+
+  function futureDated(): Refusal {
+    const message = `lies more than ${Math.round(futureMsMax / 1000)} s in the future; check the clock and the time zone`;
+    return { reason: 'future-dated', field: 'time', message };
   }
 
   function ruleBroken(
@@ -117,13 +189,10 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
     keyBank: string | undefined,
     nowMs: number,
   ): Refusal | null {
-    if (view.timeMs > nowMs + futureMsMax) {
-      const message = `lies more than ${Math.round(futureMsMax / 1000)} s in the future; check the clock and the time zone`;
-      return { reason: 'future-dated', field: 'time', message };
-    }
+    if (view.timeMs > nowMs + futureMsMax) return futureDated();
     if (keyBank === undefined) return null;
     if (named !== '') {
-      return named === keyBank ? null : { reason: 'invalid', field: 'bank', message: 'is not the bank that this key belongs to' };
+      return named === keyBank ? null : otherBank;
     }
     if (payerBank === keyBank || slice(record, view.payee.bankStart, view.payee.bankEnd) === keyBank) return null;
     const message =
@@ -135,6 +204,32 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
 /** A bank code has at most 14 characters, a transaction's id 64. */
 const identityBytesMax = 96;
 const slash = 0x2f;
+/** Neither a bank's number nor an id holds one. */
+const space = 0x20;
+
+const otherBank: Refusal = { reason: 'invalid', field: 'bank', message: 'is not the bank that this key belongs to' };
+const isTransaction: Refusal = {
+  reason: 'invalid',
+  field: 'type',
+  message: 'this is a transaction; send it to /v1/transactions, which takes both',
+};
+
+function refuse(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  number: number,
+  bank: string | undefined,
+  { reason, field, message }: Refusal,
+): RefusedLine {
+  return { kind: 'refused', number, bank: bank ?? '', bytes, start, end, refusal: { reason, field, message } };
+}
+
+function whyNoReference(bytes: Buffer, start: number, end: number): Refusal {
+  const reading = parseReference(bytes, start, end);
+  if (reading.ok) throw new Error('a line that is no reference record was read as one');
+  return reading;
+}
 
 /** Leaves the hash of what the viewed record says in `contentHash`. */
 export function hashRecord(view: TransactionView): void {
@@ -153,7 +248,8 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Which of a transaction's legs belong to a partition. */
-export function rolesIn(partition: number, { payerPartition, payeePartition }: Candidate): number {
+/** Which of a transaction's legs belong to a partition, or that it is a reference record. */
+export function rolesIn(partition: number, { payerPartition, payeePartition, partitions }: Candidate): number {
+  if (partitions) return role.reference;
   return (partition === payerPartition ? role.debit : 0) | (partition === payeePartition ? role.credit : 0);
 }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dayNumber, formatDay } from '../domain/bank-day.js';
 import { frameFlag } from '../domain/frame.js';
 import { partitionOf } from '../domain/partition.js';
+import { createTypeFinder } from '../domain/reference-record.js';
 import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
@@ -13,22 +14,28 @@ import { rawText, rejectedEvent } from './rejections.js';
 
 /**
  * The border: a bank's NDJSON comes in, each line is taken or refused for itself, and the answer is given after all that was
- * taken is durable on the log. A transaction that comes again is told as such and not put on the log twice.
+ * taken is durable on the log. A record that comes again is told as such and not put on the log twice.
  */
 export interface Intake {
   /**
-   * Takes one body of NDJSON. `bank` is the bank that the caller's key is bound to, if any.
+   * Takes one body of NDJSON: transactions and reference records, or `only` the latter. `bank` is the bank that the caller's key
+   * is bound to, if any.
    * One result for each line that is not blank, in order; lines count from 1, blank ones included.
    * Throws `BodyTooLong` for too many lines, `IntakeBusy` (retriable) when too much is in hand, and the log's and the store's
    * faults: then nothing was answered, and the same body may be sent again.
    */
-  accept(body: Uint8Array, options?: { readonly bank?: string | undefined }): Promise<readonly LineResult[]>;
+  accept(body: Uint8Array, options?: AcceptOptions): Promise<readonly LineResult[]>;
   /** Removes claims older than the setting says; bounded work, to be called now and then. Resolves with how many went. */
   sweepClaims(): Promise<number>;
   /** Bodies that are being taken. */
   inHand(): number;
   /** Resolves when nothing is in hand any more. */
   settled(): Promise<void>;
+}
+
+interface AcceptOptions {
+  readonly bank?: string | undefined;
+  readonly only?: 'references' | undefined;
 }
 
 export interface LineResult {
@@ -67,6 +74,8 @@ const intakeDefaults: IntakeSettings = {
 interface IntakeTelemetry {
   transactionsAccepted(count: number, bank: string | undefined): void;
   transactionsDuplicate(count: number): void;
+  referencesAccepted(count: number): void;
+  referencesDuplicate(count: number): void;
   transactionRejected(reason: string, count?: number): void;
   bodyAnswered(fact: { lines: number; bytes: number; durationMs: number }): void;
   intakeBusy(reason: string): void;
@@ -106,6 +115,8 @@ const sliceBytes = 256 * 1024;
 interface Body {
   readonly attempt: string;
   readonly bank: string | undefined;
+  readonly only: 'references' | undefined;
+  readonly mayHaveType: (start: number, end: number) => boolean;
   readonly lines: Line[];
   readonly candidates: Candidate[];
   readonly receivedAtMs: number;
@@ -122,12 +133,13 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
   let bytesInHand = 0;
   let attempts = 0;
 
-  async function accept(input: Uint8Array, { bank }: { readonly bank?: string | undefined } = {}): Promise<LineResult[]> {
+  async function accept(input: Uint8Array, { bank, only }: AcceptOptions = {}): Promise<LineResult[]> {
     const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
     admit(bytes);
     const { promise: done, resolve: release } = deferred();
     const attempt = `${instance}${(attempts++).toString(36)}`;
-    const body: Body = { attempt, bank, lines: [], candidates: [], receivedAtMs: clock.now(), done };
+    const mayHaveType = createTypeFinder(bytes);
+    const body: Body = { attempt, bank, only, mayHaveType, lines: [], candidates: [], receivedAtMs: clock.now(), done };
     bodiesInHand.set(attempt, body);
     bytesInHand += bytes.length;
     try {
@@ -243,17 +255,20 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
 
   function report(body: Body, bytes: number): LineResult[] {
     const counts = new Map<string, number>();
-    let accepted = 0;
-    let duplicates = 0;
+    const transactions = { accepted: 0, duplicate: 0 };
+    const references = { accepted: 0, duplicate: 0 };
     const results = body.lines.map((line): LineResult => {
       const result = resultOf(line);
-      if (result.status === 'accepted') accepted++;
-      else if (result.status === 'duplicate') duplicates++;
-      else counts.set(result.reason ?? 'conflict', (counts.get(result.reason ?? 'conflict') ?? 0) + 1);
+      const { status, reason = 'conflict' } = result;
+      if (status === 'rejected' || status === 'conflict') counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      else (line.kind === 'candidate' && line.partitions ? references : transactions)[status]++;
       return result;
     });
+    const { accepted, duplicate } = transactions;
     if (accepted > 0) telemetry?.transactionsAccepted(accepted, body.bank ?? (body.candidates[0]?.bank || undefined));
-    if (duplicates > 0) telemetry?.transactionsDuplicate(duplicates);
+    if (duplicate > 0) telemetry?.transactionsDuplicate(duplicate);
+    if (references.accepted > 0) telemetry?.referencesAccepted(references.accepted);
+    if (references.duplicate > 0) telemetry?.referencesDuplicate(references.duplicate);
     for (const [reason, count] of counts) telemetry?.transactionRejected(reason, count);
     telemetry?.bodyAnswered({ lines: results.length, bytes, durationMs: clock.now() - body.receivedAtMs });
     return results;
@@ -295,7 +310,7 @@ function conflictRefusal({ outcome }: Candidate): Refusal {
   return {
     reason: 'conflict',
     field: 'id',
-    message: `this id was used ${since} for a transaction that says something else; both are kept, see which is right`,
+    message: `this id was used ${since} for a record that says something else; both are kept, see which is right`,
   };
 }
 

@@ -1,11 +1,14 @@
+import { encodeForward, encodeFrame, role, type FrameInput } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import { partitionOf } from '../domain/partition.js';
 import { subjectKeyOf } from '../domain/warning-facts.js';
 import type { OutgoingRecord } from '../ports/log.js';
+import { frameBytesMax } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
+import type { Told } from './score.js';
 
-/** A transaction on which scoring failed: kept for people, the rest went on. */
+/** A record on which scoring failed: kept for people, the rest went on. */
 export interface Quarantined {
   readonly id: string;
   readonly bank: string;
@@ -21,6 +24,9 @@ export interface BatchOutputs {
   readonly sequence: number;
   readonly hits: readonly Hit[];
   readonly quarantined: readonly Quarantined[];
+  /** For other partitions. */
+  readonly told: readonly Told[];
+  readonly partitions: number;
   readonly hitPartitions: number;
   readonly rejectedPartitions: number;
 }
@@ -41,7 +47,7 @@ export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
         line: 0,
         reason: 'scoring-fault',
         field: '',
-        message: `scoring failed on this transaction (${fault}); it is on the log, but was not looked at`,
+        message: `scoring failed on this record (${fault}); it is on the log, but was not looked at`,
         id,
         raw: rawText(record, 0, record.length),
       },
@@ -50,8 +56,28 @@ export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
       timeMs,
     ),
   }));
-  return recordsOf([
+  const events = recordsOf([
     ...framesOf({ topic: 'hits', producer, sequence: batch.sequence, events: hits }),
     ...framesOf({ topic: 'rejected', producer, sequence: batch.sequence, events: rejected }),
   ]);
+  return [...events, ...forwardRecords(batch)];
+}
+
+/** One frame for each receiving partition, more only where it would become too large for a broker. */
+function forwardRecords({ partition, sequence, told, partitions }: BatchOutputs): OutgoingRecord[] {
+  const byReceiver = new Map<number, FrameInput[][]>();
+  const sizes = new Map<number, number>();
+  for (const [index, { forward, transaction, receivedAtMs }] of told.entries()) {
+    const receiver = partitionOf(forward.to, partitions);
+    const bytes = encodeForward({ from: partition, sequence, index }, forward, transaction);
+    const frames = byReceiver.get(receiver) ?? [];
+    byReceiver.set(receiver, frames);
+    const size = sizes.get(receiver) ?? Infinity;
+    if (size >= frameBytesMax) frames.push([]);
+    frames.at(-1)!.push({ roles: role.forward, flags: 0, receivedAtMs, bytes });
+    sizes.set(receiver, (size >= frameBytesMax ? 0 : size) + bytes.length);
+  }
+  return [...byReceiver].flatMap(([receiver, frames]) =>
+    frames.map((entries) => ({ topic: 'transactions' as const, partition: receiver, value: encodeFrame(entries) })),
+  );
 }

@@ -1,25 +1,27 @@
-import { role } from '../domain/frame.js';
+import { encodeForward, role, type ForwardEntry } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
+import { partitionOf } from '../domain/partition.js';
+import { encodeReference } from '../domain/reference-record.js';
+import type { Reference } from '../domain/reference.js';
+import { transactionTimeMs } from '../domain/transaction-record.js';
 import type { LogBatch, LogRecord, OutgoingRecord, PartitionProcessor } from '../ports/log.js';
 import { createBatch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
+import { createHighWater, type HighWater } from './high-water.js';
 import { openJournal } from './journal.js';
 import { outputRecords, type Quarantined } from './score-outputs.js';
-import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
+import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings, Told } from './score.js';
 import { eachBatch, readBetween } from './transaction-frames.js';
 
 type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & { readonly settings: ScoreSettings };
 
-/** Scoring fails on so many transactions that the fault cannot be theirs. The batch is neither skipped nor quarantined. */
+/** Scoring fails on so many records that the fault cannot be theirs. The batch is neither skipped nor quarantined. */
 export class ScoringFault extends Error {
   readonly retriable = false;
   constructor(partition: number, count: number, cause: unknown) {
-    super(
-      `transactions/${partition}: scoring failed on ${count} transactions of one batch; the patterns or the engine are at fault`,
-      {
-        cause,
-      },
-    );
+    super(`transactions/${partition}: scoring failed on ${count} records of one batch; the patterns or the engine are at fault`, {
+      cause,
+    });
     this.name = 'ScoringFault';
   }
 }
@@ -33,18 +35,38 @@ interface Outcome {
   readonly quarantined: Quarantined[];
   /** Debit legs scored, so that over all partitions each transaction is counted once. */
   readonly transactions: number;
+  readonly others: Others;
+  /** What other partitions must hear of it. */
+  readonly told: readonly Told[];
 }
+
+/** Entries that are no transactions. */
+interface Others {
+  references: number;
+  /** Forwards that were new here, and those that were had before. */
+  received: number;
+  dropped: number;
+}
+
+/** All that the partition's log so far has made. */
+interface Memory<Patterns extends PatternSetIdentity> {
+  readonly engine: Engine<Patterns>;
+  readonly had: HighWater;
+}
+
+type OnFault = (quarantined: () => Quarantined, fault: unknown) => void;
 
 /** Recovers a partition: warms a new engine up from its log, scores the last journaled batch again, and goes on behind it. */
 export async function openScorePartition<Patterns extends PatternSetIdentity>(
   options: Options<Patterns>,
   partition: number,
 ): Promise<{ processor: PartitionProcessor; engine: () => Engine<Patterns> }> {
-  const { log, state, patternStore, createEngine, clock, newId, settings, telemetry } = options;
+  const { log, state, patternStore, clock, newId, settings, telemetry } = options;
+  const partitions = log.partitions('transactions');
   const filled = createBatch();
   const journal = await openJournal(state, partition, newId);
   const last = journal.head;
-  let engine = createEngine(await patternStore.load(last?.patternSetId ?? (await patternStore.currentId())));
+  let memory = remember(await patternStore.load(last?.patternSetId ?? (await patternStore.currentId())));
   /** Scoring has failed under the set in force: until the next one, one by one, so that it shows on which transaction. */
   let oneByOne = false;
   let position = last?.upTo ?? (await log.bounds('transactions', partition)).first;
@@ -53,7 +75,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
 
   async function recover(from: number, upTo: number, sequence: number): Promise<void> {
     const startedAtMs = clock.now();
-    const transactions = await warmUp(engine.patternSet, from);
+    const transactions = await warmUp(memory.engine.patternSet, from);
     const records: LogRecord[] = [];
     for await (const batch of readBetween(log, 'transactions', partition, from, upTo, settings.limit))
       records.push(...batch.records);
@@ -68,39 +90,68 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     });
   }
 
+  function owns(key: string): boolean {
+    return partitionOf(key, partitions) === partition;
+  }
+
+  function remember(set: Patterns): Memory<Patterns> {
+    return { engine: options.createEngine(set, { owns }), had: createHighWater() };
+  }
+
   /** A new engine that has taken in everything that is kept before `upTo`. Returns how many transactions that was. */
   async function warmUp(set: Patterns, upTo: number): Promise<number> {
     const { first } = await log.bounds('transactions', partition);
     return carefully(async (warmed) => {
       let transactions = 0;
       for await (const { records } of readBetween(log, 'transactions', partition, first, upTo, settings.limit)) {
-        await eachBatch(records, partition, filled, () => {
-          transactions += filled.count;
-          // What fails was quarantined when it was scored.
-          scoreFilled(warmed, null, () => undefined);
-        });
+        // What fails was quarantined when it was scored.
+        transactions += (await takeIn(warmed, records, null, () => undefined)).legs;
+        // What it tells was told when it was scored.
+        warmed.engine.drainForwards?.();
       }
-      engine = warmed;
+      memory = warmed;
       return transactions;
     }, set);
   }
 
   /** Does it with a new engine; where scoring fails on a batch, once more with another one, one by one. */
-  async function carefully<T>(work: (engine: Engine<Patterns>) => Promise<T>, set: Patterns): Promise<T> {
+  async function carefully<T>(work: (memory: Memory<Patterns>) => Promise<T>, set: Patterns): Promise<T> {
     try {
-      return await work(createEngine(set));
+      return await work(remember(set));
     } catch (error) {
       if (!(error instanceof BatchFault)) throw error;
       oneByOne = true;
-      return work(createEngine(set));
+      return work(remember(set));
     }
   }
 
-  function scoreFilled(
-    into: Engine<Patterns>,
-    hits: Hit[] | null,
-    onFault: (view: TransactionView, fault: unknown) => void,
-  ): void {
+  /** Everything on the records in its order. `legs` counts entries of transactions. */
+  async function takeIn({ engine, had }: Memory<Patterns>, records: readonly LogRecord[], hits: Hit[] | null, onFault: OnFault) {
+    const others: Others = { references: 0, received: 0, dropped: 0 };
+    let legs = 0;
+    let debits = 0;
+    await eachBatch(records, partition, filled, {
+      batch: () => {
+        legs += filled.count;
+        for (let i = 0; i < filled.count; i++) if ((filled.roles[i]! & role.debit) !== 0) debits++;
+        scoreFilled(engine, hits, onFault);
+      },
+      reference: (reference, receivedAtMs) => {
+        others.references++;
+        const take = (): void => engine.takeReference?.(reference, owns, receivedAtMs, hits);
+        attempt(hits, take, () => quarantineReference(reference), onFault);
+      },
+      forward: (entry, view, receivedAtMs) => {
+        if (!had.take(entry.origin)) return void others.dropped++;
+        others.received++;
+        const take = (): void => engine.takeForward?.(entry.forward, view, receivedAtMs, hits);
+        attempt(hits, take, () => quarantineForward(entry, view, receivedAtMs), onFault);
+      },
+    });
+    return { legs, debits, others };
+  }
+
+  function scoreFilled(into: Engine<Patterns>, hits: Hit[] | null, onFault: OnFault): void {
     const { views, roles, flags, receivedAtMs, count } = filled;
     if (into.scoreBatch && !oneByOne) {
       try {
@@ -110,13 +161,8 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       }
     }
     for (let i = 0; i < count; i++) {
-      const before = hits?.length ?? 0;
-      try {
-        into.score(views[i]!, roles[i]!, flags[i]!, receivedAtMs[i]!, hits);
-      } catch (fault) {
-        if (hits) hits.length = before;
-        onFault(views[i]!, fault);
-      }
+      const score = (): void => into.score(views[i]!, roles[i]!, flags[i]!, receivedAtMs[i]!, hits);
+      attempt(hits, score, () => quarantine(views[i]!), onFault);
     }
   }
 
@@ -125,7 +171,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     const startedAtMs = clock.now();
     await takeCurrentSet();
     const outcome = await scoreRecords(batch.records);
-    const entry = await journal.append({ from: position, upTo: batch.next, patternSetId: engine.patternSet.id });
+    const entry = await journal.append({ from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id });
     position = batch.next;
     await send(entry.sequence, outcome);
     report(outcome, clock.now() - startedAtMs);
@@ -138,7 +184,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       if (!(error instanceof BatchFault)) throw error;
       // Part of the batch is in the state already: from here one by one, on a state without it.
       oneByOne = true;
-      await warmUp(engine.patternSet, records[0]?.offset ?? position);
+      await warmUp(memory.engine.patternSet, records[0]?.offset ?? position);
       return scoreOnce(records);
     }
   }
@@ -146,15 +192,12 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   async function scoreOnce(records: readonly LogRecord[]): Promise<Outcome> {
     const hits: Hit[] = [];
     const quarantined: Quarantined[] = [];
-    let transactions = 0;
-    await eachBatch(records, partition, filled, () => {
-      for (let i = 0; i < filled.count; i++) if ((filled.roles[i]! & role.debit) !== 0) transactions++;
-      scoreFilled(engine, hits, (view, fault) => {
-        quarantined.push(quarantine(view, fault));
-        if (quarantined.length > settings.quarantinedMax) throw new ScoringFault(partition, quarantined.length, fault);
-      });
+    const { debits, others } = await takeIn(memory, records, hits, (faulty, fault) => {
+      quarantined.push(faulty());
+      if (quarantined.length > settings.quarantinedMax) throw new ScoringFault(partition, quarantined.length, fault);
     });
-    return { hits, quarantined, transactions };
+    const told = memory.engine.drainForwards?.() ?? [];
+    return { hits, quarantined, transactions: debits, others, told };
   }
 
   async function send(sequence: number, outcome: Outcome): Promise<void> {
@@ -162,6 +205,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       partition,
       sequence,
       ...outcome,
+      partitions,
       hitPartitions: log.partitions('hits'),
       rejectedPartitions: log.partitions('rejected'),
     });
@@ -174,11 +218,11 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     if (now - polledAtMs < settings.pollMs) return;
     polledAtMs = now;
     const id = await patternStore.currentId();
-    if (id === engine.patternSet.id) return;
+    if (id === memory.engine.patternSet.id) return;
     const set = await loadOrReport(id);
     if (!set) return;
     oneByOne = false;
-    if (engine.adopt(set)) {
+    if (memory.engine.adopt(set)) {
       telemetry?.patternSetTaken({ partition, patternSet: id, how: 'adopted', durationMs: clock.now() - now });
       return;
     }
@@ -195,9 +239,10 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     }
   }
 
-  function report({ hits, quarantined, transactions }: Outcome, durationMs: number): void {
+  function report({ hits, quarantined, transactions, others, told }: Outcome, durationMs: number): void {
     if (!telemetry) return;
     telemetry.batchScored({ partition, transactions, hits: hits.length, durationMs });
+    telemetry.othersTaken({ partition, ...others, sent: told.length });
     if (quarantined.length > 0) telemetry.transactionRejected('scoring-fault', quarantined.length);
     const counts = new Map<string, { pattern: string; severity: string; count: number }>();
     for (const { pattern, severity } of hits) {
@@ -211,16 +256,44 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
 
   return {
     processor: { start: position, limit: settings.limit, process, close: async () => undefined },
-    engine: () => engine,
+    engine: () => memory.engine,
   };
 }
 
-function quarantine(view: TransactionView, error: unknown): Quarantined {
+/** One record at a time: what it hit before it failed does not count. */
+function attempt(hits: Hit[] | null, take: () => void, faulty: () => Faulty, onFault: OnFault): void {
+  const before = hits?.length ?? 0;
+  try {
+    take();
+  } catch (fault) {
+    if (hits) hits.length = before;
+    onFault(() => ({ ...faulty(), fault: nameOf(fault) }), fault);
+  }
+}
+
+function nameOf(fault: unknown): string {
+  return fault instanceof Error ? fault.name : 'unknown';
+}
+
+type Faulty = Omit<Quarantined, 'fault'>;
+
+function quarantine(view: TransactionView): Faulty {
   return {
     id: view.id,
     bank: view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd),
     timeMs: view.timeMs,
     record: view.bytes.slice(view.start, view.end),
-    fault: error instanceof Error ? error.name : 'unknown',
   };
+}
+
+function quarantineReference(reference: Reference): Faulty {
+  const { id, bank = '', time } = reference;
+  return { id, bank, timeMs: transactionTimeMs(time), record: encodeReference(reference) };
+}
+
+/** The payment that it is about; a notice is about none. */
+function quarantineForward({ origin, forward }: ForwardEntry, view: TransactionView | null, receivedAtMs: number): Faulty {
+  if (view) return quarantine(view);
+  const { from, sequence, index } = origin;
+  return { id: `${from}/${sequence}/${index}`, bank: '', timeMs: receivedAtMs, record: encodeForward(origin, forward, null) };
 }

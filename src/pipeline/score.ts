@@ -1,4 +1,6 @@
+import type { Forward } from '../domain/forward.js';
 import type { Hit } from '../domain/hit.js';
+import type { Reference } from '../domain/reference.js';
 import type { Log, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Batch } from '../scoring/batch.js';
@@ -32,9 +34,25 @@ export interface Engine<Patterns extends PatternSetIdentity = PatternSetIdentity
   score(view: TransactionView, roles: number, flags: number, receivedAtMs: number, hits: Hit[] | null): void;
   /** The same for some transactions at once, faster, where the engine can: equal hits and equal state. */
   readonly scoreBatch?: (batch: Batch, hits: Hit[] | null) => void;
+  /** Takes a reference record in; `owns` says whether a key falls to this partition. The same record may come twice. */
+  readonly takeReference?: (reference: Reference, owns: Owns, receivedAtMs: number, hits: Hit[] | null) => void;
+  /** What another partition told, each once; `view` is the payment it is about, null for notices. */
+  readonly takeForward?: (forward: Forward, view: TransactionView | null, receivedAtMs: number, hits: Hit[] | null) => void;
+  /** What this partition has to tell others since the last call, in order. What it has to tell itself it has done already. */
+  readonly drainForwards?: () => readonly Told[];
   /** True when the state fits the new set, which is then in force. */
   adopt(set: Patterns): boolean;
   stats(): { readonly subjects: number; readonly legs: number; readonly bytes: number };
+}
+
+/** Whether a key falls to the partition: an account, or a shared thing (see `sharedKey`). */
+export type Owns = (key: string) => boolean;
+
+export interface Told {
+  readonly forward: Forward;
+  /** JSON of the payment that it is about, as the fast reader takes it. Valid until the batch has been sent. */
+  readonly transaction: Uint8Array | null;
+  readonly receivedAtMs: number;
 }
 
 export interface PatternSetIdentity {
@@ -63,6 +81,7 @@ const scoreDefaults: ScoreSettings = {
 
 interface ScoreTelemetry {
   batchScored(fact: { partition: number; transactions: number; hits: number; durationMs: number }): void;
+  othersTaken(fact: { partition: number; references: number; received: number; dropped: number; sent: number }): void;
   hitFound(pattern: string, severity: string, count?: number): void;
   transactionRejected(reason: string, count?: number): void;
   patternSetTaken(fact: { partition: number; patternSet: string; how: 'adopted' | 'rebuilt'; durationMs: number }): void;
@@ -74,7 +93,7 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
   readonly log: Log;
   readonly state: State;
   readonly patternStore: PatternSource<Patterns>;
-  readonly createEngine: (set: Patterns) => Engine<Patterns>;
+  readonly createEngine: (set: Patterns, context: { readonly owns: Owns }) => Engine<Patterns>;
   readonly clock: { now(): number };
   /** Gives ids that no other process gives: a random UUID. */
   readonly newId: () => string;
@@ -84,9 +103,10 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
 
 export async function createScore<Patterns extends PatternSetIdentity>(options: ScoreOptions<Patterns>): Promise<Score> {
   const settings = { ...scoreDefaults, ...options.settings };
+  const { log } = options;
   const engines = new Map<number, () => Engine<Patterns>>();
   let underWay = 0;
-  const membership = await options.log.join('score', 'transactions', async (partition) => {
+  const membership = await log.join('score', 'transactions', async (partition) => {
     const opened = await openScorePartition({ ...options, settings }, partition);
     engines.set(partition, opened.engine);
     return {
@@ -105,13 +125,33 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
       },
     };
   });
+
+  /**
+   * What a partition tells another comes behind it on the log, where the count may have been already: records that came while it
+   * counted are counted as well.
+   */
+  async function lag(): Promise<number> {
+    const before = await endsOf(log);
+    const records = await membership.lag();
+    return records > 0 ? records : (await endsOf(log)) - before;
+  }
+
   return {
     done: membership.done,
-    lag: () => membership.lag(),
+    lag,
     leave: () => membership.leave(),
     underWay: () => underWay,
     stats: () => statsOf([...engines.values()].map((engine) => engine())),
   };
+}
+
+/** Sum of the offsets behind the last records. */
+async function endsOf(log: Log): Promise<number> {
+  let sum = 0;
+  for (let partition = 0; partition < log.partitions('transactions'); partition++) {
+    sum += (await log.bounds('transactions', partition)).next;
+  }
+  return sum;
 }
 
 function statsOf(engines: readonly Engine[]): ScoreStats {

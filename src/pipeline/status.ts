@@ -89,6 +89,7 @@ export function createStatus(options: StatusOptions): Status {
         conflicts: found.rejected['conflict'] ?? 0,
         scored: Math.max(found.transactions - behind, 0),
       },
+      references: { accepted: found.references },
       rejected: { total: total(found.rejected), byReason: found.rejected },
       hits: { total: total(found.hits), byPattern: found.hits },
       warnings: {
@@ -150,6 +151,7 @@ function watchStops(consumers: readonly WatchedConsumer[]): Set<string> {
 
 interface Counts {
   readonly transactions: number;
+  readonly references: number;
   readonly rejected: Record<string, number>;
   readonly hits: Record<string, number>;
   readonly levels: Record<string, number>;
@@ -164,7 +166,10 @@ async function countAll(warehouse: Warehouse): Promise<Counts> {
     warehouse.query<{ word: string; count: number }>(
       `SELECT ${column} AS word, ${what} AS count FROM ${table} FINAL GROUP BY word ORDER BY word`,
     );
-  const transactions = await warehouse.query<{ count: number }>('SELECT count() AS count FROM transactions FINAL');
+  const rowsOf = async (table: string) =>
+    (await warehouse.query<{ count: number }>(`SELECT count() AS count FROM ${table} FINAL`))[0]?.count ?? 0;
+  const transactions = await rowsOf('transactions');
+  const references = await rowsOf('references');
   // The same wrong record sent again is the same refusal.
   const rejected = await grouped('reason', 'rejected', 'uniqExact(id)');
   const hits = await grouped('pattern', 'hits');
@@ -175,7 +180,8 @@ async function countAll(warehouse: Warehouse): Promise<Counts> {
     `SELECT countIf(JSONExtractString(data, 'reason') = 'acknowledged') AS count FROM deliveries FINAL WHERE outcome = 'delivered'`,
   );
   return {
-    transactions: transactions[0]?.count ?? 0,
+    transactions,
+    references,
     rejected: toRecord(rejected),
     hits: toRecord(hits),
     levels: toRecord(levels),

@@ -1,5 +1,5 @@
 import { dayMs, dayNumber, formatDay, shanghaiOffsetMs } from '../domain/bank-day.js';
-import { readFrame, role } from '../domain/frame.js';
+import { frameFlag, readFrame, role, type FrameEntry } from '../domain/frame.js';
 import { transactionStatuses } from '../domain/transaction.js';
 import { scanTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
@@ -46,7 +46,11 @@ const kindWords = [ascii(''), ascii('corporate'), ascii('personal')];
 /** Everything of a row except its spans and its record. */
 const rowBytesMax = 1024;
 
-export function createTransactionRows(sizeHint: number): TransactionRows {
+/** `onReference` is given the reference records among them that this partition stands for. */
+export function createTransactionRows(
+  sizeHint: number,
+  onReference: (frame: Uint8Array, entry: FrameEntry) => void,
+): TransactionRows {
   const view = new TransactionView();
   let out = Buffer.allocUnsafe(Math.max(sizeHint, 64 * 1024));
   let at = 0;
@@ -56,6 +60,7 @@ export function createTransactionRows(sizeHint: number): TransactionRows {
 
   function addFrame(frame: Uint8Array): void {
     for (const entry of readFrame(frame)) {
+      if (entry.roles === role.reference && (entry.flags & frameFlag.home) !== 0) onReference(frame, entry);
       if ((entry.roles & role.debit) === 0) continue;
       if (!scanTransaction(frame, entry.start, entry.end, view)) throw new RangeError('a transaction in it cannot be read');
       // Spans are parts of the record, and each of its bytes becomes at most two in the text column.

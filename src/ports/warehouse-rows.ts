@@ -1,7 +1,7 @@
 /**
  * The rows that go into the warehouse's tables, one JSON object per line (JSONEachRow).
  * Times are ISO 8601 with a zone (`formatShanghai`), and come back as `YYYY-MM-DD hh:mm:ss.SSS` in Asia/Shanghai.
- * Money is an integer of fen. `raw` and `data` hold the whole record as JSON text. Fields left out are stored empty.
+ * Money is an integer of fen. `raw`, `data` and `body` hold the whole record as JSON text. Fields left out are stored empty.
  * A table keeps one row per id (and time, where it is stored by time), the last one written: read it with FINAL.
  */
 
@@ -26,6 +26,17 @@ export interface TransactionRow {
   readonly remark?: string | undefined;
   readonly received_at: string;
   readonly raw: string;
+}
+
+export interface ReferenceRow {
+  readonly id: string;
+  readonly bank?: string | undefined;
+  readonly type: string;
+  /** Empty where it is about no account. */
+  readonly account?: string | undefined;
+  readonly time: string;
+  readonly received_at: string;
+  readonly body: string;
 }
 
 export interface RejectedRow {
@@ -99,6 +110,7 @@ export interface EventRow {
 
 export interface WarehouseRows {
   readonly transactions: TransactionRow;
+  readonly references: ReferenceRow;
   readonly rejected: RejectedRow;
   readonly hits: HitRow;
   readonly warnings: WarningRow;

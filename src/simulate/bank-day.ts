@@ -1,9 +1,9 @@
 import { dayNumber, formatDay } from '../domain/bank-day.js';
 import { createCommerce } from './commerce.js';
-import { createLedger } from './ledger.js';
+import { createLedger, type Ledger } from './ledger.js';
 import type { Payment, PlannedPayment, Typology } from './payment.js';
-import { castPerSetMax, plants } from './plants/index.js';
-import { planPlot, type Plot, victimsOf } from './plants/stage.js';
+import { classicPlants } from './plants/index.js';
+import { type Plant, planPlot, type Plot } from './plants/stage.js';
 import { createPopulation, openingBalanceFen, type Population } from './population.js';
 import { createRandom, hash32 } from './random.js';
 import { createRender } from './render.js';
@@ -20,6 +20,8 @@ export interface BankDayOptions {
   readonly day: number;
   /** Days after the history; 1 where left out. */
   readonly days?: number;
+  /** Schemes to plant; the classic twelve where left out. */
+  readonly plants?: readonly Plant[];
 }
 
 export interface SimulatedTransaction {
@@ -50,6 +52,8 @@ const recentDays = 168;
 const historyShare = 0.275;
 const earlyShare = 0.06;
 const transactionsPerSet = 8_000;
+/** Of all accounts, those that play in schemes. */
+const castShareMax = 0.25;
 const failedShare = 0.003;
 const salaryShare = 0.12;
 const regularShare = 0.85;
@@ -72,14 +76,15 @@ export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedTr
   }
   const random = createRandom(hash32(seed, 81));
   const counts = ordinaryCounts(transactions, plot, day);
-  const victims = new Set(plot.losses.keys());
+  const victims = new Set([...plot.losses.keys()].filter((account) => account < population.firms));
   const commerce = createCommerce({ population, ledger, random, victims, recentCount: counts.recent });
   const render = createRender(population, plot.profiles, day);
   const dateText = createDateText();
   let sequence = 0;
 
-  function post(payment: Payment, timeMs: number, isSettled: boolean, planned?: PlannedPayment): SimulatedTransaction {
-    if (planned) ledger.release(payment.payer, payment.amountFen);
+  function post(ordered: Payment, timeMs: number, isSettled: boolean, planned?: PlannedPayment): SimulatedTransaction {
+    if (planned) ledger.release(ordered.payer, ordered.amountFen);
+    const payment = planned?.drainTo === undefined ? ordered : drained(ledger, planned, planned.drainTo);
     if (isSettled) ledger.move(payment.payer, payment.payee, payment.amountFen);
     const id = `${dateText(timeMs)}-${String(++sequence).padStart(7, '0')}`;
     const payerBalanceFen = ledger.balanceFen(payment.payer);
@@ -101,6 +106,12 @@ export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedTr
     }
   }
   for (let due = plot.payments[next]; due; due = plot.payments[++next]) yield post(due, due.timeMs, true, due);
+}
+
+/** The payment with as much more as leaves only a share of what the payer may spend. */
+export function drained(ledger: Ledger, payment: PlannedPayment, keptShare: number): PlannedPayment {
+  const wholeFen = Math.floor((ledger.availableFen(payment.payer) * (1 - keptShare)) / 10_000) * 10_000;
+  return { ...payment, amountFen: Math.max(payment.amountFen, wholeFen) };
 }
 
 /** `20260701`, formatted once a day. */
@@ -136,24 +147,19 @@ interface World {
   readonly plot: Plot;
 }
 
-/** How often each scheme is played: once for 8,000 transactions, as far as the accounts reach. */
-function setsOf({ accounts, transactions }: BankDayOptions): number {
-  const byAccounts = Math.floor((accounts * 0.25) / castPerSetMax);
-  return Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), byAccounts));
-}
-
 function createWorld(options: BankDayOptions): World {
-  const { accounts, transactions, seed, day, days = 1 } = options;
+  const { accounts, transactions, seed, day, days = 1, plants = classicPlants } = options;
   const plan = {
     seed,
     accounts,
     pairHistory: Math.floor(transactions * historyShare * (1 - earlyShare) * regularShare * 0.94),
     salariesPerDay: (transactions * (1 - historyShare) * salaryShare) / days,
   };
-  const sets = setsOf(options);
-  // Who can be robbed does not depend on the size of the cast, which is known only when all schemes are planned.
-  const victims = victimsOf(createPopulation({ ...plan, cast: castPerSetMax * sets }));
-  const plot = planPlot({ plants, sets, firstDay: day, days, accounts, seed }, victims);
+  const uncast = createPopulation({ ...plan, cast: 0 });
+  const play = (sets: number): Plot => planPlot({ plants, sets, firstDay: day, days }, uncast);
+  // Once for 8,000 transactions, as far as the accounts reach.
+  const setsMax = Math.floor((accounts * castShareMax) / play(1).profiles.size);
+  const plot = play(Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), setsMax)));
   return { population: createPopulation({ ...plan, cast: plot.profiles.size }), plot };
 }
 

@@ -1,21 +1,22 @@
 import type { Payment } from './payment.js';
-import { institutionFor, type InstitutionKind, scaleFen } from './population.js';
+import { institutionFor, scaleFen } from './population.js';
 import { firstOrderMaxFen, type Market, newPayeeShare } from './purse.js';
 
 /** What enterprises pay to public and service accounts, and what the treasury pays them. */
 export interface Dues {
-  readonly dues: (kind: InstitutionKind) => Payment | undefined;
+  readonly dues: (kind: Due) => Payment | undefined;
   /** Public money comes in where an enterprise or a person has run low. */
   readonly subsidy: () => Payment;
 }
 
 const subsidyMaxFen = 19_000_000;
 const remarks = { treasury: '税款', insurance: '社保费', utility: '水电费', fees: '结算手续费' } as const;
+type Due = keyof typeof remarks;
 
 export function createDues({ population, random, purse }: Market): Dues {
   return { dues, subsidy };
 
-  function dues(kind: InstitutionKind): Payment | undefined {
+  function dues(kind: Due): Payment | undefined {
     const payer = random.below(population.firms);
     const scale = scaleFen(population, payer);
     const want =

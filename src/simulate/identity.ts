@@ -23,6 +23,11 @@ export interface CastProfile {
   readonly place: Place;
   /** Day number on which the account was opened. */
   readonly openedDay: number;
+  /** What the scheme wants otherwise than it would fall out by itself. */
+  readonly name?: string;
+  readonly creditCode?: string;
+  /** Six digits; the place's own where it is left out. */
+  readonly region?: string;
 }
 
 /** `today` is the day number of the first simulated day; enterprises in business opened long before it. */
@@ -36,9 +41,12 @@ export function identityOf(
   const bank = itemAt(banks, hash32(population.seed, account, 42));
   const profile = profiles.get(account);
   if (profile) {
-    return profile.kind === 'corporate'
-      ? corporate(account, hash, bank, profile.place, enterpriseName(profile.place.name, hash), profile.openedDay)
-      : personal(account, hash, bank, profile.place);
+    const { kind, place, openedDay, name, creditCode: code, region } = profile;
+    const plain =
+      kind === 'corporate'
+        ? corporate(account, hash, bank, place, enterpriseName(place.name, hash), openedDay)
+        : personal(account, hash, bank, place);
+    return { ...plain, ...(name && { name }), ...(code && { creditCode: code }), ...(region && { region }) };
   }
   const city = henanCity(hash);
   switch (roleOf(population, account)) {
@@ -98,6 +106,9 @@ function institution(population: Population, account: number, hash: number): Ide
     insurance: `${place.name}市社会保险基金财政专户`,
     utility: `${place.name}市公用事业代收费专户`,
     fees: `银行结算业务手续费收入${place.name}专户`,
+    tender: `${place.name}市公共资源交易中心投标保证金专户`,
+    licensed: `${place.name}市中原豫盈资产管理有限公司`,
+    securities: `中州豫信证券客户交易结算资金${place.name}专户`,
   }[kind];
   const bank = itemAt(banks, kind === 'treasury' ? 0 : hash);
   return corporate(account, hash, bank, place, name, 12_000 + (hash % 4_000));

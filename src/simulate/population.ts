@@ -5,7 +5,8 @@ import { hash32 } from './random.js';
  * suppliers) follows from seed and index alone, so that a million accounts cost no memory until they move money.
  *
  * `[0, firms)` enterprises in business with a history · `[firms, startups end)` just opened · `[…, idle end)` enterprises
- * that only ever receive · institutions (treasuries, insurance, utilities, bank fees) · persons · `[castStart, accounts)`
+ * that only ever receive · institutions (treasuries, insurance, utilities, bank fees,
+ * tender deposits, licensed finance, securities) · persons · `[castStart, accounts)`
  * the people and shells of the planted schemes.
  */
 export interface Population {
@@ -40,7 +41,7 @@ const paymentsPerPairMin = 2.1;
 const suppliersPerFirmMin = 1.5;
 export const suppliersPerFirmMax = 8;
 export const institutionsPerKind = 18;
-export const institutionKinds = ['treasury', 'insurance', 'utility', 'fees'] as const;
+export const institutionKinds = ['treasury', 'insurance', 'utility', 'fees', 'tender', 'licensed', 'securities'] as const;
 export type InstitutionKind = (typeof institutionKinds)[number];
 
 export function createPopulation(plan: PopulationPlan): Population {
@@ -120,7 +121,7 @@ export function employeeOf(population: Population, payrollTurn: number, position
   return population.institutionsEnd + ((payrollTurn * population.employeesPerFirm + position) % employees);
 }
 
-/** The treasury, insurance fund, utility or fee account that serves an enterprise. */
+/** The treasury, insurance fund, utility, fee … account that serves an enterprise. */
 export function institutionFor(population: Population, kind: InstitutionKind, firm: number): number {
   const city = hash32(population.seed, firm, 34) % institutionsPerKind;
   return population.idleEnd + institutionKinds.indexOf(kind) * institutionsPerKind + city;
@@ -145,4 +146,10 @@ export function openingBalanceFen(population: Population, account: number): numb
     case 'cast':
       return 0;
   }
+}
+
+/** What an enterprise turns over in a usual month, in fen. */
+export function monthlyFen(population: Population, account: number): number {
+  if (account < population.firms) return scaleFen(population, account) * 25;
+  return 20_000_000 + (hash32(population.seed, account, 36) % 180) * 1_000_000;
 }

@@ -1,10 +1,9 @@
 import { dayNumber, formatDay, startOfDayMs } from '../domain/bank-day.js';
+import { habitOf } from './devices.js';
 import { type CastProfile, type Identity, identityOf, isBalanceKnown, isOpeningKnown } from './identity.js';
 import { createLine, type Line } from './line.js';
-import { personName } from './names.js';
 import type { Payment } from './payment.js';
 import { type Population, roleOf } from './population.js';
-import { hash32, itemAt } from './random.js';
 
 interface Posting {
   readonly payment: Payment;
@@ -41,7 +40,6 @@ interface Fragments {
 /** Accounts whose fragments are kept; a direct-mapped cache, so that memory stays bounded whatever the population. */
 const cacheSize = 65_536;
 const verboseBanks = new Set(['102', '105', '313']);
-const documentationNets = ['203.0.113', '198.51.100', '192.0.2'] as const;
 
 export function createRender(population: Population, profiles: ReadonlyMap<number, CastProfile>, today: number): Render {
   const cache: (Fragments | undefined)[] = Array.from({ length: Math.min(cacheSize, population.accounts) });
@@ -75,6 +73,11 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
 
   function writeOrigin({ payment }: Posting, payer: Fragments): void {
     if (payment.channel !== 'ebank' && payment.channel !== 'mobile') return;
+    if (payment.device || payment.operator !== undefined) {
+      const origin = ownOrigin(population, payer, payment);
+      line.bytes(origin, 0, origin.length);
+      return;
+    }
     payer.origins ??= originsOf(population, payer);
     const origin = payer.origins[payment.amountFen % 2 === 0 ? 0 : 1];
     line.bytes(origin, 0, origin.length);
@@ -110,7 +113,7 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
 }
 
 function makeFragments(population: Population, account: number, identity: Identity): Fragments {
-  const head = `{"account":"${identity.account}","name":"${identity.name}","kind":"${identity.kind}","bank":"${identity.bank}"`;
+  const head = `{"account":"${identity.account}","name":${JSON.stringify(identity.name)},"kind":"${identity.kind}","bank":"${identity.bank}"`;
   const code = identity.creditCode ? `,"creditCode":"${identity.creditCode}"` : '';
   const region = `,"region":"${identity.region}"`;
   const opened = identity.openedOn ? `,"openedOn":"${identity.openedOn}"` : '';
@@ -132,18 +135,24 @@ function makeFragments(population: Population, account: number, identity: Identi
 }
 
 function originsOf(population: Population, { account, isCorporate, isTerse }: Fragments): readonly [Uint8Array, Uint8Array] {
-  const hash = hash32(population.seed, account, 71);
-  const id = hash.toString(16).padStart(8, '0');
-  const ip = `"ip":"${itemAt(documentationNets, hash)}.${1 + ((hash >>> 4) % 254)}"`;
-  // Locally administered addresses belong to no maker; the block reserved for documents holds only 256.
-  const mac = `,"mac":"02:00:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}:${id.slice(6)}"`;
-  const device = `,"device":{${isTerse ? '' : `"id":"${id}",`}${ip}${isCorporate ? mac : ''}}`;
-  if (isTerse || !isCorporate) {
-    const origin = utf8(device);
-    return [origin, origin];
-  }
-  const operator = (turn: number): Uint8Array => utf8(`${device},"operator":"${personName(hash32(hash, 72, turn))}"`);
-  return [operator(0), operator(roleOf(population, account) === 'cast' ? 0 : 1)];
+  const { device, operators } = habitOf(population.seed, account);
+  const { id, ip, mac } = device;
+  const known = utf8(`,"device":${JSON.stringify({ ...(isTerse ? {} : { id }), ip, ...(isCorporate ? { mac } : {}) })}`);
+  if (isTerse || !isCorporate) return [known, known];
+  const by = (operator: string): Uint8Array => Buffer.concat([known, operatorOf(operator)]);
+  return [by(operators[0]), by(operators[roleOf(population, account) === 'cast' ? 0 : 1])];
+}
+
+/** Device and operator that a payment brings itself; its bank tells them even where it is terse otherwise. */
+function ownOrigin(population: Population, { account, isCorporate }: Fragments, { device, operator }: Payment): Uint8Array {
+  const habit = habitOf(population.seed, account);
+  const by = operator ?? (isCorporate ? habit.operators[0] : undefined);
+  const told = utf8(`,"device":${JSON.stringify(device ?? habit.device)}`);
+  return by === undefined ? told : Buffer.concat([told, operatorOf(by)]);
+}
+
+function operatorOf(name: string): Uint8Array {
+  return utf8(`,"operator":${JSON.stringify(name)}`);
 }
 
 function utf8(text: string): Uint8Array {
@@ -154,7 +163,7 @@ function createRemarks(): (remark: string) => Uint8Array {
   const known = new Map<string, Uint8Array>([['', new Uint8Array(0)]]);
   return (remark) => {
     let bytes = known.get(remark);
-    if (bytes === undefined) known.set(remark, (bytes = utf8(`,"remark":"${remark}"`)));
+    if (bytes === undefined) known.set(remark, (bytes = utf8(`,"remark":${JSON.stringify(remark)}`)));
     return bytes;
   };
 }

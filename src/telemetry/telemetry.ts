@@ -66,6 +66,12 @@ export function createTelemetry(options: TelemetryOptions) {
       totals.duplicates += count;
       metrics.duplicates.inc(count);
     },
+    referencesAccepted(count: number) {
+      metrics.references.inc(count);
+    },
+    referencesDuplicate(count: number) {
+      metrics.referenceDuplicates.inc(count);
+    },
     transactionRejected(reason: string, count = 1) {
       metrics.rejected.inc({ reason }, count);
       sampled(`rejected/${reason}`, (suppressed) => log.debug({ reason, count, suppressed }, 'transaction rejected'));
@@ -85,6 +91,14 @@ export function createTelemetry(options: TelemetryOptions) {
       totals.scored += fact.transactions;
       metrics.scored.inc({ partition: String(fact.partition) }, fact.transactions);
       metrics.scoreSeconds.observe(fact.durationMs / 1000);
+    },
+    /** What a scored batch held besides transactions, and what it told other partitions. */
+    othersTaken(fact: { partition: number; references: number; received: number; dropped: number; sent: number }) {
+      const partition = String(fact.partition);
+      if (fact.references > 0) metrics.referencesTaken.inc({ partition }, fact.references);
+      if (fact.received > 0) metrics.forwards.inc({ partition, way: 'received' }, fact.received);
+      if (fact.dropped > 0) metrics.forwards.inc({ partition, way: 'dropped' }, fact.dropped);
+      if (fact.sent > 0) metrics.forwards.inc({ partition, way: 'sent' }, fact.sent);
     },
     hitFound(pattern: string, severity: string, count = 1) {
       metrics.hits.inc({ pattern, severity }, count);

@@ -14,8 +14,12 @@ const summarySchema = z.looseObject({
   rejected: z.record(z.string(), z.int()),
   hits: z.looseObject({ total: z.int(), byPattern: z.record(z.string(), z.int()) }),
   labels: z
-    .object({
-      overall: z.looseObject({ precision: z.number(), recall: z.number() }),
+    .looseObject({
+      labelled: z.int(),
+      overall: z.looseObject({ precision: z.number(), recall: z.number(), f1: z.number(), prAuc: z.number() }),
+      budgets: z.array(z.object({ share: z.number(), transactions: z.int(), recall: z.number() })),
+      accounts: z.looseObject({ precision: z.number(), recall: z.number() }),
+      cases: z.looseObject({ total: z.int(), found: z.int(), delaySeconds: z.object({ median: z.number(), p90: z.number() }) }),
       byTypology: z.record(
         z.string(),
         z.looseObject({ labelled: z.int(), found: z.int(), foundBy: z.record(z.string(), z.int()) }),
@@ -46,12 +50,16 @@ describe('huqi score on the day that ships', () => {
   }, 120_000);
 
   const ways = [
+    ['--threads', '2'],
+    ['--threads', '2', '--partitions', '7'],
+    ['--threads', '2', '--batch-bytes', '100'],
+    ['--threads', '2', '--batch-bytes', '4096'],
     ['--partitions', '2'],
     ['--partitions', '7'],
     ['--batch-bytes', '100'],
     ['--batch-bytes', '4096'],
     ['--partitions', '7', '--batch-bytes', '4096'],
-    ['--partitions', '1', '--batch-bytes', '1048576'],
+    ['--threads', '1', '--partitions', '1', '--batch-bytes', '1048576'],
   ];
   it.each(ways.map((way) => ({ way })))('writes the same bytes with $way', { timeout: 120_000 }, async ({ way }) => {
     const { hits, summary } = await scoreSample(way.join(''), ...way);
@@ -76,6 +84,21 @@ describe('huqi score on the day that ships', () => {
       if (planted.get(transaction) === pattern) found.add(pattern);
     }
     expect([...found].toSorted()).toEqual(['M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16', 'V01', 'V11', 'V12']);
+  });
+
+  it('finds nearly all planted cases, and says how soon and at which budget', () => {
+    const { cases, budgets, overall } = reference.summary.labels!;
+    expect(cases.found).toBeGreaterThanOrEqual(Math.floor(cases.total * 0.9));
+    expect(cases.delaySeconds.median).toBeLessThanOrEqual(cases.delaySeconds.p90);
+    expect(budgets.map(({ share }) => share)).toEqual([0.001, 0.005, 0.01]);
+    expect(budgets.every(({ recall }, i) => recall <= (budgets[i + 1]?.recall ?? 1))).toBe(true);
+    expect(overall.prAuc).toBeGreaterThan(0.2);
+  });
+
+  it('shows the same at the terminal, level by level', async () => {
+    const { stdout } = await huqi(['score', sample.day, '--labels', sample.labels]);
+    for (const words of ['PR-AUC', 'alert budget', 'first laundering transaction', 'accounts', 'cases', 'F1'])
+      expect(stdout).toContain(words);
   });
 
   it('is right with at least 95 of 100 transactions that it points at', () => {
@@ -111,6 +134,64 @@ describe('huqi score on broken records', () => {
   });
 });
 
+describe('huqi score on a file of transactions and reference records', () => {
+  const transaction = (id: string, extra: object = {}) =>
+    JSON.stringify({
+      id,
+      time: '2026-07-01T09:30:00+08:00',
+      amountFen: 100,
+      payer: { account: '41000001' },
+      payee: { account: '41000002' },
+      ...extra,
+    });
+  const login = { type: 'login', id: 'L1', time: '2026-07-01T09:00:00+08:00', account: '41000001' };
+  const lines = [
+    transaction('T1', { type: 'transfer' }),
+    JSON.stringify(login),
+    JSON.stringify({ ...login, step: 'login' }),
+    JSON.stringify({ ...login, account: '41000003' }),
+    transaction('T2'),
+    JSON.stringify({
+      type: 'list',
+      id: 'L2',
+      time: '2026-07-01T09:00:00+08:00',
+      list: 'white',
+      action: 'add',
+      entries: ['x'.repeat(20)],
+    }),
+    '{"type":"login","id":"L3"}',
+    transaction('L1'),
+    transaction('T3', { time: '2199-01-01T00:00:00+08:00' }),
+    '{"\\u0074ype":"login","id":"L4","time":"2026-07-01T09:00:00+08:00","account":"41000001"}',
+  ];
+  const expected = {
+    transactions: { lines: 10, scored: 4, withoutEffect: 0, duplicates: 1, rejected: 2, inFuture: 1 },
+    references: { list: 1, login: 2 },
+    rejected: { conflict: 1, invalid: 1 },
+  };
+
+  it.each(['1', '2'])(
+    'takes both, tells repetitions of both apart and refuses what is broken, on %s threads',
+    async (threads) => {
+      writeFileSync(at('mixed'), lines.join('\n'));
+      const outcome = await huqi(['score', at('mixed'), '--json', '--threads', threads, '--rejected', at('mixed-rejected')]);
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+      expect(JSON.parse(outcome.stdout)).toMatchObject(expected);
+      const rejected = readFileSync(at('mixed-rejected'), 'utf8').trim().split('\n');
+      expect(rejected.map((line) => z.object({ line: z.int(), field: z.string() }).parse(JSON.parse(line)))).toEqual([
+        { line: 4, field: 'id' },
+        { line: 7, field: 'time' },
+      ]);
+    },
+  );
+
+  it('says once that records lie in the future', async () => {
+    writeFileSync(at('future'), lines.join('\n'));
+    const { stdout } = await huqi(['score', at('future')]);
+    expect(stdout.match(/later than this machine's clock/g)).toHaveLength(1);
+  });
+});
+
 describe('huqi score that cannot do its work says so in one sentence', () => {
   mkdirSync(at('folder'), { recursive: true });
   const broken = at('X01.yaml');
@@ -134,6 +215,18 @@ describe('huqi score that cannot do its work says so in one sentence', () => {
       args: [sample.day, '--partitions', 'many'],
       code: 2,
       says: /--partitions many: expected a whole number/,
+    },
+    {
+      what: 'threads that it does not have',
+      args: [sample.day, '--threads', '3'],
+      code: 2,
+      says: /--threads 3: expected a whole number from 1 to 2/,
+    },
+    {
+      what: 'a hits file on a disk without room, from two threads',
+      args: [sample.day, '--hits', '/dev/full', '--threads', '2'],
+      code: 1,
+      says: /the disk is full/,
     },
     {
       what: 'a batch of no bytes',

@@ -345,6 +345,7 @@ describe('operation', () => {
         '/v1/patterns/{id}',
         '/v1/recipients',
         '/v1/recipients/{id}',
+        '/v1/reference',
         '/v1/status',
         '/v1/stream',
         '/v1/transactions',

@@ -117,6 +117,7 @@ export function createPlatform(): Platform {
       startedAt: '2026-07-01T08:00:00+08:00',
       patternSet: 'a1b2c3d4',
       transactions: { accepted: 31_284, duplicates: 12, conflicts: 1, scored: 31_284 },
+      references: { accepted: 5_210 },
       rejected: { total: 37, byReason: { malformed: 20, invalid: 17 } },
       hits: { total: 1_208, byPattern: { V01: 108, M01: 1100 } },
       warnings: { total: 214, open: 40, byLevel: { red: 12, orange: 41, yellow: 93, blue: 68 } },

@@ -16,7 +16,7 @@ test('frames are written byte for byte as the frame’s own encoder writes them'
     roles,
     flags: spans[i]!.flags,
     receivedAtMs: 1_782_873_000_123,
-    json: bytes.subarray(spans[i]!.start, spans[i]!.end),
+    bytes: bytes.subarray(spans[i]!.start, spans[i]!.end),
   });
   expect(writer.finish().map(({ partition, value }) => [partition, Buffer.from(value).toString('hex')])).toEqual([
     [0, Buffer.from(encodeFrame([entry(0, role.debit)])).toString('hex')],
@@ -34,5 +34,16 @@ test('a frame is closed before it becomes too large for a broker', () => {
 
 function candidate(span: { start: number; end: number; payerPartition: number; payeePartition: number }): Candidate {
   const claim = { identityLow: 0, identityHigh: 0, contentLow: 0, contentHigh: 0, timeMs: 0 };
-  return { kind: 'candidate', number: 1, id: 'A', bank: '', bytes, attempt: 'a', outcome: undefined, ...claim, ...span };
+  return {
+    kind: 'candidate',
+    number: 1,
+    id: 'A',
+    bank: '',
+    bytes,
+    attempt: 'a',
+    outcome: undefined,
+    partitions: null,
+    ...claim,
+    ...span,
+  };
 }

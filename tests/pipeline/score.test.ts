@@ -220,8 +220,8 @@ describe('faults', () => {
   });
 
   test('a frame with a record that cannot be read stops the partition as well', async () => {
-    const json = new TextEncoder().encode('{"id":"A1"}');
-    const value = encodeFrame([{ roles: role.debit, flags: 0, receivedAtMs: 0, json }]);
+    const bytes = new TextEncoder().encode('{"id":"A1"}');
+    const value = encodeFrame([{ roles: role.debit, flags: 0, receivedAtMs: 0, bytes }]);
     await parts.log.append([{ topic: 'transactions', partition: 0, value }]);
     await expect((await open()).done).rejects.toThrow(/offset 0 is damaged: a transaction in it cannot be read/);
   });

@@ -1,6 +1,8 @@
 import { dayNumber } from '../../src/domain/bank-day.js';
 import type { Transaction } from '../../src/domain/transaction.js';
-import type { Typology } from '../../src/simulate/payment.js';
+
+export const classicTypologies = ['V01', 'V11', 'V12', 'M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16'] as const;
+export type ClassicTypology = (typeof classicTypologies)[number];
 
 /**
  * The twelve patterns of the catalogue in their slow and obvious form: everything is looked up again in plain lists.
@@ -80,7 +82,7 @@ const debitAmountsBefore = (books: Books, account: string, now: Entry, days: num
     .filter((transaction) => transaction !== now.transaction)
     .map(({ amountFen }) => amountFen);
 
-export const checks: Readonly<Record<Typology, Check>> = {
+export const checks: Readonly<Record<ClassicTypology, Check>> = {
   V01(books, account, now) {
     const { payer, payee, amountFen } = now.transaction;
     if (payer.account !== account || payer.kind !== 'corporate' || !isNewPayee(books, account, now, 180)) return false;

@@ -2,6 +2,7 @@ import type { WarehouseTable } from '../../ports/warehouse-rows.js';
 
 export const warehouseTables = [
   'transactions',
+  'references',
   'rejected',
   'hits',
   'warnings',
@@ -57,6 +58,16 @@ export const migrations: readonly Migration[] = [
       `CREATE TABLE IF NOT EXISTS events (
         id String, type ${word}, subject String, time ${instant}, data ${json}
       ) ENGINE = ReplacingMergeTree ORDER BY (type, time, id) SETTINGS ${settings}`,
+    ],
+  },
+  {
+    version: 2,
+    statements: [
+      // Not by month: a register's dates go back over decades.
+      `CREATE TABLE IF NOT EXISTS references (
+        id String, bank ${word}, type ${word}, account String, time ${instant}, received_at ${instant}, body ${json},
+        INDEX by_account account TYPE bloom_filter(0.01) GRANULARITY 4
+      ) ENGINE = ReplacingMergeTree ORDER BY (type, time, bank, id) SETTINGS ${settings}`,
     ],
   },
 ];

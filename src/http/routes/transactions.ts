@@ -1,89 +1,11 @@
-import type { IncomingMessage } from 'node:http';
-import type { FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import type { LineResult } from '../dependencies.js';
-import { jsonArrayToLines, readBody } from '../body.js';
-import { Problem } from '../problem.js';
-import { lineResultSchema } from '../schemas.js';
-import { createGate } from '../security.js';
-import type { App, RouteContext } from '../server.js';
-import { problems } from './answers.js';
+import type { IntakeAddress } from './intake.js';
 
-/** POST /v1/transactions, in a scope of its own: here a body is bytes, never parsed or validated by the framework. */
-export async function transactionRoutes(app: App, { dependencies, limits }: RouteContext): Promise<void> {
-  const gate = createGate(limits.concurrentIntakesMax);
-
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/x-ndjson', (_request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(payload, limits.bodyBytesMax),
-  );
-  app.addContentTypeParser('application/json', async (_request: FastifyRequest, payload: IncomingMessage) =>
-    jsonArrayToLines(await readBody(payload, limits.bodyBytesMax)),
-  );
-  app.addContentTypeParser('*', () => {
-    throw new Problem(
-      415,
-      'unsupported-media-type',
-      'Send application/x-ndjson (one transaction a line) or application/json (an array).',
-    );
-  });
-
-  app.post(
-    '/v1/transactions',
-    {
-      config: { access: 'intake' },
-      schema: {
-        summary: 'Sends transactions; answers when they are durable, one result line per line sent',
-        description:
-          'Body: NDJSON, or a JSON array. gzip is accepted. Sending the same transaction again is harmless (`duplicate`). ' +
-          'On 503 nothing may be assumed: send the whole body again.',
-        consumes: ['application/x-ndjson', 'application/json'],
-        response: {
-          200: {
-            description: 'NDJSON',
-            content: { 'application/x-ndjson': { schema: z.union([z.string(), lineResultSchema]) } },
-          },
-          ...problems,
-        },
-      },
-      // A body in memory costs megabytes: places are taken before it is read.
-      onRequest: (_request, reply, done) => {
-        const leave = gate.enter();
-        if (!leave) {
-          return done(new Problem(503, 'busy', 'Too many bodies are being taken in. Send it again.', { retryAfterS: 1 }));
-        }
-        reply.raw.once('close', leave);
-        done();
-      },
-    },
-    async (request, reply) => {
-      const { body } = request;
-      if (!(body instanceof Uint8Array) || body.length === 0) throw emptyBody();
-      const results = await dependencies.intake.accept(body, { bank: request.caller?.bank });
-      if (results.length === 0) throw emptyBody();
-      return reply.type('application/x-ndjson').send(renderResults(results));
-    },
-  );
-}
-
-function emptyBody(): Problem {
-  return new Problem(400, 'malformed', 'The body holds no transaction.');
-}
-
-/** Built by hand: most lines are `accepted`, and a body has thousands of them. */
-export function renderResults(results: readonly LineResult[]): string {
-  let text = '';
-  for (const result of results) {
-    const { id } = result;
-    const isPlain = result.reason === undefined && result.message === undefined && result.field === undefined;
-    if (isPlain && id !== undefined && plainId.test(id)) {
-      text += `{"line":${result.line},"id":"${id}","status":"${result.status}"}\n`;
-    } else {
-      text += `${JSON.stringify(result)}\n`;
-    }
-  }
-  return text;
-}
-
-/** Needs no escaping in JSON. */
-const plainId = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+export const transactionAddress: IntakeAddress = {
+  url: '/v1/transactions',
+  summary: 'Sends transactions, and reference records among them; answers when they are durable, one result line per line sent',
+  description:
+    'Body: NDJSON, or a JSON array. gzip is accepted. Sending the same transaction again is harmless (`duplicate`). ' +
+    'A line with a `type` of /v1/reference is a reference record; it counts from its place among the transactions on. ' +
+    'On 503 nothing may be assumed: send the whole body again.',
+  holds: 'transaction',
+};

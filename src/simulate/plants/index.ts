@@ -12,8 +12,5 @@ import { v01 } from './v01.js';
 import { v11 } from './v11.js';
 import { v12 } from './v12.js';
 
-/** Every scheme that a simulated day is planted with. A new one is one file and one line here. */
-export const plants: readonly Plant[] = [v01, v11, v12, m01, m02, m03, m04, m05, m07, m08, m12, m16];
-
-/** Accounts that one playing of all plants takes, at most. */
-export const castPerSetMax = 120;
+/** Every scheme that a simulated day is planted with where nothing else is asked for. */
+export const classicPlants: readonly Plant[] = [v01, v11, v12, m01, m02, m03, m04, m05, m07, m08, m12, m16];

@@ -1,65 +1,129 @@
 import { dayMs, startOfDayMs } from '../../domain/bank-day.js';
-import type { CastProfile } from '../identity.js';
-import type { Channel, PlannedPayment, Typology } from '../payment.js';
+import { type Device, deviceOf, type Habit, habitOf } from '../devices.js';
+import { type CastProfile, type Identity, identityOf } from '../identity.js';
+import { personName } from '../names.js';
+import type { Channel, PlannedPayment, PlannedRecord, Typology } from '../payment.js';
 import { distantCities, henanCity, type Place } from '../places.js';
-import { isPayrollFirm, isRetailer, isSubsidiary, type Population, scaleFen } from '../population.js';
+import {
+  institutionFor,
+  type InstitutionKind,
+  isPayrollFirm,
+  isRetailer,
+  isSubsidiary,
+  monthlyFen,
+  pairNormFen,
+  type Population,
+  scaleFen,
+  suppliersPerFirmMax,
+  supplierOf,
+} from '../population.js';
+import { plainProfile } from '../profiles.js';
 import { createRandom, hash32, itemAt, type Random } from '../random.js';
+import type { AnyStagedRecord, StagedProfile } from '../reference-line.js';
 
 /** One planted scheme: a file of this folder, named for the pattern of the catalogue that it follows. */
 export interface Plant {
   readonly typology: Typology;
-  /** Writes the scheme's payments onto the stage, in any order. `stage.day` is the day on which it shows. */
+  /** Days before `stage.day` that the story takes; 7 where left out. A month is long enough for it where its days allow. */
+  readonly daysBefore?: number;
+  /** Writes the scheme's payments and records onto the stage, in any order. `stage.day` is the day on which it shows. */
   plan(stage: Stage): void;
 }
 
-interface Stage {
+/** What a scheme is played with. Accounts are handles: numbers that mean nothing by themselves. */
+export interface Stage {
   readonly random: Random;
-  /** Day number of the day on which the pattern completes. */
+  /** Day number of the day on which the pattern completes: nothing happens after it. Payments may go back 400 days. */
   readonly day: number;
   /** A corporate account of the scheme. */
   readonly shell: (options?: ShellOptions) => number;
   /** A personal card of the scheme, or of somebody it has fooled. */
-  readonly card: (place?: Place) => number;
+  readonly card: (options?: CardOptions) => number;
   /** `count` cards in `count` different provinces as far as they reach. */
   readonly cards: (count: number) => number[];
   /** An enterprise in ordinary business that this scheme robs, each only once. */
   readonly victim: () => Victim;
+  /** A person in ordinary life (a customer, an employee, somebody who is fooled), each only once. */
+  readonly person: () => number;
+  /** A public or licensed account of ordinary life: treasury, tender deposits, securities … */
+  readonly institution: (kind: InstitutionKind) => number;
   readonly pay: (payment: StagedPayment) => void;
+  /** A reference record: accounts by their handles, without id and time. */
+  readonly record: (record: AnyStagedRecord, timeMs: number) => void;
+  /**
+   * The profile of an enterprise as its bank would send it, with some things otherwise. Without a time it replaces the plain
+   * one that every enterprise has; with one it is a later profile.
+   */
+  readonly profile: (account: number, changes?: Partial<Omit<StagedProfile, 'type' | 'account'>>, timeMs?: number) => void;
+  /** Account number, holder's name, credit code, region of an account. */
+  readonly identity: (account: number) => Identity;
+  /** The machine and the two people an account usually pays with. */
+  readonly habit: (account: number) => Habit;
+  /** A machine that nobody else has. */
+  readonly device: () => Required<Device>;
+  /** The invented name of a person that nobody has met. */
+  readonly personName: () => string;
 }
 
-interface ShellOptions {
+export interface ShellOptions {
   /** Age in days on `stage.day`; between 100 and 900 where left out. */
   readonly ageDays?: number;
   readonly place?: Place;
+  readonly name?: string;
+  /** With the name of another shell's identity: a second account of the same enterprise. */
+  readonly creditCode?: string;
+  /** Six digits; the place's city where left out. */
+  readonly region?: string;
 }
 
-interface StagedPayment {
+export type CardOptions = Pick<ShellOptions, 'place' | 'name' | 'region'>;
+
+export interface StagedPayment {
   readonly from: number;
   readonly to: number;
   readonly amountFen: number;
   readonly timeMs: number;
   readonly remark: string;
   readonly channel?: Channel;
+  readonly device?: Device;
+  readonly operator?: string;
+  /**
+   * As much more than `amountFen` as leaves this share of the payer's balance (0 … 1), to whole hundreds of yuan. For the last
+   * payments of an account: what it pays later has to come in later.
+   */
+  readonly drainTo?: number;
+}
+
+export interface Victim {
+  readonly account: number;
+  /** Its usual payment. */
+  readonly scaleFen: number;
+  /** Whom it pays regularly, the most usual first; at least one. */
+  readonly partners: readonly Partner[];
+}
+
+export interface Partner {
+  readonly account: number;
+  /** What it is usually paid. */
+  readonly normFen: number;
 }
 
 /** What the schemes together need before the first transaction. */
 export interface Plot {
   /** Sorted by time. */
   readonly payments: readonly PlannedPayment[];
+  /** Sorted by time. */
+  readonly records: readonly PlannedRecord[];
+  /** Instead of the plain profile of these accounts. */
+  readonly accountProfiles: ReadonlyMap<number, StagedProfile>;
   readonly profiles: ReadonlyMap<number, CastProfile>;
   /** Opening balance in fen of each cast account. */
   readonly openings: ReadonlyMap<number, number>;
-  /** What each victim loses, in fen. */
+  /** What each ordinary account pays into schemes, in fen. */
   readonly losses: ReadonlyMap<number, number>;
 }
 
-/** Hands out accounts from the end of the population downwards. */
-interface Casting {
-  readonly accounts: number;
-  readonly seed: number;
-}
-
-export interface PlotPlan extends Casting {
+export interface PlotPlan {
   readonly plants: readonly Plant[];
   /** How often each plant is played. */
   readonly sets: number;
@@ -67,80 +131,135 @@ export interface PlotPlan extends Casting {
   readonly days: number;
 }
 
-/** Plays every plant `sets` times, over the days in turn. `victims` gives enterprises to rob, each once. */
-export function planPlot(plan: PlotPlan, victims: Iterator<Victim, void>): Plot {
-  const payments: PlannedPayment[] = [];
-  const profiles = new Map<number, CastProfile>();
-  const losses = new Map<number, number>();
+/**
+ * Plays every plant `sets` times, over the days in turn. Of `population` only enterprises and persons counted from the first
+ * are asked, so that it may have been made for a cast of another size.
+ */
+export function planPlot(plan: PlotPlan, population: Population): Plot {
+  const drama: Drama = {
+    population,
+    firstDay: plan.firstDay,
+    payments: [],
+    records: [],
+    profiles: new Map(),
+    accountProfiles: new Map(),
+    losses: new Map(),
+    victims: victimsOf(population),
+    persons: personsOf(population),
+  };
   let scheme = 0;
   for (let set = 0; set < plan.sets; set++) {
     for (const plant of plan.plants) {
       scheme++;
-      const random = createRandom(hash32(plan.seed, 61, scheme));
-      const day = plan.firstDay + (set % plan.days);
-      plant.plan(createStage(plan, plant.typology, scheme, day, random, { payments, profiles, losses, victims }));
+      const random = createRandom(hash32(population.seed, 61, scheme));
+      plant.plan(createStage(drama, plant, scheme, dayOf(plan, plant, set, scheme), random));
     }
   }
+  const { payments, records, profiles, accountProfiles, losses } = drama;
   payments.sort((a, b) => a.timeMs - b.timeMs || a.scheme - b.scheme);
-  return { payments, profiles, losses, openings: openingsFen(payments, profiles, plan.seed) };
+  records.sort((a, b) => a.timeMs - b.timeMs || a.scheme - b.scheme);
+  return { payments, records, profiles, accountProfiles, losses, openings: openingsFen(payments, profiles, population.seed) };
 }
 
-export interface Victim {
-  readonly account: number;
-  readonly scaleFen: number;
+/** A long story is told where it has room; of short days each is used in turn. */
+function dayOf({ firstDay, days }: PlotPlan, { daysBefore = 7 }: Plant, set: number, scheme: number): number {
+  const room = Math.min(daysBefore, days - 1);
+  return days < 8 ? firstDay + (set % days) : firstDay + room + ((scheme * 7 + set) % (days - room));
 }
 
 /** Enterprises of middling size that do nothing unusual of their own. */
-export function* victimsOf(population: Population): Generator<Victim, void> {
+function* victimsOf(population: Population): Generator<Victim, void> {
   const start = hash32(population.seed, 62) % population.firms;
   for (let i = 0; i < population.firms; i++) {
     const account = (start + i) % population.firms;
     const scale = scaleFen(population, account);
     const isPlain = !isPayrollFirm(account) && !isRetailer(account) && !isSubsidiary(account);
-    if (isPlain && scale >= 1_500_000 && scale <= 6_000_000) yield { account, scaleFen: scale };
+    if (isPlain && scale >= 1_500_000 && scale <= 6_000_000) {
+      yield { account, scaleFen: scale, partners: partnersOf(population, account) };
+    }
   }
 }
 
-interface Shared {
-  readonly payments: PlannedPayment[];
-  readonly profiles: Map<number, CastProfile>;
-  readonly losses: Map<number, number>;
-  readonly victims: Iterator<Victim, void>;
+function partnersOf(population: Population, firm: number): Partner[] {
+  return Array.from({ length: suppliersPerFirmMax }, (_, slot) => firm + slot * population.firms)
+    .filter((pair) => pair < population.pairs)
+    .map((pair) => ({ account: supplierOf(population, pair), normFen: pairNormFen(population, pair) }));
 }
 
-function createStage(casting: Casting, typology: Typology, scheme: number, day: number, random: Random, shared: Shared): Stage {
-  const { payments, profiles, losses, victims } = shared;
+function* personsOf(population: Population): Generator<number, void> {
+  for (let person = population.institutionsEnd; person < population.castStart; person++) yield person;
+}
+
+interface Drama {
+  readonly population: Population;
+  readonly firstDay: number;
+  readonly payments: PlannedPayment[];
+  readonly records: PlannedRecord[];
+  readonly profiles: Map<number, CastProfile>;
+  readonly accountProfiles: Map<number, StagedProfile>;
+  readonly losses: Map<number, number>;
+  readonly victims: Iterator<Victim, void>;
+  readonly persons: Iterator<number, void>;
+}
+
+/** Cast accounts are handed out from the end of the population downwards. */
+function createStage(drama: Drama, { typology }: Plant, scheme: number, day: number, random: Random): Stage {
+  const { population, payments, records, profiles, accountProfiles, losses } = drama;
+  const { seed, accounts } = population;
+  const made = { devices: 0, names: 0 };
+  const somewhere = (): Place => henanCity(random.below(1 << 20));
+  const identity = (account: number): Identity => identityOf(population, profiles, drama.firstDay, account);
 
   function join(profile: CastProfile): number {
-    const account = casting.accounts - 1 - profiles.size;
+    const account = accounts - 1 - profiles.size;
     profiles.set(account, profile);
     return account;
   }
-  const card = (place: Place = henanCity(random.below(1 << 20))): number =>
-    join({ kind: 'personal', place, openedDay: day - random.between(200, 3_000) });
+  const card = ({ place = somewhere(), ...named }: CardOptions = {}): number =>
+    join({ kind: 'personal', place, openedDay: day - random.between(200, 3_000), ...named });
 
   return {
     random,
     day,
     card,
-    shell: ({ ageDays = random.between(100, 900), place = henanCity(random.below(1 << 20)) } = {}) =>
-      join({ kind: 'corporate', place, openedDay: day - ageDays }),
+    shell: ({ ageDays = random.between(100, 900), place = somewhere(), ...named } = {}) =>
+      join({ kind: 'corporate', place, openedDay: day - ageDays, ...named }),
     cards(count) {
       const start = random.below(distantCities.length);
-      return Array.from({ length: count }, (_, i) => card(itemAt(distantCities, start + i)));
+      return Array.from({ length: count }, (_, i) => card({ place: itemAt(distantCities, start + i) }));
     },
-    victim() {
-      const found = victims.next();
-      if (found.done)
-        throw new RangeError('the population has too few enterprises to rob: ask for more accounts or fewer transactions');
-      return found.value;
-    },
-    pay({ from, to, amountFen, timeMs, remark, channel = 'ebank' }) {
+    victim: () => nextOf(drama.victims, 'enterprises to rob'),
+    person: () => nextOf(drama.persons, 'persons'),
+    institution: (kind) => institutionFor(population, kind, random.below(population.firms)),
+    pay({ from, to, amountFen, timeMs, remark, channel = 'ebank', device, operator, drainTo }) {
       if (!profiles.has(from)) losses.set(from, (losses.get(from) ?? 0) + amountFen);
-      const wholeMs = Math.floor(timeMs / 1_000) * 1_000;
-      payments.push({ payer: from, payee: to, amountFen, timeMs: wholeMs, remark, channel, typology, scheme });
+      const own = { ...(device && { device }), ...(operator !== undefined && { operator }) };
+      const extent = drainTo === undefined ? {} : { drainTo };
+      const payment = { payer: from, payee: to, amountFen, timeMs: wholeSecond(timeMs), remark, channel, ...own, ...extent };
+      payments.push({ ...payment, typology, scheme });
     },
+    record: (record, timeMs) => void records.push({ record, timeMs: wholeSecond(timeMs), scheme }),
+    profile(account, changes = {}, timeMs) {
+      const plain = plainProfile({ seed, account, identity: identity(account), monthlyFen: monthlyFen(population, account) });
+      const profile = { ...plain, ...changes };
+      if (timeMs === undefined) accountProfiles.set(account, profile);
+      else records.push({ record: profile, timeMs: wholeSecond(timeMs), scheme });
+    },
+    identity,
+    habit: (account) => habitOf(seed, account),
+    device: () => deviceOf(hash32(seed, scheme * 4_096 + made.devices++, 73)),
+    personName: () => personName(hash32(seed, scheme * 4_096 + made.names++, 74)),
   };
+}
+
+function nextOf<T>(source: Iterator<T, void>, what: string): T {
+  const found = source.next();
+  if (found.done) throw new RangeError(`the population has too few ${what}: ask for more accounts or fewer transactions`);
+  return found.value;
+}
+
+function wholeSecond(timeMs: number): number {
+  return Math.floor(timeMs / 1_000) * 1_000;
 }
 
 /** Each cast account begins with what its first payments need beyond what it has received by then, and a little of its own. */
