@@ -71,6 +71,7 @@ export function decodeReference(bytes: Uint8Array, start: number, end: number): 
 export function routesOf(reference: Reference): 'all' | string[] {
   switch (reference.type) {
     case 'list':
+    case 'case-account':
     case 'exchange-rate':
       return 'all';
     case 'profile':
@@ -79,7 +80,6 @@ export function routesOf(reference: Reference): 'all' | string[] {
       return [reference.account, ...(reference.what === 'opened' ? sharedBy(reference) : [])];
     case 'login':
     case 'stop-pay':
-    case 'case-account':
       return [reference.account];
   }
 }

@@ -1,11 +1,11 @@
-import type { Forward } from '../domain/forward.js';
 import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import { partitionOf, partitionOfHash } from '../domain/partition.js';
 import { routesOf } from '../domain/reference-record.js';
 import type { Reference } from '../domain/reference.js';
 import type { Batch } from '../scoring/batch.js';
-import { createEngine, type ScoringEngine } from '../scoring/engine.js';
+import { createEngine } from '../scoring/engine.js';
+import type { OutgoingForward } from '../scoring/knowledge.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { readTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
@@ -25,21 +25,6 @@ export interface FileEngineStats {
 
 type Owns = (key: string) => boolean;
 
-/** An engine that takes reference records and tells other partitions. */
-interface PartitionEngine extends ScoringEngine {
-  takeReference?(reference: Reference, owns: Owns, receivedAtMs: number, hits: Hit[] | null): void;
-  takeForward?(forward: Forward, view: TransactionView | null, receivedAtMs: number, hits: Hit[] | null): void;
-  drainForwards?(): readonly Told[];
-}
-
-interface Told {
-  readonly forward: Forward;
-  readonly transaction: Uint8Array | null;
-  readonly receivedAtMs: number;
-}
-
-const makeEngine: (set: PatternSet, options: { owns: Owns }) => PartitionEngine = createEngine;
-
 /** A file's records were never received by anyone. */
 const receivedAtMs = 0;
 /** A payment's news travels six hops; more rounds than this for one payment are a fault of the engine, not of the file. */
@@ -50,7 +35,7 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
   const ownsOf = Array.from({ length: partitions }, (_, partition): Owns =>
     partitions === 1 ? () => true : (key) => partitionOf(key, partitions) === partition,
   );
-  const engines = ownsOf.map((owns) => makeEngine(set, { owns }));
+  const engines = ownsOf.map((owns) => createEngine(set, { owns }));
   const [only] = engines;
   const told = new TransactionView();
 
@@ -62,14 +47,14 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
         const engine = engines[partitionOf(forward.to, partitions)]!;
         const rejection = transaction && readTransaction(transaction, 0, transaction.length, told);
         if (rejection) throw new Error(`a payment that a partition told of cannot be read: ${rejection.message}`);
-        engine.takeForward?.(forward, transaction && told, receivedMs, hits);
+        engine.takeForward(forward, transaction && told, receivedMs, hits);
       }
       pending = drain();
     }
   }
 
-  function drain(): Told[] {
-    return engines.flatMap((engine) => [...(engine.drainForwards?.() ?? [])]);
+  function drain(): OutgoingForward[] {
+    return engines.flatMap((engine) => [...engine.drainForwards()]);
   }
 
   return {
@@ -90,7 +75,7 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
       const partitionsOf =
         routes === 'all' ? engines.keys() : new Set(routes.map((key) => partitionOf(key, partitions))).values();
       for (const partition of partitionsOf)
-        engines[partition]!.takeReference?.(reference, ownsOf[partition]!, receivedAtMs, hits);
+        engines[partition]!.takeReference(reference, ownsOf[partition]!, receivedAtMs, hits);
       if (partitions > 1) deliver(hits);
     },
     stats() {

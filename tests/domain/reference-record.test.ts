@@ -110,7 +110,7 @@ describe('a record goes to every partition that asks about it', () => {
     ['an exchange rate', taken(exampleRecords['exchange-rate']), 'all'],
     ['a login', taken(login), [account]],
     ['a stopped payment', taken(exampleRecords['stop-pay']), [account]],
-    ['an account of a case', taken(exampleRecords['case-account']), [account]],
+    ['an account of a case', taken(exampleRecords['case-account']), 'all'],
     [
       'a profile',
       taken(profile),

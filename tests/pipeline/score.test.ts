@@ -276,9 +276,10 @@ async function open(
 
 /** The real engine, failing on every transaction whose id begins so. */
 function failingOn(prefix: string): typeof createEngine {
-  return (set) => {
-    const engine = createEngine(set);
+  return (set, options) => {
+    const engine = createEngine(set, options);
     return {
+      ...engine,
       get patternSet() {
         return engine.patternSet;
       },
