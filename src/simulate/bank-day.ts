@@ -1,12 +1,13 @@
-import { dayNumber, formatDay } from '../domain/bank-day.js';
+import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
+import { createClerk, dueUntil, mergedByTime, type PlannedQueue, type SimulatedLine } from './clerk.js';
 import { createCommerce } from './commerce.js';
-import { createLedger, type Ledger } from './ledger.js';
-import type { Payment, PlannedPayment, Typology } from './payment.js';
+import { createLedger } from './ledger.js';
 import { classicPlants } from './plants/index.js';
 import { type Plant, planPlot, type Plot } from './plants/stage.js';
-import { createPopulation, openingBalanceFen, type Population } from './population.js';
+import { createPopulation, openingBalanceFen } from './population.js';
 import { createRandom, hash32 } from './random.js';
 import { createRender } from './render.js';
+import { openingRecords, plainScenery, type Scenery } from './scenery.js';
 import { eventTimes, isWeekend, type Stretch } from './timeline.js';
 
 /** What to simulate. The same options give the same bytes. */
@@ -22,21 +23,8 @@ export interface BankDayOptions {
   readonly days?: number;
   /** Schemes to plant; the classic twelve where left out. */
   readonly plants?: readonly Plant[];
-}
-
-export interface SimulatedTransaction {
-  /** One line of NDJSON in UTF-8, without the line's end. */
-  readonly json: Uint8Array;
-  /** Present on the transactions of planted schemes only. */
-  readonly label?: Label;
-  /** Counts the schemes of the file: the transactions of one scheme share it. */
-  readonly scheme?: number;
-}
-
-interface Label {
-  readonly transaction: string;
-  readonly label: 1;
-  readonly typology: Typology;
+  /** Reference records among the transactions, which do not count as such; none where left out. */
+  readonly hasReferences?: boolean;
 }
 
 export const accountsMin = 1_000;
@@ -63,10 +51,11 @@ const regularShare = 0.85;
  * (8 bytes each) and of planted payments, not by the transactions.
  * Throws `RangeError` for options out of bounds, and for so few accounts that the schemes find nobody to rob.
  */
-export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedTransaction> {
-  const { transactions, seed, day, days = 1 } = options;
+export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedLine> {
+  const { transactions, seed, day, days = 1, hasReferences = false } = options;
   checkOptions(options);
-  const { population, plot } = createWorld(options);
+  const { scenery, plot } = createWorld(options);
+  const { population } = scenery;
   const ledger = createLedger(
     options.accounts,
     (account) => plot.openings.get(account) ?? openingBalanceFen(population, account),
@@ -78,51 +67,26 @@ export function* simulateBankDay(options: BankDayOptions): Generator<SimulatedTr
   const counts = ordinaryCounts(transactions, plot, day);
   const victims = new Set([...plot.losses.keys()].filter((account) => account < population.firms));
   const commerce = createCommerce({ population, ledger, random, victims, recentCount: counts.recent });
-  const render = createRender(population, plot.profiles, day);
-  const dateText = createDateText();
-  let sequence = 0;
+  const { profiles } = plot;
+  const render = createRender({ population, profiles, firstDay: day, habit: scenery.habit });
+  const clerk = createClerk({ population, profiles, firstDay: day, ledger, render });
+  const startMs = startOfDayMs(day - historyDays);
+  const opening = hasReferences ? openingRecords(scenery, plot, startMs, days) : undefined;
+  const records = opening ? mergedByTime(plot.records, opening.later) : [];
+  const queue: PlannedQueue = { payments: plot.payments, records, paid: 0, referred: 0 };
 
-  function post(ordered: Payment, timeMs: number, isSettled: boolean, planned?: PlannedPayment): SimulatedTransaction {
-    if (planned) ledger.release(ordered.payer, ordered.amountFen);
-    const payment = planned?.drainTo === undefined ? ordered : drained(ledger, planned, planned.drainTo);
-    if (isSettled) ledger.move(payment.payer, payment.payee, payment.amountFen);
-    const id = `${dateText(timeMs)}-${String(++sequence).padStart(7, '0')}`;
-    const payerBalanceFen = ledger.balanceFen(payment.payer);
-    const json = render({ payment, id, timeMs, isSettled, payerBalanceFen, payeeBalanceFen: ledger.balanceFen(payment.payee) });
-    if (!planned) return { json };
-    return { json, label: { transaction: id, label: 1, typology: planned.typology }, scheme: planned.scheme };
-  }
-
-  let next = 0;
+  for (const record of opening?.first ?? []) yield clerk.refer(record, startMs);
   for (const { stretch, phase } of stretchesOf(counts, day, days)) {
     for (const timeMs of eventTimes(stretch, random)) {
-      for (let due = plot.payments[next]; due && due.timeMs <= timeMs; due = plot.payments[++next])
-        yield post(due, due.timeMs, true, due);
+      yield* dueUntil(timeMs, queue, clerk);
       const payment =
         phase === 'daily' ? commerce.daily(timeMs) : phase === 'recent' ? commerce.recent(timeMs) : commerce.early();
       const isSettled = !(phase === 'daily' && payment.channel === 'ebank' && random.chance(failedShare));
-      yield post(payment, timeMs, isSettled);
+      yield clerk.post(payment, timeMs, isSettled);
       if (isSettled && phase === 'daily') commerce.settled(payment);
     }
   }
-  for (let due = plot.payments[next]; due; due = plot.payments[++next]) yield post(due, due.timeMs, true, due);
-}
-
-/** The payment with as much more as leaves only a share of what the payer may spend. */
-export function drained(ledger: Ledger, payment: PlannedPayment, keptShare: number): PlannedPayment {
-  const wholeFen = Math.floor((ledger.availableFen(payment.payer) * (1 - keptShare)) / 10_000) * 10_000;
-  return { ...payment, amountFen: Math.max(payment.amountFen, wholeFen) };
-}
-
-/** `20260701`, formatted once a day. */
-function createDateText(): (timeMs: number) => string {
-  let day = Number.NaN;
-  let text = '';
-  return (timeMs) => {
-    if (dayNumber(timeMs) === day) return text;
-    day = dayNumber(timeMs);
-    return (text = formatDay(day).replaceAll('-', ''));
-  };
+  yield* dueUntil(Number.MAX_SAFE_INTEGER, queue, clerk);
 }
 
 /** Throws `RangeError` that names every option out of its bounds. */
@@ -143,7 +107,7 @@ function outside(name: string, value: number, min: number, max: number): string 
 }
 
 interface World {
-  readonly population: Population;
+  readonly scenery: Scenery;
   readonly plot: Plot;
 }
 
@@ -155,12 +119,12 @@ function createWorld(options: BankDayOptions): World {
     pairHistory: Math.floor(transactions * historyShare * (1 - earlyShare) * regularShare * 0.94),
     salariesPerDay: (transactions * (1 - historyShare) * salaryShare) / days,
   };
-  const uncast = createPopulation({ ...plan, cast: 0 });
-  const play = (sets: number): Plot => planPlot({ plants, sets, firstDay: day, days }, uncast);
+  const uncast = plainScenery(createPopulation({ ...plan, cast: 0 }), day);
+  const play = (sets: number): Plot => planPlot({ plants, sets, days }, uncast);
   // Once for 8,000 transactions, as far as the accounts reach.
   const setsMax = Math.floor((accounts * castShareMax) / play(1).profiles.size);
   const plot = play(Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), setsMax)));
-  return { population: createPopulation({ ...plan, cast: plot.profiles.size }), plot };
+  return { scenery: plainScenery(createPopulation({ ...plan, cast: plot.profiles.size }), day), plot };
 }
 
 interface Counts {

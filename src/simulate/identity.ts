@@ -108,6 +108,7 @@ function institution(population: Population, account: number, hash: number): Ide
     fees: `银行结算业务手续费收入${place.name}专户`,
     tender: `${place.name}市公共资源交易中心投标保证金专户`,
     licensed: `${place.name}市中原豫盈资产管理有限公司`,
+    lender: `银行贷款发放与归还${place.name}专户`,
     securities: `中州豫信证券客户交易结算资金${place.name}专户`,
   }[kind];
   const bank = itemAt(banks, kind === 'treasury' ? 0 : hash);

@@ -6,7 +6,7 @@ import { hash32 } from './random.js';
  *
  * `[0, firms)` enterprises in business with a history · `[firms, startups end)` just opened · `[…, idle end)` enterprises
  * that only ever receive · institutions (treasuries, insurance, utilities, bank fees,
- * tender deposits, licensed finance, securities) · persons · `[castStart, accounts)`
+ * tender deposits, licensed finance, securities, lenders) · persons · `[castStart, accounts)`
  * the people and shells of the planted schemes.
  */
 export interface Population {
@@ -41,7 +41,16 @@ const paymentsPerPairMin = 2.1;
 const suppliersPerFirmMin = 1.5;
 export const suppliersPerFirmMax = 8;
 export const institutionsPerKind = 18;
-export const institutionKinds = ['treasury', 'insurance', 'utility', 'fees', 'tender', 'licensed', 'securities'] as const;
+export const institutionKinds = [
+  'treasury',
+  'insurance',
+  'utility',
+  'fees',
+  'tender',
+  'licensed',
+  'securities',
+  'lender',
+] as const;
 export type InstitutionKind = (typeof institutionKinds)[number];
 
 export function createPopulation(plan: PopulationPlan): Population {
@@ -103,7 +112,12 @@ export function supplierOf(population: Population, pair: number): number {
 
 /** Who regularly buys from `firm` (its customer through the first pair of each enterprise). */
 export function customerOf(population: Population, firm: number): number {
-  return (firm - supplierOffset(population, 0) + population.firms) % population.firms;
+  return customerAt(population, firm, 0);
+}
+
+/** Whose pair number `slot` ends at `firm`. */
+export function customerAt(population: Population, firm: number, slot: number): number {
+  return (((firm - supplierOffset(population, slot)) % population.firms) + population.firms) % population.firms;
 }
 
 /** What is usually paid between a regular pair, in fen. */

@@ -1,5 +1,5 @@
 import { dayNumber, formatDay, startOfDayMs } from '../domain/bank-day.js';
-import { habitOf } from './devices.js';
+import type { Habit } from './devices.js';
 import { type CastProfile, type Identity, identityOf, isBalanceKnown, isOpeningKnown } from './identity.js';
 import { createLine, type Line } from './line.js';
 import type { Payment } from './payment.js';
@@ -34,14 +34,25 @@ interface Fragments {
   readonly isBalanceKnown: boolean;
   readonly isCorporate: boolean;
   /** Device and operator of a payment made on line, made at the first; an enterprise has two operators who take turns. */
-  origins: readonly [Uint8Array, Uint8Array] | undefined;
+  origins: Origins | undefined;
 }
 
 /** Accounts whose fragments are kept; a direct-mapped cache, so that memory stays bounded whatever the population. */
 const cacheSize = 65_536;
-const verboseBanks = new Set(['102', '105', '313']);
+const notVerbose = (bank: string): boolean => !['102', '105', '313'].includes(bank);
+const terseBanks = (bank: string): boolean => bank === '402' || bank === '314';
 
-export function createRender(population: Population, profiles: ReadonlyMap<number, CastProfile>, today: number): Render {
+export interface RenderParts {
+  readonly population: Population;
+  /** Of accounts whose identity differs from the plain one. */
+  readonly profiles: ReadonlyMap<number, CastProfile>;
+  readonly firstDay: number;
+  readonly habit: (account: number) => Habit;
+  /** Most banks report tersely, without device ids and operators, and say nothing of batches; where left out they do. */
+  readonly isThorough?: boolean;
+}
+
+export function createRender({ population, profiles, firstDay, habit, isThorough = false }: RenderParts): Render {
   const cache: (Fragments | undefined)[] = Array.from({ length: Math.min(cacheSize, population.accounts) });
   const line = createLine();
   const writeTime = createTimeWriter(line);
@@ -51,7 +62,7 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
     const slot = account % cache.length;
     const cached = cache[slot];
     if (cached?.account === account) return cached;
-    return (cache[slot] = makeFragments(population, account, identityOf(population, profiles, today, account)));
+    return (cache[slot] = makeFragments(population, account, identityOf(population, profiles, firstDay, account), isThorough));
   }
 
   function writeParties(posting: Posting, payer: Fragments, payee: Fragments): void {
@@ -72,13 +83,14 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
   }
 
   function writeOrigin({ payment }: Posting, payer: Fragments): void {
-    if (payment.channel !== 'ebank' && payment.channel !== 'mobile') return;
+    const isOnLine = payment.channel === 'ebank' || payment.channel === 'mobile' || (isThorough && payment.channel === 'batch');
+    if (!isOnLine && !payment.device) return;
     if (payment.device || payment.operator !== undefined) {
-      const origin = ownOrigin(population, payer, payment);
+      const origin = ownOrigin(habit(payer.account), payer, payment);
       line.bytes(origin, 0, origin.length);
       return;
     }
-    payer.origins ??= originsOf(population, payer);
+    payer.origins ??= originsOf(habit(payer.account), payer, roleOf(population, payer.account) === 'cast');
     const origin = payer.origins[payment.amountFen % 2 === 0 ? 0 : 1];
     line.bytes(origin, 0, origin.length);
   }
@@ -112,7 +124,7 @@ export function createRender(population: Population, profiles: ReadonlyMap<numbe
   };
 }
 
-function makeFragments(population: Population, account: number, identity: Identity): Fragments {
+function makeFragments(population: Population, account: number, identity: Identity, isThorough: boolean): Fragments {
   const head = `{"account":"${identity.account}","name":${JSON.stringify(identity.name)},"kind":"${identity.kind}","bank":"${identity.bank}"`;
   const code = identity.creditCode ? `,"creditCode":"${identity.creditCode}"` : '';
   const region = `,"region":"${identity.region}"`;
@@ -127,25 +139,25 @@ function makeFragments(population: Population, account: number, identity: Identi
     codeAt: regionAt - code.length,
     regionAt,
     foreignEnd: isOpeningKnown(population, account) ? party.length : openedAt,
-    isTerse: !verboseBanks.has(identity.bank.slice(0, 3)),
+    isTerse: (isThorough ? terseBanks : notVerbose)(identity.bank.slice(0, 3)),
     isBalanceKnown: isBalanceKnown(population, account),
     isCorporate: identity.kind === 'corporate',
     origins: undefined,
   };
 }
 
-function originsOf(population: Population, { account, isCorporate, isTerse }: Fragments): readonly [Uint8Array, Uint8Array] {
-  const { device, operators } = habitOf(population.seed, account);
+type Origins = readonly [Uint8Array, Uint8Array];
+
+function originsOf({ device, operators }: Habit, { isCorporate, isTerse }: Fragments, isAlone: boolean): Origins {
   const { id, ip, mac } = device;
   const known = utf8(`,"device":${JSON.stringify({ ...(isTerse ? {} : { id }), ip, ...(isCorporate ? { mac } : {}) })}`);
   if (isTerse || !isCorporate) return [known, known];
   const by = (operator: string): Uint8Array => Buffer.concat([known, operatorOf(operator)]);
-  return [by(operators[0]), by(operators[roleOf(population, account) === 'cast' ? 0 : 1])];
+  return [by(operators[0]), by(operators[isAlone ? 0 : 1])];
 }
 
 /** Device and operator that a payment brings itself; its bank tells them even where it is terse otherwise. */
-function ownOrigin(population: Population, { account, isCorporate }: Fragments, { device, operator }: Payment): Uint8Array {
-  const habit = habitOf(population.seed, account);
+function ownOrigin(habit: Habit, { isCorporate }: Fragments, { device, operator }: Payment): Uint8Array {
   const by = operator ?? (isCorporate ? habit.operators[0] : undefined);
   const told = utf8(`,"device":${JSON.stringify(device ?? habit.device)}`);
   return by === undefined ? told : Buffer.concat([told, operatorOf(by)]);

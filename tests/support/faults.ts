@@ -1,3 +1,4 @@
+import { readFrame, role } from '../../src/domain/frame.js';
 import type { Log, OutgoingRecord } from '../../src/ports/log.js';
 import type { Change, State } from '../../src/ports/state.js';
 
@@ -11,14 +12,18 @@ export const crashPoints = [
   'checkpoint of warnings',
   'append of warnings',
 ] as const;
-export type CrashPoint = (typeof crashPoints)[number];
+/** The last: hits and forwards leave in one append, where there are forwards. */
+export type CrashPoint = (typeof crashPoints)[number] | 'append of forwards';
 
-/** `before`: the write never happened. `after`: it happened, and nobody was told. */
+/**
+ * `before`: the write never happened. `after`: it happened, and nobody was told. `halfway`: of an append to a log without
+ * transactions only the first records are there.
+ */
 export interface Fault {
   readonly point: CrashPoint;
   /** The how manieth write of this kind, from 0. */
   readonly number: number;
-  readonly mode: 'before' | 'after';
+  readonly mode: 'before' | 'halfway' | 'after';
 }
 
 export class Crash extends Error {}
@@ -36,7 +41,7 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
   const counts = new Map<CrashPoint, number>();
   let crashed = false;
 
-  async function guarded<T>(point: CrashPoint | null, write: () => Promise<T>): Promise<T> {
+  async function guarded<T>(point: CrashPoint | null, write: () => Promise<T>, writeHalf = write): Promise<T> {
     if (crashed) throw new Crash('the process is dead');
     const number = point ? (counts.get(point) ?? 0) : 0;
     if (point) counts.set(point, number + 1);
@@ -45,16 +50,22 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
       crashed = true;
       throw new Crash(`before ${fault.point} ${number}`);
     }
-    const result = await write();
+    const result = await (isNow && fault.mode === 'halfway' ? writeHalf() : write());
     if (isNow) {
       crashed = true;
-      throw new Crash(`after ${fault.point} ${number}`);
+      throw new Crash(`${fault.mode} ${fault.point} ${number}`);
     }
     return result;
   }
 
   return {
-    log: { ...log, append: (records) => guarded(appendPoint(records), () => log.append(records)) },
+    log: {
+      ...log,
+      append: (records) => {
+        const half = (): Promise<void> => log.append(records.slice(0, Math.ceil(records.length / 2)));
+        return guarded(appendPoint(records), () => log.append(records), half);
+      },
+    },
     state: { ...state, commit: (slot, change) => guarded(commitPoint(slot, change), () => state.commit(slot, change)) },
     counts,
     hasCrashed: () => crashed,
@@ -63,9 +74,14 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
 
 function appendPoint(records: readonly OutgoingRecord[]): CrashPoint | null {
   const topics = new Set(records.map(({ topic }) => topic));
+  if (records.some(hasForwards)) return 'append of forwards';
   if (topics.has('transactions')) return 'append of transactions';
   if (topics.has('hits')) return 'append of hits';
   return topics.has('warnings') ? 'append of warnings' : null;
+}
+
+function hasForwards({ topic, value }: OutgoingRecord): boolean {
+  return topic === 'transactions' && [...readFrame(value)].some(({ roles }) => roles === role.forward);
 }
 
 function commitPoint(slot: string, change: Change): CrashPoint | null {

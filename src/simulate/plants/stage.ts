@@ -1,5 +1,5 @@
 import { dayMs, startOfDayMs } from '../../domain/bank-day.js';
-import { type Device, deviceOf, type Habit, habitOf } from '../devices.js';
+import { type Device, deviceOf, type Habit } from '../devices.js';
 import { type CastProfile, type Identity, identityOf } from '../identity.js';
 import { personName } from '../names.js';
 import type { Channel, PlannedPayment, PlannedRecord, Typology } from '../payment.js';
@@ -10,16 +10,15 @@ import {
   isPayrollFirm,
   isRetailer,
   isSubsidiary,
-  monthlyFen,
   pairNormFen,
   type Population,
   scaleFen,
   suppliersPerFirmMax,
   supplierOf,
 } from '../population.js';
-import { plainProfile } from '../profiles.js';
 import { createRandom, hash32, itemAt, type Random } from '../random.js';
 import type { AnyStagedRecord, StagedProfile } from '../reference-line.js';
+import type { Scenery } from '../scenery.js';
 
 /** One planted scheme: a file of this folder, named for the pattern of the catalogue that it follows. */
 export interface Plant {
@@ -127,18 +126,17 @@ export interface PlotPlan {
   readonly plants: readonly Plant[];
   /** How often each plant is played. */
   readonly sets: number;
-  readonly firstDay: number;
   readonly days: number;
 }
 
 /**
- * Plays every plant `sets` times, over the days in turn. Of `population` only enterprises and persons counted from the first
+ * Plays every plant `sets` times, over the days in turn. Of the population only enterprises and persons counted from the first
  * are asked, so that it may have been made for a cast of another size.
  */
-export function planPlot(plan: PlotPlan, population: Population): Plot {
+export function planPlot(plan: PlotPlan, scenery: Scenery): Plot {
+  const { population } = scenery;
   const drama: Drama = {
-    population,
-    firstDay: plan.firstDay,
+    scenery,
     payments: [],
     records: [],
     profiles: new Map(),
@@ -152,7 +150,7 @@ export function planPlot(plan: PlotPlan, population: Population): Plot {
     for (const plant of plan.plants) {
       scheme++;
       const random = createRandom(hash32(population.seed, 61, scheme));
-      plant.plan(createStage(drama, plant, scheme, dayOf(plan, plant, set, scheme), random));
+      plant.plan(createStage(drama, plant, scheme, scenery.firstDay + dayOf(plan, plant, set, scheme), random));
     }
   }
   const { payments, records, profiles, accountProfiles, losses } = drama;
@@ -162,9 +160,9 @@ export function planPlot(plan: PlotPlan, population: Population): Plot {
 }
 
 /** A long story is told where it has room; of short days each is used in turn. */
-function dayOf({ firstDay, days }: PlotPlan, { daysBefore = 7 }: Plant, set: number, scheme: number): number {
+function dayOf({ days }: PlotPlan, { daysBefore = 7 }: Plant, set: number, scheme: number): number {
   const room = Math.min(daysBefore, days - 1);
-  return days < 8 ? firstDay + (set % days) : firstDay + room + ((scheme * 7 + set) % (days - room));
+  return days < 8 ? set % days : room + ((scheme * 7 + set) % (days - room));
 }
 
 /** Enterprises of middling size that do nothing unusual of their own. */
@@ -191,8 +189,7 @@ function* personsOf(population: Population): Generator<number, void> {
 }
 
 interface Drama {
-  readonly population: Population;
-  readonly firstDay: number;
+  readonly scenery: Scenery;
   readonly payments: PlannedPayment[];
   readonly records: PlannedRecord[];
   readonly profiles: Map<number, CastProfile>;
@@ -204,11 +201,13 @@ interface Drama {
 
 /** Cast accounts are handed out from the end of the population downwards. */
 function createStage(drama: Drama, { typology }: Plant, scheme: number, day: number, random: Random): Stage {
-  const { population, payments, records, profiles, accountProfiles, losses } = drama;
+  const { scenery, payments, records, profiles, accountProfiles, losses } = drama;
+  const { population, firstDay } = scenery;
   const { seed, accounts } = population;
   const made = { devices: 0, names: 0 };
   const somewhere = (): Place => henanCity(random.below(1 << 20));
-  const identity = (account: number): Identity => identityOf(population, profiles, drama.firstDay, account);
+  const identity = (account: number): Identity =>
+    identityOf(population, profiles.has(account) ? profiles : scenery.profiles, firstDay, account);
 
   function join(profile: CastProfile): number {
     const account = accounts - 1 - profiles.size;
@@ -240,13 +239,12 @@ function createStage(drama: Drama, { typology }: Plant, scheme: number, day: num
     },
     record: (record, timeMs) => void records.push({ record, timeMs: wholeSecond(timeMs), scheme }),
     profile(account, changes = {}, timeMs) {
-      const plain = plainProfile({ seed, account, identity: identity(account), monthlyFen: monthlyFen(population, account) });
-      const profile = { ...plain, ...changes };
+      const profile = { ...scenery.profile(account, identity(account)), ...changes };
       if (timeMs === undefined) accountProfiles.set(account, profile);
       else records.push({ record: profile, timeMs: wholeSecond(timeMs), scheme });
     },
     identity,
-    habit: (account) => habitOf(seed, account),
+    habit: scenery.habit,
     device: () => deviceOf(hash32(seed, scheme * 4_096 + made.devices++, 73)),
     personName: () => personName(hash32(seed, scheme * 4_096 + made.names++, 74)),
   };

@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createFirms, createSharedUse } from '../../src/scoring/shared-use.js';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const startMs = Date.parse('2026-07-01T00:00:00+08:00');
+const never = -1e15;
+
+const time = fc.constantFrom(0, 1, hourMs - 1, hourMs, hourMs + 1, 2 * hourMs, 30 * hourMs, 90 * dayMs).map((ms) => startMs + ms);
+
+describe('things an account uses', () => {
+  it('are remembered as in a list of all uses, late ones included', () => {
+    const use = fc.record({
+      account: fc.constantFrom(0, 3, 200_000),
+      kind: fc.constantFrom(0, 1, 7),
+      key: fc.constantFrom(11, 12, 2 ** 52),
+      timeMs: time,
+    });
+    fc.assert(
+      fc.property(fc.array(use, { maxLength: 40 }), (uses) => {
+        const shared = createSharedUse();
+        const told: typeof uses = [];
+        for (const [i, each] of uses.entries()) {
+          const isSame = (other: (typeof uses)[0]): boolean =>
+            other.account === each.account && other.kind === each.kind && other.key === each.key;
+          const before = uses.slice(0, i);
+          const isToTell = !told.some((other) => isSame(other) && each.timeMs - other.timeMs < hourMs);
+          if (isToTell) told.push(each);
+          expect(shared.note(each.account, each.kind, each.key, each.timeMs)).toBe(isToTell);
+          expect(shared.lastMs(each.account, each.kind, each.key)).toBe(
+            Math.max(never, ...before.filter(isSame).map(({ timeMs }) => timeMs)),
+          );
+          expect(shared.hasOthers(each.account, each.kind, each.key)).toBe(
+            before.some((other) => other.account === each.account && other.kind === each.kind && other.key !== each.key),
+          );
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('are told on first use and then once an hour while they go on being used', () => {
+    const shared = createSharedUse();
+    const told = Array.from({ length: 13 }, (_, i) => shared.note(1, 0, 5, startMs + i * 10 * 60_000));
+    expect(told.map((is, i) => (is ? i : -1)).filter((i) => i >= 0)).toEqual([0, 6, 12]);
+  });
+
+  it('are new to an account that never used any, without others', () => {
+    const shared = createSharedUse();
+    expect(shared.lastMs(4, 2, 9)).toBe(never);
+    expect(shared.hasOthers(4, 2, 9)).toBe(false);
+    shared.note(4, 2, 9, startMs);
+    expect(shared.lastMs(4, 2, 9)).toBe(never);
+    expect(shared.hasOthers(4, 2, 9)).toBe(false);
+    expect(shared.hasOthers(4, 2, 8)).toBe(true);
+    expect(shared.hasOthers(4, 1, 8)).toBe(false);
+  });
+
+  it('are 32 of a kind at most: the one unused longest is forgotten, and its room used again', () => {
+    const shared = createSharedUse();
+    for (let key = 1; key <= 32; key++) shared.note(1, 0, key, startMs + key);
+    shared.note(1, 0, 1, startMs + 100);
+    const bytes = shared.bytesUsed();
+    shared.note(1, 0, 33, startMs + 101);
+    shared.note(1, 0, 2, startMs + 102);
+    expect(shared.lastMs(1, 0, 2)).toBe(never);
+    shared.note(1, 0, 1, startMs + 103);
+    expect(shared.lastMs(1, 0, 1)).toBe(startMs + 100);
+    for (let key = 50; key < 500; key++) shared.note(1, 0, key, startMs + 1000 + key);
+    expect(shared.bytesUsed()).toBe(bytes);
+  });
+});
+
+describe('enterprises that share a thing', () => {
+  const use = fc.record({
+    key: fc.constantFrom('device:a', 'ip:10.0.0.1'),
+    firm: fc.constantFrom('F1', 'F2', 'F3'),
+    account: fc.constantFrom('4100001', '4100002', '4100003', '4100004'),
+    timeMs: time,
+  });
+
+  it('are counted as in a list of all uses, in any order', () => {
+    fc.assert(
+      fc.property(fc.array(use, { maxLength: 40 }), fc.array(time, { minLength: 2, maxLength: 6 }), (uses, times) => {
+        const firms = createFirms();
+        for (const { key, firm, account, timeMs } of uses) firms.use(key, firm, account, timeMs);
+        for (const key of ['device:a', 'ip:10.0.0.1', 'mac:none']) {
+          const own = uses.filter((each) => each.key === key);
+          const latest = (account: string): number =>
+            Math.max(...own.filter((each) => each.account === account).map(({ timeMs }) => timeMs));
+          const told = firms.accountsOf(key);
+          expect(new Set(told)).toEqual(new Set(own.map(({ account }) => account)));
+          expect(told.length).toBe(new Set(told).size);
+          expect(told.map(latest)).toEqual(told.map(latest).toSorted((a, b) => b - a));
+          for (const atMs of times) {
+            // Four uses of a pair are kept.
+            const later = own.filter(({ timeMs }) => timeMs > atMs);
+            const pairs = later.map(({ firm, account }) => later.filter((o) => o.firm === firm && o.account === account));
+            if (pairs.some((each) => new Set(each.map(({ timeMs }) => timeMs)).size >= 4)) continue;
+            for (const sinceMs of times) {
+              const inside = own.filter(({ timeMs }) => timeMs > sinceMs && timeMs <= atMs);
+              expect(firms.firms(key, sinceMs, atMs)).toBe(new Set(inside.map(({ firm }) => firm)).size);
+              expect(firms.accounts(key, sinceMs, atMs)).toBe(new Set(inside.map(({ account }) => account)).size);
+            }
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('count after the beginning of a window and up to its end', () => {
+    const firms = createFirms();
+    firms.use('ip:1', 'F', 'A', startMs);
+    expect([-1, 0, 1].map((ms) => firms.firms('ip:1', startMs - 1, startMs + ms))).toEqual([0, 1, 1]);
+    expect([-1, 0, 1].map((ms) => firms.firms('ip:1', startMs + ms, startMs + hourMs))).toEqual([1, 0, 0]);
+  });
+
+  it('are kept for the 1,000 accounts that used the thing last; 200 accounts are told, latest first', () => {
+    const firms = createFirms();
+    for (let i = 0; i < 1_100; i++) firms.use('ip:1', `F${i}`, `A${i}`, startMs + i);
+    firms.use('ip:1', 'F-late', 'A-late', startMs);
+    expect(firms.firms('ip:1', 0, startMs + dayMs)).toBe(1_000);
+    expect(firms.firms('ip:1', 0, startMs + 100)).toBe(1);
+    const told = firms.accountsOf('ip:1');
+    expect([told.length, told[0], told.at(-1)]).toEqual([200, 'A1099', 'A900']);
+  });
+
+  it('are forgotten with things that nobody used for 400 days, and the room is used again', () => {
+    const firms = createFirms();
+    const fill = (year: number) => {
+      for (let i = 0; i < 4_096; i++)
+        firms.use(`device:${year}-${i}`, `F${year}-${i}`, `A${year}-${i}`, startMs + year * 500 * dayMs);
+    };
+    fill(1);
+    const bytes = firms.bytesUsed();
+    for (const year of [2, 3, 4, 5]) fill(year);
+    expect(firms.bytesUsed()).toBeLessThan(bytes * 2.1);
+    expect(firms.firms('device:1-7', 0, Infinity)).toBe(0);
+    expect(firms.accountsOf('device:5-4095')).toEqual(['A5-4095']);
+    expect(firms.accountsOf('device:5-0')).toEqual(['A5-0']);
+  });
+});
