@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { baseStreams } from '../src/scoring/vocabulary/definitions.js';
-import { fields, functions } from '../src/scoring/vocabulary/vocabulary.js';
+import { whereAbout } from '../src/scoring/vocabulary/definitions.js';
+import { baseStreams, fields, functions, profileFields } from '../src/scoring/vocabulary/vocabulary.js';
 
 /** Writes the tables of the pattern manual from the code: `npx tsx docs/generate.ts`. */
 
@@ -12,10 +12,14 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 export function renderTables(): string {
   const fieldRows = Object.entries(fields).map(
     ([name, { type, unit, doc, about }]) =>
-      `| \`${name}\` | ${type} | ${unit ?? ''} | ${cell(doc)}${about ? ` (only in streams of: ${about})` : ''} |`,
+      `| \`${name}\` | ${type} | ${unit ?? ''} | ${cell(doc)}${about ? ` (only ${whereAbout[about]})` : ''} |`,
+  );
+  const profileRows = Object.entries(profileFields).map(
+    ([name, { type, unit, doc }]) => `| \`profile(self).${name}\` | ${type} | ${unit ?? ''} | ${cell(doc)} |`,
   );
   const functionRows = Object.entries(functions).map(
-    ([name, { usage, exactness, doc }]) => `| \`${name}\` | \`${cell(usage)}\` | ${exactness} | ${cell(doc)} |`,
+    ([name, { usage, example, exactness, cost, about, doc }]) =>
+      `| \`${name}\` | \`${cell(usage)}\` | ${exactness} | ${cost} | ${cell(doc)}${about ? ` (only ${whereAbout[about]})` : ''} | \`${cell(example)}\` |`,
   );
   return [
     `Streams that every pattern has: ${[...baseStreams.keys()].map((name) => `\`${name}\``).join(', ')}.`,
@@ -25,11 +29,15 @@ export function renderTables(): string {
     '| field | type | unit | meaning |',
     '|---|---|---|---|',
     ...fieldRows,
+    ...profileRows,
     '',
     '### Functions',
     '',
-    '| function | usage | exactness | meaning |',
-    '|---|---|---|---|',
+    'Cost: *kept* is a number that is there, *look-up* one look into a table, *walk* goes over the legs of the window (at most 2,000,',
+    'of a pair 256, of a named stream 4,096): put walks behind cheaper conditions.',
+    '',
+    '| function | usage | exactness | cost | meaning | example |',
+    '|---|---|---|---|---|---|',
     ...functionRows,
   ].join('\n');
 }

@@ -333,6 +333,8 @@ function text(node: ASTNode, scope: Scope): Typed & { type: 'text' } {
 function nearest(name: string, known: readonly string[]): string {
   const scored = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   scored.sort((a, b) => a.distance - b.distance);
+  const longer = known.find((candidate) => name.length >= 3 && candidate.startsWith(name));
+  if (longer) return `; did you mean "${longer}"?`;
   const [best] = scored;
   if (best && best.distance <= Math.max(2, name.length / 3)) return `; did you mean "${best.candidate}"?`;
   return known.length > 0 && known.length <= 12 ? `; known are ${known.join(', ')}` : '';

@@ -2,14 +2,7 @@ import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import { callHelper, type Typed, type Who } from '../typed-code.js';
 import type { PartyView } from '../transaction-view.js';
-import {
-  asksHistory,
-  codeOf,
-  endingWindow,
-  type Fail,
-  type FunctionDefinition,
-  onlyWindow,
-} from './definitions.js';
+import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 
 /** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
 

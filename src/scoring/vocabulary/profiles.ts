@@ -149,4 +149,3 @@ export const loginFields: Readonly<Record<string, FieldDefinition>> = {
     ({ sameHandSeconds }) => sameHandSeconds,
   ),
 };
-

@@ -5,7 +5,9 @@ import { windowFunctions } from './windows.js';
 
 /** Every field and function of the pattern language, each with its meaning: the manual is made from these tables. */
 
+export { baseStreams } from './definitions.js';
 export { fields } from './fields.js';
+export { profileFields } from './profiles.js';
 
 function pick(name: string, doc: string, choose: 'Math.min' | 'Math.max'): FunctionDefinition {
   return {

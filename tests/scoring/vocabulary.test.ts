@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { compilePatternSet } from '../../src/scoring/pattern-set.js';
+import { functions } from '../../src/scoring/vocabulary/vocabulary.js';
+import { workingDays } from '../support/patterns.js';
+
+/** A pattern that asks one expression on the occasion on which it may stand. */
+function patternAsking(expression: string, on: string): string {
+  return `
+id: T01
+version: 1
+state: active
+title: { zh: 试, en: test }
+side: mule
+family: test-family
+severity: low
+audience: [city-centre]
+on: ${on}
+streams: ${on === 'use' ? '{}' : "{ feePayments: { of: debit, when: 'tx.amountFen > 100' } }"}
+when: |
+  ${expression}
+reason: { zh: '-', en: '-' }
+advice: { zh: '-', en: '-' }
+story: '-'
+source: '-'
+examples:
+  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
+  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
+`;
+}
+
+function problemsOf(expression: string, on: string): readonly string[] {
+  const result = compilePatternSet([{ file: 'T01.yaml', text: patternAsking(expression, on) }], workingDays);
+  return result.kind === 'compiled' ? [] : result.problems.map(({ message }) => message);
+}
+
+describe('the language of patterns', () => {
+  it.each(Object.entries(functions))('the example of %s may stand in a pattern', (_, { example, about }) => {
+    const expression = /[<>=]|^(?!.*\bpercentile)[a-z]\w*\(.*\)$|\bin\b/.test(example) ? example : `${example} > 0`;
+    expect(problemsOf(expression, about === 'arrival' || about === 'use' ? about : 'debit')).toEqual([]);
+  });
+
+  it.each([
+    ['tx.amount > 5', 'tx.amountFen'],
+    ['tx.amountFen > "5"', 'expected a number'],
+    ['count(debit, "500d") > 5', 'at most "400d"'],
+    ['distinct(debit, "60d") > 5', 'goes back 31 days'],
+    ['pairCount(debit, "60d") > 5', 'kept for 31 days'],
+    ['carried.hops > 2', 'only in patterns with on: arrival'],
+    ['use.firms("24h") > 2', 'only in patterns with on: use'],
+    ['profile(other).capitalFen > 2', 'profiles are known of the account itself'],
+    ['profile(self).capital > 2', 'did you mean "capitalFen"'],
+    ['changed(["sael"], "15d")', 'is no account change'],
+    ['tx.amountFen in list("otc")', 'is never on a list'],
+    ['other in list("OTC list")', 'the name of a list'],
+    ['median(feePayments, "90d") > 5', 'expected debit, credit or any'],
+    ['zscore(any, "2h", "30d") > 4', 'expected "1h" or "1d"'],
+    ['now(debit)', 'expected a stream of the pattern'],
+    ['recent("round", 500) > 4', 'from 2 to 100'],
+    ['tx.remark.matches("(a+)+$")', 'unknown method'],
+  ])('%s is refused with a remedy', (expression, remedy) => {
+    expect(problemsOf(expression, 'debit').join(' ')).toContain(remedy);
+  });
+
+  it('an expression of too many parts is refused', () => {
+    expect(problemsOf(`${'1 + '.repeat(600)}1 > 0`, 'debit').join(' ')).toContain('more than 500 parts');
+  });
+
+  it('a shared thing has no legs to ask about', () => {
+    expect(problemsOf('count(debit, "24h") > 1', 'use').join(' ')).toContain('have no legs');
+  });
+});
