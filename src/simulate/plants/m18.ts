@@ -20,7 +20,7 @@ export const m18: Plant = {
       if (shared === 'agent') profile(firm.account, { registeredOn, agent }, clock(firm.openedDay, 10));
       if (shared === 'phone')
         profile(firm.account, { registeredOn, phone: phoneOf(identity(exit).account) }, clock(firm.openedDay, 10));
-      const operator = shared === 'operator' ? { operator: opener } : {};
+      const operator = shared === 'operator' ? { operator: `${opener}${identity(exit).account.slice(-4)}` } : {};
       const timeMs = clock(day - (i === 0 ? 0 : random.between(0, 3)), random.within(9, 17));
       pay({ from: firm.account, to: exit, amountFen: random.between(8, 90) * 100_000, timeMs, remark: '货款', ...operator });
     });
