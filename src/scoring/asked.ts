@@ -121,7 +121,8 @@ function generateAll(patterns: readonly CompiledPattern[], helpers: readonly Hel
 /** Shadows are watched: which part of the condition was the only one that did not hold. */
 function question({ code, state, conjuncts }: CompiledPattern, p: number): string {
   if (state !== 'shadow' || conjuncts.length < 2) return `if (${code}) held.push(${p});`;
-  const parts = conjuncts.map((part, i) => `if (n < 2 && !(${part.code})) { n += 1; w = ${i}; }`).join(' ');
+  const ordered = conjuncts.map((part, i) => ({ part, i })).toSorted((a, b) => a.part.cost - b.part.cost);
+  const parts = ordered.map(({ part, i }) => `if (n < 2 && !(${part.code})) { n += 1; w = ${i}; }`).join(' ');
   return `{ let n = 0, w = 0; ${parts} if (n === 0) held.push(${p}); else if (n === 1) near(${p}, w); }`;
 }
 

@@ -5,7 +5,7 @@ import { whereAbout } from './vocabulary/definitions.js';
 import { isListed } from './vocabulary/knowledge.js';
 import { profileFields } from './vocabulary/profiles.js';
 import { fields, functions } from './vocabulary/vocabulary.js';
-import { callHelper, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
+import { callHelper, costRank, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
 
 /**
  * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
@@ -20,28 +20,32 @@ export function compileExpression(source: string, scope: Scope): Typed {
   return compile(parseExpression(source), scope);
 }
 
-/** The code of a condition. Throws `ExpressionError`. */
-export function compileCondition(source: string, scope: Scope): string {
-  const typed = compileExpression(source, scope);
-  if (typed.type !== 'bool') throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, 0);
-  return typed.code;
-}
-
 /** One of the conditions that `&&` joins at the top, and where it stands. */
 export interface Conjunct {
   readonly code: string;
   readonly start: number;
   readonly end: number;
+  /** See `costRank`. */
+  readonly cost: number;
+}
+
+/** All of them as one condition. Questions change nothing, so the cheap ones are asked first. */
+export function cheapestFirst(conjuncts: readonly Conjunct[]): string {
+  return conjuncts
+    .toSorted((a, b) => a.cost - b.cost)
+    .map(({ code }) => `(${code})`)
+    .join(' && ');
 }
 
 /** A condition as the parts that `&&` joins. Throws `ExpressionError`. */
 export function compileConjuncts(source: string, scope: Scope): Conjunct[] {
   const parts = conjunctsOf(parseExpression(source));
   return parts.map((node) => {
+    scope.cost = 0;
     const typed = compile(node, scope);
     if (typed.type !== 'bool')
       throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, node.start);
-    return { code: typed.code, start: node.start, end: node.end };
+    return { code: typed.code, start: node.start, end: node.end, cost: scope.cost };
   });
 }
 
@@ -178,6 +182,7 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   if (field.about && field.about !== scope.about)
     throw new ExpressionError(`"${path}" exists only ${whereAbout[field.about]}`, node.start);
   const typed = field.make(scope);
+  if (typed.type === 'text' || path.startsWith('login.')) scope.cost = Math.max(scope.cost, costRank['look-up']);
   if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
   return typed;
 }
@@ -216,6 +221,7 @@ function call(name: string, args: readonly ASTNode[], node: ASTNode, scope: Scop
     const at = problem ? args[feature.parameters.indexOf(problem)] : undefined;
     throw new ExpressionError(`expected ${feature.usage}, like ${feature.example}`, at?.start ?? node.start);
   }
+  scope.cost = Math.max(scope.cost, costRank[feature.cost]);
   const typed = feature.make(typedArgs, scope, (i, message) => {
     throw new ExpressionError(message, args[i]?.start ?? node.start);
   });

@@ -61,6 +61,7 @@ export function createHistory(
     bit,
     index: -1,
   }));
+  const refs = plan.streams.map(({ index }): StreamRef => ({ name: '', bit: 0, index }));
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
   /** Per stream whose counterparties are counted: the time of the pair's latest other leg in it. */
@@ -174,7 +175,7 @@ export function createHistory(
       const event = { timeMs: startOfDayMs(closing + 1) - 1, slot: -1, other: -1, region: 0 };
       for (const stream of dayStreams)
         if (tests.get(stream.index)?.(leg) ?? true)
-          named.join(leg, refOf(stream), { ...event, amountFen: leg.dayDebitFen + leg.dayCreditFen });
+          named.join(leg, refs[stream.index]!, { ...event, amountFen: leg.dayDebitFen + leg.dayCreditFen });
     }
     row[base + column.day] = day;
     row[base + column.dayDebitFen] = 0;
@@ -235,7 +236,7 @@ export function createHistory(
     leg.lotDwellMs = leg.timeMs - row[base + column.lotHeadMs]!;
     if (leg.lotDwellMs > stream.withinMs || leg.lotDwellMs < 0) return;
     if (!(tests.get(stream.index)?.(leg) ?? true)) return;
-    named.join(leg, refOf(stream), {
+    named.join(leg, refs[stream.index]!, {
       timeMs: leg.timeMs,
       amountFen: lotFen,
       slot: head,
@@ -314,7 +315,7 @@ export function createHistory(
       }
       if (!leg.late) row[base + column.balanceFen] = leg.self.balanceFen;
     },
-    join: (leg, stream) => named.join(leg, refOf(stream), eventOf(leg)),
+    join: (leg, stream) => named.join(leg, refs[stream.index]!, eventOf(leg)),
     settleLots(leg) {
       if (!keepsLots) return;
       forgetOldLots(leg);
@@ -323,10 +324,6 @@ export function createHistory(
     },
     sweep: (beforeMs) => legs.sweep(beforeMs, unlink),
   };
-}
-
-function refOf(stream: PlannedStream): StreamRef {
-  return { name: '', bit: 0, index: stream.index };
 }
 
 function eventOf(leg: Evaluation): StreamEvent {

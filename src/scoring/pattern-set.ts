@@ -3,7 +3,7 @@ import { dayMs } from '../domain/bank-day.js';
 import type { Severity } from '../domain/hit.js';
 import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
 import type { Evaluation } from './evaluation.js';
-import { compileCondition, compileConjuncts, type Conjunct, compileNumber } from './expression.js';
+import { cheapestFirst, compileConjuncts, type Conjunct, compileNumber } from './expression.js';
 import type { LooksAt } from './history-walk.js';
 import { type About, ExpressionError, functionOf, type Helper, type Scope } from './typed-code.js';
 import {
@@ -145,6 +145,7 @@ function compilePattern(
     streams,
     about,
     usesHistory: false,
+    cost: 0,
     looksAt: { bits: 0, spanMs: 0, named: [] },
     parts: [],
   });
@@ -191,7 +192,7 @@ function compilePattern(
     pattern,
     state,
     score,
-    code: conjuncts.map((conjunct) => `(${conjunct.code})`).join(' && '),
+    code: cheapestFirst(conjuncts),
     conjuncts,
     condition,
     strength,
@@ -252,7 +253,7 @@ function declareStream(
   if (parsed.pattern.subjects === 'any') stream.forPersonal = true;
   if (definition.when !== undefined && stream.code === undefined) {
     const scope = scopeFor(definition.of === 'day' || definition.of === 'lots' ? definition.of : 'leg');
-    stream.code = at(['streams', name, 'when'], ({ text }) => compileCondition(text, scope));
+    stream.code = at(['streams', name, 'when'], ({ text }) => cheapestFirst(compileConjuncts(text, scope)));
     stream.usesHistory = scope.usesHistory;
   }
   return { name, bit: 0, index: stream.index };

@@ -265,7 +265,13 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       if (known) return known;
       if (streams.length >= streamsMax) return undefined;
       if (definition.of === 'lots' && streams.filter(({ of }) => of === 'lots').length >= lotStreamsMax) return undefined;
-      const stream: PlannedStream = { ...definition, index: streams.length, forPersonal: false, code: undefined, usesHistory: false };
+      const stream: PlannedStream = {
+        ...definition,
+        index: streams.length,
+        forPersonal: false,
+        code: undefined,
+        usesHistory: false,
+      };
       streams.push(stream);
       if (definition.of === 'lots') lookBack(lotMemoryMs);
       return stream;

@@ -43,7 +43,11 @@ export function createTextCache(): TextCache {
     const known = entries.get(hash);
     if (known && equals(known.bytes, view.bytes, start, end)) return known;
     if (entries.size >= entriesMax) entries.clear();
-    const entry: Entry = { bytes: view.bytes.slice(start, end), text: view.text(start, end), answers: new Uint8Array(lists.length) };
+    const entry: Entry = {
+      bytes: view.bytes.slice(start, end),
+      text: view.text(start, end),
+      answers: new Uint8Array(lists.length),
+    };
     entries.set(hash, entry);
     return entry;
   }

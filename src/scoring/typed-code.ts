@@ -38,6 +38,9 @@ export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, s
 /** A function that code reaches as `h[n]`, called with the leg and numbers. */
 export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
 
+/** Questions in order of what they cost: a field or a kept number, a text or a look into a table, a walk over legs. */
+export const costRank = { kept: 0, 'look-up': 1, walk: 2 } as const;
+
 export const abouts = ['leg', 'day', 'lots', 'arrival', 'use', 'record'] as const;
 export type About = (typeof abouts)[number];
 
@@ -53,6 +56,8 @@ export interface Scope {
   readonly about: About;
   /** Set by features: the expression looks at history. */
   usesHistory: boolean;
+  /** Set by features: what the dearest question of the expression so far costs (see `costRank`). */
+  cost: number;
   /** Streams and spans that the expression looked at: evidence is taken from them. */
   readonly looksAt: LooksAt;
   /** Parts worth showing with their value, by position in the source. */

@@ -19,7 +19,7 @@ import {
 import { never } from '../pair-table.js';
 import { type CellKind, chainMsMax } from '../plan.js';
 import { literal } from '../generated.js';
-import { callHelper } from '../typed-code.js';
+import { callHelper, costRank } from '../typed-code.js';
 import { parseWindow } from '../window.js';
 import { summaryFunctions } from './summaries.js';
 import {
@@ -58,6 +58,7 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
         if (stream.index < 0 && kind !== 'count' && kind !== 'sum')
           fail(1, `${kind} over ${stream.name} goes back 31 days; use at most "31d", or a named stream with a condition`);
         const { named } = sourceOf(stream, window, scope, fail, kind === 'distinct');
+        scope.cost = Math.max(scope.cost, costRank['look-up']);
         return { type: 'number', code: callHelper(scope, (leg) => leg.memory.named[kind](leg, named)) };
       }
       asksHistory(scope, fail);
