@@ -299,16 +299,15 @@ describe('records of accounts', () => {
     }
   });
 
-  it('reuse the room of what they forget', () => {
+  it('give up the room of what is older than 400 days', () => {
     const records = createAccountRecords();
-    const fill = (from: number) => {
-      for (let i = 0; i < 400; i++) records.takeChange(1, 'phone', startMs + (from + i) * dayMs * 3, `c-${from + i}`);
-    };
-    fill(0);
+    const take = (i: number) => records.takeChange(1, 'phone', startMs + i * 10 * dayMs, `c-${i}`);
+    for (let i = 0; i <= 40; i++) take(i);
     const bytes = records.bytesUsed();
-    fill(400);
+    for (let i = 41; i <= 200; i++) take(i);
+    for (let i = -200; i < 0; i++) take(i);
     expect(records.bytesUsed()).toBe(bytes);
-    expect(records.changes(1, bit('phone'), 0, Infinity)).toBe(134);
+    expect(records.changes(1, bit('phone'), 0, Infinity)).toBe(41);
   });
 
   it('keep the last number of enterprises that share a thing, by kind', () => {

@@ -94,6 +94,39 @@ describe('names that a subject has paid', () => {
     expect([exact > 1000, bounded > 10]).toEqual([true, true]);
   });
 
+  it('are forgotten and found as in lists, while counterparties come, go and come again under shared names', () => {
+    const debit = fc.record({
+      subject: fc.constantFrom(0, 1, 2),
+      other: fc.integer({ min: 1, max: 150 }),
+      days: fc.integer({ min: 0, max: 12 }),
+    });
+    const nameOf = (other: number): string => `张伟${other % 50}`;
+    fc.assert(
+      fc.property(fc.array(debit, { minLength: 150, maxLength: 250, size: 'max' }), (all) => {
+        const history = createNameHistory();
+        const slow = new Map([0, 1, 2].map((subject) => [subject, new Map<number, number[]>()]));
+        let nowMs = startMs;
+        for (const { subject, other, days } of all) {
+          nowMs += days * dayMs;
+          history.note(subject, other, nameOf(other), 1, nowMs);
+          const own = slow.get(subject)!;
+          own.set(other, [...(own.get(other) ?? []), nowMs]);
+          for (const [party, times] of own) if (times.at(-1)! < nowMs - 400 * dayMs) own.delete(party);
+          const alike = [...own].filter(([party]) => nameOf(party) === nameOf(other) && party !== other);
+          expect(history.resembling(subject, other, nameOf(other), 2, 0, nowMs).count).toBe(
+            alike.flatMap(([, times]) => times).length,
+          );
+        }
+        for (const [subject, own] of slow)
+          for (const [party, times] of own)
+            expect(history.resembling(subject, party + 50, nameOf(party), 2, 0, nowMs).count).toBeGreaterThanOrEqual(
+              times.length,
+            );
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('do not count for the account itself, nor from `sinceMs` back', () => {
     const history = createNameHistory();
     history.note(1, 10, '张伟', 500, startMs);

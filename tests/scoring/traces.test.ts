@@ -226,6 +226,16 @@ describe('a trace', () => {
     expect(pay('c', 'b', 2, 60_000_000).hops).toBe(3);
     expect(pay('b', 'd', 3, 60_000_000).hops).toBe(2);
   });
+
+  it('goes on with the longer quick chain of two paths of one length', () => {
+    const { pay } = world();
+    pay('a', 'b', 0, 1000, true);
+    pay('b', 'c', 1, 1000);
+    pay('b', 'd', 1, 1000);
+    expect(pay('d', 'e', 2, 1000).quick).toBe(3);
+    expect(pay('c', 'e', 3, 100, true).quick).toBe(1);
+    expect(pay('e', 'f', 4, 1000)).toMatchObject({ hops: 4, quick: 4 });
+  });
 });
 
 describe('an arrival', () => {
@@ -298,6 +308,15 @@ describe('a case level', () => {
     expect(pay('b', 'd', 24 * 60 + 1, 100).caseLevel).toBeNaN();
     traces.setCase(number('b'), 1, startMs + 30 * hourMs);
     expect(pay('b', 'd', 31 * 60, 100).caseLevel).toBe(2);
+  });
+
+  it('that is smaller counts from its time on, though it comes late', () => {
+    const traces = createTraces();
+    traces.setCase(1, 3, startMs + 10);
+    traces.setCase(1, 2, startMs + 10);
+    traces.setCase(1, 0, startMs + 5);
+    traces.setCase(1, 4, startMs);
+    expect([-1, 0, 5, 10, 20].map((ms) => traces.caseLevel(1, startMs + ms))).toEqual([NaN, 4, 0, 0, 0]);
   });
 
   it('is told again and again without growing', () => {
