@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { loadCatalogue } from '../catalogue.js';
 import { dayMs, formatDay } from '../domain/bank-day.js';
+import { createCalendar } from '../domain/calendar.js';
 import {
   accountsMax,
   accountsMin,
@@ -8,48 +10,71 @@ import {
   transactionsMax,
   transactionsMin,
 } from '../simulate/bank-day.js';
-import { writeBankDay, type WriteOptions, type WriteSummary } from '../simulate/write.js';
+import { estimatedTransactions, monthsAccountsMin, monthsDaysMax, type MonthsOptions } from '../simulate/months/months.js';
+import { classicPlants, plants as allPlants } from '../simulate/plants/index.js';
+import type { Plant } from '../simulate/plants/stage.js';
+import { writeBankDay, writeMonths, type WriteSummary } from '../simulate/write.js';
 import { type CommandContext, plainReason } from './context.js';
 import { createProgress } from './progress.js';
 
-type Context = Pick<CommandContext, 'stdout' | 'stderr' | 'clock' | 'setExitCode'>;
+type Context = Pick<CommandContext, 'stdout' | 'stderr' | 'clock' | 'paths' | 'setExitCode'>;
 
 interface Flags {
   readonly accounts: string;
-  readonly transactions: string;
+  readonly transactions?: string;
   readonly seed: string;
-  readonly date: string;
-  readonly days: string;
+  readonly from: string;
+  readonly date?: string;
+  readonly days?: string;
+  readonly plants?: string;
+  readonly schemes?: string;
+  readonly references?: boolean;
   readonly out?: string;
   readonly labels?: string;
   readonly json?: boolean;
 }
 
+const usualTransactions = '33000';
+
 const help = `
-The file holds the transactions of the day (--date, then --days - 1 more) and a light history of the 400 days before,
-in order of time; --transactions counts them all. Frauds are planted after twelve patterns of the catalogue, once for
-each 8,000 transactions; the label file names their transactions. The same arguments give the same bytes.
-A name that ends in .gz is compressed.
+Without --days, or with --transactions, the file holds a bank day (or some days) with exactly that many transactions.
+A light history of the 400 days before is part of it. Frauds are planted after twelve patterns of the catalogue, once for
+each 8,000 transactions.
+
+With --days and without --transactions it holds the business of so many days as the calendar drives it: paydays, taxes in the
+middle of the month, suppliers by their rhythm, shops, marketplaces, holidays, new firms; one account in five is an
+enterprise's. How many transactions there are follows from that: about 3 a day for each enterprise, and 50 of the history.
+Every scheme is planted, and reference records (profiles, logins, lists, exchange rates, account changes) stand among the
+transactions: lines with a "type".
+
+The label file names the transactions of the frauds, each with its scheme. All lines are in order of time, and the same
+arguments give the same bytes. A name that ends in .gz is compressed.
 
 Examples:
   $ huqi simulate --out day.ndjson --labels labels.ndjson
   $ huqi simulate --accounts 1000000 --transactions 5000000 --seed 7 --out day.ndjson --labels labels.ndjson
-  $ huqi simulate --date 2026-09-01 --days 5 --transactions 100000 --out week.ndjson.gz --labels week.labels.ndjson
+  $ huqi simulate --days 30 --from 2026-07-01 --accounts 15000 --out month.ndjson --labels month.labels.ndjson
+  $ huqi simulate --days 60 --plants V02,M13,cycle --no-references --out months.ndjson.gz --labels months.labels.ndjson
   $ huqi score day.ndjson --labels labels.ndjson
 
 Exit codes: 0 written, 1 a file could not be written, 2 wrong arguments.`;
 
-/** `huqi simulate`: writes a labelled synthetic bank day. */
+/** `huqi simulate`: writes a labelled synthetic bank day, or months of them. */
 export function registerSimulate(program: Command, context: Context): void {
   program
     .command('simulate')
-    .summary('write a labelled synthetic bank day')
-    .description('Writes a synthetic day of corporate payments in Henan, with planted and labelled frauds.')
+    .summary('write a labelled synthetic bank day, or months')
+    .description('Writes synthetic corporate payments in Henan, a day or months of them, with planted and labelled frauds.')
     .option('--accounts <number>', `accounts there are, ${accountsMin} to ${accountsMax}`, '12000')
-    .option('--transactions <number>', `transactions to write, ${transactionsMin} to ${transactionsMax}`, '33000')
+    .option('--transactions <number>', `transactions to write, ${transactionsMin} to ${transactionsMax} (${usualTransactions})`)
     .option('--seed <number>', 'seed of the simulation, 0 to 4294967295', '20260701')
-    .option('--date <date>', 'the day, such as 2026-07-01', '2026-07-01')
-    .option('--days <number>', `days from that date on, 1 to ${daysMax}`, '1')
+    .option('--from <date>', 'the day, or the first of several, such as 2026-07-01', '2026-07-01')
+    .option('--date <date>', 'the same as --from')
+    .option('--days <number>', `days from that date on, 1 to ${monthsDaysMax} (with --transactions 1 to ${daysMax})`)
+    .option('--plants <names>', `schemes to plant, such as V01,M13,cycle, or all, or none`)
+    .option('--schemes <number>', 'how often each is planted, with --days (about once for 40,000 days of an enterprise)')
+    .option('--references', 'put reference records among the transactions (always with --days)')
+    .option('--no-references', 'leave the reference records out')
     .option('--out <file>', 'file for the transactions (NDJSON)')
     .option('--labels <file>', 'file for the labels of the fraudulent ones (NDJSON)')
     .option('--json', 'print the summary as JSON')
@@ -64,11 +89,19 @@ async function runSimulate(flags: Flags, context: Context): Promise<void> {
     context.setExitCode(2);
     return;
   }
-  const progress = createProgress(context, options.value.bankDay.transactions);
+  const { work, out, labels } = options.value;
+  const progress = createProgress(context, work.kind === 'day' ? work.day.transactions : estimatedTransactions(work.months));
+  const onProgress = (done: number): void => progress.show(done, `${done} transactions`);
+  const files = { out, ...(labels === undefined ? {} : { labels }), onProgress };
   try {
-    const summary = await writeBankDay({ ...options.value, onProgress: (done) => progress.show(done, `${done} transactions`) });
+    const summary =
+      work.kind === 'day'
+        ? await writeBankDay({ bankDay: work.day, ...files })
+        : await writeMonths({ months: { ...work.months, isWorkingDay: await workingDays(context) }, ...files });
     progress.clear();
-    context.stdout.write(flags.json ? `${JSON.stringify({ ...options.value, ...summary })}\n` : describe(options.value, summary));
+    const { accounts, seed, day, days = 1 } = work.kind === 'day' ? work.day : work.months;
+    const asked = { accounts, seed, from: formatDay(day), days, out, labels };
+    context.stdout.write(flags.json ? `${JSON.stringify({ ...asked, ...summary })}\n` : describe(options.value, summary));
   } catch (error) {
     progress.clear();
     context.stderr.write(`huqi simulate: ${plainReason(error)}\n`);
@@ -76,8 +109,23 @@ async function runSimulate(flags: Flags, context: Context): Promise<void> {
   }
 }
 
+/** Years without a table have Monday to Friday: the days are invented anyway. */
+async function workingDays({ paths }: Context): Promise<(day: number) => boolean> {
+  const { calendar } = await loadCatalogue(paths.config);
+  const known = createCalendar(calendar, { unknownYears: 'weekends' });
+  return (day) => known.isWorkingDay(day);
+}
+
+interface Order {
+  readonly work:
+    | { readonly kind: 'day'; readonly day: BankDayOptions }
+    | { readonly kind: 'months'; readonly months: MonthsOptions };
+  readonly out: string;
+  readonly labels?: string;
+}
+
 type ReadFlags =
-  | { readonly kind: 'read'; readonly value: WriteOptions }
+  | { readonly kind: 'read'; readonly value: Order }
   | { readonly kind: 'wrong'; readonly mistakes: readonly string[] };
 
 /** All mistakes at once. */
@@ -89,19 +137,49 @@ function readFlags(flags: Flags): ReadFlags {
       mistakes.push(`--${name}: expected a whole number from ${min} to ${max}, found "${text}"`);
     return value;
   };
-  const bankDay: BankDayOptions = {
-    accounts: whole('accounts', flags.accounts, accountsMin, accountsMax),
-    transactions: whole('transactions', flags.transactions, transactionsMin, transactionsMax),
+  const isMonths = flags.days !== undefined && flags.transactions === undefined;
+  const dateFlag = flags.date === undefined ? 'from' : 'date';
+  const date = flags[dateFlag] ?? '';
+  const common = {
+    accounts: whole('accounts', flags.accounts, isMonths ? monthsAccountsMin : accountsMin, accountsMax),
     seed: whole('seed', flags.seed, 0, 4_294_967_295),
-    days: whole('days', flags.days, 1, daysMax),
-    day: readDay(flags.date) ?? 0,
+    days: whole('days', flags.days ?? '1', 1, isMonths ? monthsDaysMax : daysMax),
+    day: readDay(date) ?? 0,
+    plants: readPlants(flags.plants, isMonths ? allPlants : classicPlants, mistakes),
+    ...(flags.references === undefined ? {} : { hasReferences: flags.references }),
   };
-  if (readDay(flags.date) === undefined) mistakes.push(`--date: expected a date such as 2026-07-01, found "${flags.date}"`);
+  if (readDay(date) === undefined) mistakes.push(`--${dateFlag}: expected a date such as 2026-07-01, found "${date}"`);
+  if (flags.schemes !== undefined && !isMonths) mistakes.push('--schemes: it needs --days, and no --transactions');
+  const sets = flags.schemes === undefined ? {} : { sets: whole('schemes', flags.schemes, 0, 10_000) };
+  const work = isMonths
+    ? { kind: 'months' as const, months: { ...common, ...sets } }
+    : { kind: 'day' as const, day: { ...common, transactions: readTransactions(flags, whole) } };
   const { out, labels } = flags;
   if (!out) mistakes.push('--out: name the file to write, such as --out day.ndjson');
   else if (out === labels) mistakes.push(`--labels: the labels need a file of their own, not "${labels}" again`);
   if (mistakes.length > 0 || !out) return { kind: 'wrong', mistakes };
-  return { kind: 'read', value: { bankDay, out, ...(labels ? { labels } : {}) } };
+  return { kind: 'read', value: { work, out, ...(labels ? { labels } : {}) } };
+}
+
+function readTransactions(
+  { transactions = usualTransactions }: Flags,
+  whole: (name: string, text: string, min: number, max: number) => number,
+): number {
+  return whole('transactions', transactions, transactionsMin, transactionsMax);
+}
+
+function readPlants(text: string | undefined, usual: readonly Plant[], mistakes: string[]): readonly Plant[] {
+  if (text === undefined) return usual;
+  if (text === 'all') return allPlants;
+  if (text === 'none') return [];
+  const known = new Map(allPlants.map((plant) => [plant.typology.toLowerCase(), plant]));
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !known.has(name.toLowerCase()));
+  if (unknown.length > 0) {
+    const choice = allPlants.map(({ typology }) => typology).join(', ');
+    mistakes.push(`--plants: there is no scheme ${unknown.map((name) => `"${name}"`).join(', ')}; there are ${choice}`);
+  }
+  return [...new Set(names.flatMap((name) => known.get(name.toLowerCase()) ?? []))];
 }
 
 function readDay(text: string): number | undefined {
@@ -110,14 +188,16 @@ function readDay(text: string): number | undefined {
   return !Number.isNaN(day) && formatDay(day) === text ? day : undefined;
 }
 
-function describe({ out, labels }: WriteOptions, summary: WriteSummary): string {
+function describe({ out, labels }: Order, summary: WriteSummary): string {
   const rows = Object.entries(summary.typologies).map(
     ([typology, { schemes, transactions }]) =>
-      `  ${typology}  ${String(schemes).padStart(5)} schemes ${String(transactions).padStart(7)} transactions`,
+      `  ${typology.padEnd(14)}  ${String(schemes).padStart(5)} schemes ${String(transactions).padStart(7)} transactions`,
   );
+  const { transactions, references, bytes, labelled } = summary;
+  const records = references > 0 ? ` and ${references} reference records` : '';
   return [
-    `${summary.transactions} transactions (${(summary.bytes / 1_000_000).toFixed(1)} MB) in ${out}`,
-    `${summary.labelled} of them planted${labels === undefined ? ', their labels not written (--labels FILE writes them)' : `, labels in ${labels}`}:`,
+    `${transactions} transactions${records} (${(bytes / 1_000_000).toFixed(1)} MB) in ${out}`,
+    `${labelled} of them planted${labels === undefined ? ', their labels not written (--labels FILE writes them)' : `, labels in ${labels}`}:`,
     ...rows,
     '',
   ].join('\n');

@@ -122,7 +122,7 @@ function createWorld(options: BankDayOptions): World {
   const uncast = plainScenery(createPopulation({ ...plan, cast: 0 }), day);
   const play = (sets: number): Plot => planPlot({ plants, sets, days }, uncast);
   // Once for 8,000 transactions, as far as the accounts reach.
-  const setsMax = Math.floor((accounts * castShareMax) / play(1).profiles.size);
+  const setsMax = Math.floor((accounts * castShareMax) / Math.max(1, play(1).profiles.size));
   const plot = play(Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), setsMax)));
   return { scenery: plainScenery(createPopulation({ ...plan, cast: plot.profiles.size }), day), plot };
 }

@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { type BankDayOptions, simulateBankDay } from './bank-day.js';
+import type { Label, SimulatedLine } from './clerk.js';
+import { type MonthsOptions, simulateMonths } from './months/months.js';
 import type { Typology } from './payment.js';
 
-export interface WriteOptions {
-  readonly bankDay: BankDayOptions;
+interface Files {
   /** Path of the transactions, NDJSON; compressed where it ends in `.gz`. */
   readonly out: string;
   /** Path of the labels, NDJSON; none are written where it is left out. */
@@ -16,9 +17,19 @@ export interface WriteOptions {
   readonly onProgress?: (transactions: number) => void;
 }
 
+export interface WriteOptions extends Files {
+  readonly bankDay: BankDayOptions;
+}
+
+export interface WriteMonthsOptions extends Files {
+  readonly months: MonthsOptions;
+}
+
 export interface WriteSummary {
   readonly transactions: number;
-  /** Size of the transactions before compression. */
+  /** Reference records among them. */
+  readonly references: number;
+  /** Size of all lines before compression. */
   readonly bytes: number;
   readonly labelled: number;
   /** Planted schemes and their transactions, by pattern of the catalogue. */
@@ -31,9 +42,18 @@ const chunkBytes = 262_144;
  * Writes a simulated bank day and its labels. Both files appear under their names only when they are complete.
  * Throws `RangeError` for options out of bounds (nothing is written) and the file system's error for a failed write.
  */
-export async function writeBankDay({ bankDay, out, labels, onProgress }: WriteOptions): Promise<WriteSummary> {
+export function writeBankDay({ bankDay, ...files }: WriteOptions): Promise<WriteSummary> {
+  return writeLines(simulateBankDay(bankDay), files);
+}
+
+/** The same for months. */
+export function writeMonths({ months, ...files }: WriteMonthsOptions): Promise<WriteSummary> {
+  return writeLines(simulateMonths(months), files);
+}
+
+async function writeLines(lines: Iterable<SimulatedLine>, { out, labels, onProgress }: Files): Promise<WriteSummary> {
   const tally = createTally();
-  const source = Readable.from(chunks(bankDay, tally, onProgress), { objectMode: true, highWaterMark: 2 });
+  const source = Readable.from(chunks(lines, tally, onProgress), { objectMode: true, highWaterMark: 2 });
   await replaceFile(out, (path) => {
     const sink = createWriteStream(path);
     return out.endsWith('.gz') ? pipeline(source, createGzip({ level: 9 }), sink) : pipeline(source, sink);
@@ -43,10 +63,10 @@ export async function writeBankDay({ bankDay, out, labels, onProgress }: WriteOp
 }
 
 /** Complete lines, about a quarter of a megabyte at a time. */
-function* chunks(bankDay: BankDayOptions, tally: Tally, onProgress: WriteOptions['onProgress']): Generator<Uint8Array> {
+function* chunks(lines: Iterable<SimulatedLine>, tally: Tally, onProgress: Files['onProgress']): Generator<Uint8Array> {
   let chunk = Buffer.allocUnsafe(chunkBytes);
   let used = 0;
-  for (const { json, label, scheme } of simulateBankDay(bankDay)) {
+  for (const { json, label, isReference } of lines) {
     if (used + json.length + 1 > chunkBytes) {
       yield chunk.subarray(0, used);
       onProgress?.(tally.transactions);
@@ -56,18 +76,20 @@ function* chunks(bankDay: BankDayOptions, tally: Tally, onProgress: WriteOptions
     chunk.set(json, used);
     chunk[used + json.length] = 0x0a;
     used += json.length + 1;
-    tally.transactions++;
+    if (isReference) tally.references++;
+    else tally.transactions++;
     tally.bytes += json.length + 1;
-    if (label && scheme !== undefined) tally.add(label.typology, scheme, `${JSON.stringify(label)}\n`);
+    if (label) tally.add(label);
   }
   yield chunk.subarray(0, used);
 }
 
 interface Tally {
   transactions: number;
+  references: number;
   bytes: number;
   readonly labelLines: string[];
-  add(typology: Typology, scheme: number, line: string): void;
+  add(label: Label): void;
   summary(): WriteSummary;
 }
 
@@ -75,10 +97,12 @@ function createTally(): Tally {
   const byTypology = new Map<Typology, { schemes: Set<number>; transactions: number }>();
   const tally: Tally = {
     transactions: 0,
+    references: 0,
     bytes: 0,
     labelLines: [],
-    add(typology, scheme, line) {
-      tally.labelLines.push(line);
+    add(label) {
+      const { typology, scheme } = label;
+      tally.labelLines.push(`${JSON.stringify(label)}\n`);
       const entry = byTypology.get(typology) ?? { schemes: new Set(), transactions: 0 };
       byTypology.set(typology, entry);
       entry.schemes.add(scheme);
@@ -86,6 +110,7 @@ function createTally(): Tally {
     },
     summary: () => ({
       transactions: tally.transactions,
+      references: tally.references,
       bytes: tally.bytes,
       labelled: tally.labelLines.length,
       typologies: Object.fromEntries(

@@ -34,8 +34,17 @@ export type IsWorkingDay = (day: number) => boolean;
 export function dueDates(day: number, isWorkingDay: IsWorkingDay): CalendarDate[] {
   if (!isWorkingDay(day)) return [];
   const due = [dateOf(day)];
-  for (let before = day - 1; !isWorkingDay(before) && due.length < 12; before--) due.push(dateOf(before));
+  for (let before = day - 1; !isWorkingDay(before) && due.length < daysOffMax; before--) due.push(dateOf(before));
   return due;
+}
+
+/** A calendar without a working day in a fortnight has none. */
+const daysOffMax = 14;
+
+export function workingDayFrom(day: number, isWorkingDay: IsWorkingDay): number {
+  let at = day;
+  while (!isWorkingDay(at) && at < day + daysOffMax) at++;
+  return at;
 }
 
 export type Hours = 'office' | 'shop' | 'night' | 'always';

@@ -32,6 +32,8 @@ export interface Page {
   readonly random: Random;
   readonly day: number;
   readonly isWorkingDay: boolean;
+  /** The day itself, or the first working day after it. */
+  readonly workingDayFrom: (day: number) => number;
   /** Days whose dues are paid on this day. */
   readonly due: readonly CalendarDate[];
   /** Before the first day: not everything that comes round is shown. */

@@ -9,7 +9,7 @@ import { createRandom, hash32 } from '../random.js';
 import type { AnyStagedRecord } from '../reference-line.js';
 import { createRender } from '../render.js';
 import { openingRecords } from '../scenery.js';
-import { dueDates, type IsWorkingDay } from './almanac.js';
+import { dueDates, type IsWorkingDay, workingDayFrom } from './almanac.js';
 import { planDues, planEarly } from './dues.js';
 import type { Intent, Page } from './intent.js';
 import { planOrdinary } from './ordinary-days.js';
@@ -82,6 +82,7 @@ export function* simulateMonths(options: MonthsOptions): Generator<SimulatedLine
       random,
       day,
       isWorkingDay: isWorkingDay(day),
+      workingDayFrom: (from) => workingDayFrom(from, isWorkingDay),
       due: dueDates(day, isWorkingDay),
       isHistory: day < firstDay,
       monthsBack: (of) => Math.ceil((firstDay - of) / daysPerMonth),
@@ -101,7 +102,7 @@ export function* simulateMonths(options: MonthsOptions): Generator<SimulatedLine
       planOrdinary(page);
       tills.plan(page);
       planStartups(page, firstDay, days);
-      if (hasReferences) events.push(...changes(page), ...logins(page, events));
+      if (hasReferences) events.push(...recordsOf({ ...page, random: createRandom(hash32(seed, day, 172)) }, events));
     } else if (day >= firstDay - thinDays) tills.planThin(page);
     events.sort((a, b) => a.timeMs - b.timeMs);
     for (const { timeMs, intent, record } of events) {
@@ -136,6 +137,11 @@ export function* simulateMonths(options: MonthsOptions): Generator<SimulatedLine
   }
 }
 
+/** About how many transactions there will be. */
+export function estimatedTransactions({ accounts, days }: Pick<MonthsOptions, 'accounts' | 'days'>): number {
+  return Math.round(accounts * 0.17 * (52 + 3.1 * days));
+}
+
 interface Event {
   readonly timeMs: number;
   readonly intent?: Intent;
@@ -152,6 +158,10 @@ function deviceAt(population: Population, payer: number, day: number, channel: P
   if (payer >= population.firms) return undefined;
   if (channel === 'mobile') return phoneOf(population, payer);
   return channel === 'ebank' || channel === 'batch' ? originOf(population, payer, day).device : undefined;
+}
+
+function recordsOf(page: Page, events: readonly Event[]): Event[] {
+  return [...changes(page), ...logins(page, events)];
 }
 
 function* changes(page: Page): Generator<Event> {

@@ -99,7 +99,7 @@ function tenderDeposit(page: Page, firm: number): void {
     isWhole: true,
     onPaid: (amountFen) => (deposit.paidFen = amountFen),
   });
-  const back = day + random.between(7, 20);
+  const back = page.workingDayFrom(day + random.between(7, 20));
   const timeMs = at({ ...page, day: back });
   page.later(back, {
     timeMs,
@@ -122,7 +122,7 @@ function loan(page: Page, firm: number): void {
   );
   page.add({ timeMs: at(page), payer, payee: firm, wantFen, remark: '流动资金贷款发放', channel: 'batch', share: 1 });
   for (let i = 0; i < 4; i++) {
-    const when = day + random.between(1, 9);
+    const when = page.workingDayFrom(day + random.between(1, 9));
     const { supplier } = supplierPair(population, firm, random.below(suppliersPerFirmMax));
     const timeMs = at({ ...page, day: when });
     const amountFen = tidyFen(random, (wantFen / 5) * random.within(0.7, 1.2));
@@ -154,7 +154,7 @@ function returnedGoods(page: Page, firm: number): void {
     share: keptShare,
     onPaid: (amountFen) => (order.paidFen = amountFen),
   });
-  const back = day + random.between(2, 9);
+  const back = page.workingDayFrom(day + random.between(2, 9));
   const timeMs = at({ ...page, day: back });
   page.later(back, {
     timeMs,
@@ -200,7 +200,7 @@ function escrow(page: Page, firm: number): void {
     share: newPayeeShare,
     onPaid: (amountFen) => (held.paidFen = amountFen),
   });
-  const out = day + random.between(1, 6);
+  const out = page.workingDayFrom(day + random.between(1, 6));
   page.later(out, {
     timeMs: at({ ...page, day: out }),
     payer: firm,
