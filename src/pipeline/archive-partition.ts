@@ -183,15 +183,19 @@ async function storeSlice(
   const { topic, partition, bulkhead, signal } = storing;
   const { settings, telemetry, warehouse, clock } = options;
   let table = '';
+  /** Tables that have their rows: what fails is tried again alone. */
+  const stored = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     try {
       await bulkhead.execute(async () => {
         signal.throwIfAborted();
         let startedMs = clock.now();
         for (const { bytes, count, ...built } of await buildRows(topic, partition, await load())) {
+          if (stored.has(built.table)) continue;
           table = built.table;
           if (count > 0) await warehouse.insert(table, bytes, tokenOf(topic, partition, slice, built.table));
           const durationMs = clock.now() - startedMs;
+          stored.add(table);
           telemetry.sliceArchived({ topic, partition, table, rows: count, bytes: bytes.length, durationMs });
           startedMs = clock.now();
         }

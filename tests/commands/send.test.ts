@@ -7,6 +7,7 @@ import { afterAll, afterEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/embedded.js';
 import { failureOf, huqi, type Running, sample, startHuqi } from '../support/huqi.js';
 import { metricTotal } from '../support/metrics.js';
+import { exampleRecords } from '../support/references.js';
 
 const directory = temporaryDirectory();
 const at = (name: string): string => join(directory, name);
@@ -62,6 +63,20 @@ it(
     await expect.poll(() => acceptedAt(url), { timeout: 90_000 }).toBe(1_010);
   },
 );
+
+it('sends a file of transactions and reference records, a long list among them', { timeout: 120_000 }, async () => {
+  const { url, to } = await startPlatform('records');
+  const entries = Array.from({ length: 1_000 }, (_, n) => `4100100000${String(n).padStart(30, '0')}`);
+  const long = { ...exampleRecords.list, id: 'long', entries };
+  const records = [...Object.values(exampleRecords), long].map((record) => JSON.stringify(record));
+  expect(records.at(-1)?.length).toBeGreaterThan(40_000);
+  writeFileSync(at('records.ndjson'), [...lines.slice(0, 50), ...records, ...lines.slice(50, 100)].join('\n'));
+  const { code, stdout, stderr } = await huqi(['send', at('records.ndjson'), ...to, '--batch', '40', '--json']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toMatchObject({ sent: 108, accepted: 108, duplicates: 0, refused: {} });
+  expect(await metricTotal(url, 'huqi_transactions_accepted_total')).toBe(100);
+  expect(await metricTotal(url, 'huqi_references_accepted_total')).toBe(8);
+});
 
 it('takes the key from the environment', { timeout: 120_000 }, async () => {
   const { to } = await startPlatform('environment');

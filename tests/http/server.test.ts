@@ -32,6 +32,26 @@ const get = (path: string, headers: Record<string, string> = bearer(centreKey)) 
 
 const ndjson = { 'content-type': 'application/x-ndjson' };
 
+describe('sending reference records', () => {
+  test('a body for them is told apart from one for transactions, with the same answers', async () => {
+    const body = '{"id":"P1","type":"profile"}\n';
+    const response = await post('/v1/reference', body, { ...ndjson, ...bearer(bankKey) });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('{"line":1,"id":"P1","status":"accepted"}\n');
+    await post('/v1/transactions', body, { ...ndjson, ...bearer(bankKey) });
+    expect(platform.received.map(({ bank, only }) => [bank, only])).toEqual([
+      ['102491002011', 'references'],
+      ['102491002011', undefined],
+    ]);
+  });
+
+  test('an empty body is refused in words of its own', async () => {
+    const response = await post('/v1/reference', '\n', { ...ndjson, ...bearer(bankKey) });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain('The body holds no reference record.');
+  });
+});
+
 describe('sending transactions', () => {
   test('a bank gets one result per line, and its bank number goes with the body', async () => {
     const response = await post('/v1/transactions', '{"id":"a"}\nnot json\n\n{"id":1}\n', { ...ndjson, ...bearer(bankKey) });
@@ -196,6 +216,7 @@ describe('keys', () => {
     ['GET', '/v1/patterns', 'read'],
     ['GET', '/v1/patterns/V01', 'read'],
     ['POST', '/v1/transactions', 'intake'],
+    ['POST', '/v1/reference', 'intake'],
     ['POST', '/v1/warnings/w1/ack', 'write'],
     ['POST', '/v1/warnings/w1/disposition', 'write'],
     ['POST', '/v1/warnings/w1/appeal', 'write'],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { openChdbWarehouse } from '../../src/adapters/warehouse/chdb.js';
 import type { Event } from '../../src/domain/event.js';
-import { readFrame, role } from '../../src/domain/frame.js';
+import { frameFlag, readFrame, role } from '../../src/domain/frame.js';
 import type { Warning } from '../../src/domain/warning.js';
 import { createArchive, type Archive } from '../../src/pipeline/archive.js';
 import type { ArchiveSettings } from '../../src/pipeline/archive-partition.js';
@@ -48,6 +48,7 @@ export function startArchive(
 /** Ids by table, sorted, repeats left in, so that a row that stands twice shows. */
 export interface Contents {
   readonly transactions: readonly string[];
+  readonly references: readonly string[];
   readonly rejected: readonly string[];
   readonly hits: readonly string[];
   readonly warnings: readonly string[];
@@ -58,11 +59,14 @@ export interface Contents {
 /** What the log holds, each thing once. */
 export async function contentsOfLog(log: Log): Promise<Contents> {
   const transactions = new Set<string>();
+  const references = new Set<string>();
   for (let p = 0; p < log.partitions('transactions'); p++) {
     for (const value of await valuesOn(log, 'transactions', p)) {
-      for (const { roles, start, end } of readFrame(value)) {
+      for (const { roles, flags, start, end } of readFrame(value)) {
+        const text = Buffer.from(value.subarray(start, end)).toString();
+        if (roles === role.reference && (flags & frameFlag.home) !== 0) references.add(text);
         if ((roles & role.debit) === 0) continue;
-        const { id, amountFen } = JSON.parse(Buffer.from(value.subarray(start, end)).toString()) as {
+        const { id, amountFen } = JSON.parse(text) as {
           id: string;
           amountFen: number;
         };
@@ -76,6 +80,7 @@ export async function contentsOfLog(log: Log): Promise<Contents> {
   };
   return {
     transactions: distinct([...transactions]),
+    references: distinct([...references]),
     rejected: await idsOn('rejected'),
     hits: await idsOn('hits'),
     warnings: latest(await eventsOn(log, 'warnings')),
@@ -90,6 +95,7 @@ export async function contentsOfWarehouse(warehouse: Warehouse): Promise<Content
     (await warehouse.query<{ text: string }>(`SELECT ${what} AS text FROM ${table} FINAL`)).map(({ text }) => text).sort();
   return {
     transactions: await rows(`concat(id, ' ', toString(amount_fen))`, 'transactions'),
+    references: await rows('body', 'references'),
     rejected: await rows('id', 'rejected'),
     hits: await rows('id', 'hits'),
     warnings: await rows(`concat(id, '#', toString(revision))`, 'warnings'),

@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeForward, encodeFrame, role } from '../../src/domain/frame.js';
 import type { Channel } from '../../src/ports/channel.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
 import { temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
 import { startPipeline } from '../support/pipeline.js';
+import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
 import { contentsOfLog, contentsOfWarehouse, openWarehouse, startArchive } from './archive-support.js';
 import { recipientsIn, startDispatch, until } from './dispatch-support.js';
@@ -33,7 +35,8 @@ async function fillLog(transactions: number): Promise<void> {
   const dispatch = await startDispatch(parts, { channels: [channel] });
   const lines = makeStream({ transactions, seed: 11 });
   for (let at = 0; at < lines.length; at += 50) {
-    await pipeline.intake.accept(body([...lines.slice(at, at + 50), `{"id":"broken-${at}"}`, lines[at] ?? '']));
+    const records = Object.values(exampleRecords).map((record) => JSON.stringify({ ...record, id: `${record.id}-${at}` }));
+    await pipeline.intake.accept(body([...records, ...lines.slice(at, at + 50), `{"id":"broken-${at}"}`, lines[at] ?? '']));
   }
   await pipeline.drained();
   await until(
@@ -158,6 +161,38 @@ describe('the archive', () => {
     expect(JSON.parse(String(rows[0]?.['raw']))).toMatchObject(record);
   });
 
+  test('takes over reference records, each in one row, and nothing of what partitions tell one another', async () => {
+    const pipeline = await startPipeline(parts);
+    const { profile, login, list } = exampleRecords;
+    await pipeline.intake.accept(body([profile, login, list].map((record) => JSON.stringify(record))), { bank: '102491002011' });
+    const forward = {
+      kind: 'notice',
+      to: login.account,
+      account: login.account,
+      what: 'firms',
+      shared: 'device',
+      value: 'v',
+    } as const;
+    const bytes = encodeForward({ from: 0, sequence: 1, index: 0 }, { ...forward, firms: 1, timeMs: 5 }, Buffer.from('{}'));
+    const value = encodeFrame([{ roles: role.forward, flags: 0, receivedAtMs: 5, bytes }]);
+    const warehouse = await openWarehouse(parts.directory);
+    const archive = await startArchive(parts, warehouse);
+    await pipeline.drained();
+    await pipeline.stop();
+    await parts.log.append([{ topic: 'transactions', partition: 1, value }]);
+    await archive.drained();
+    await archive.leave();
+    const rows = await warehouse.query<Record<string, unknown>>('SELECT * FROM references ORDER BY id');
+    expect(await warehouse.query('SELECT count() AS n FROM transactions')).toEqual([{ n: 0 }]);
+    await warehouse.close();
+    expect(rows).toMatchObject([
+      { id: 'L1', bank: '102491002011', type: 'login', account: login.account, time: '2026-07-01 08:10:00.000' },
+      { id: 'P1', bank: '102491002011', type: 'profile', account: profile.account, time: '2026-07-01 08:00:00.000' },
+      { id: 'W1', bank: '102491002011', type: 'list', account: '', time: '2026-07-01 08:25:00.000' },
+    ]);
+    expect(JSON.parse(String(rows[1]?.['body']))).toEqual({ ...profile, bank: '102491002011' });
+  });
+
   test('waits for a warehouse that is away without holding up scoring, and catches up when it is back', async () => {
     const warehouse = await openWarehouse(parts.directory);
     let away = true;
@@ -183,7 +218,7 @@ describe('the archive', () => {
     let nowMs = Date.now();
     const archive = await startArchive(parts, warehouse, {}, { isBusy: () => true, clock: { now: () => nowMs } });
     await archive.drained(undefined, ['rejected', 'hits', 'warnings', 'deliveries']);
-    expect(await contentsOfWarehouse(warehouse)).toEqual({ ...expected, transactions: [] });
+    expect(await contentsOfWarehouse(warehouse)).toEqual({ ...expected, transactions: [], references: [] });
     nowMs += 29_000;
     await sleep(100);
     expect((await contentsOfWarehouse(warehouse)).transactions).toEqual([]);

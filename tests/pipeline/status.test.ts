@@ -5,6 +5,7 @@ import type { Warehouse } from '../../src/ports/warehouse.js';
 import { createTelemetry } from '../../src/telemetry/telemetry.js';
 import { temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
 import { startPipeline } from '../support/pipeline.js';
+import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
 import { contentsOfLog, openWarehouse, startArchive } from './archive-support.js';
 
@@ -46,7 +47,9 @@ describe('status', () => {
     const pipeline = await startPipeline(parts);
     const lines = makeStream({ transactions: 400, seed: 5 });
     await pipeline.intake.accept(body([...lines, '{"id":"broken"}', lines[0] ?? '']));
-    await pipeline.intake.accept(body(['{"id":"broken"}']));
+    await pipeline.intake.accept(
+      body(['{"id":"broken"}', ...Object.values(exampleRecords).map((record) => JSON.stringify(record))]),
+    );
     await pipeline.drained();
     await pipeline.stop();
     const archive = await startArchive(parts, warehouse);
@@ -60,6 +63,7 @@ describe('status', () => {
     expect(summary).toMatchObject({
       patternSet: 'set-1',
       transactions: { accepted: 400, conflicts: 0, scored: 400 },
+      references: { accepted: 7 },
       rejected: { total: 1 },
       deliveries: { pending: 3, delivered: 0 },
       latencyMs: { p50: 40, p99: 40 },

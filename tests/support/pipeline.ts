@@ -112,6 +112,7 @@ async function transactionsOn(log: Log): Promise<string[]> {
   for (let partition = 0; partition < log.partitions('transactions'); partition++) {
     for (const value of await valuesOn(log, 'transactions', partition)) {
       for (const { roles, start, end } of readFrame(value)) {
+        if (roles >= role.forward) continue;
         const { id } = JSON.parse(Buffer.from(value.subarray(start, end)).toString()) as { id: string };
         if ((roles & role.debit) !== 0) legs.add(`${id}/debit`);
         if ((roles & role.credit) !== 0) legs.add(`${id}/credit`);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openChdbWarehouse } from '../../src/adapters/warehouse/chdb.js';
-import { readFrame } from '../../src/domain/frame.js';
+import { readFrame, role } from '../../src/domain/frame.js';
 import { hitSchema } from '../../src/domain/hit.js';
 import { warningSchema, type Warning } from '../../src/domain/warning.js';
 import type { Log } from '../../src/ports/log.js';
@@ -57,8 +57,10 @@ async function transactionIds(log: Log): Promise<Set<string>> {
   const ids = new Set<string>();
   for (let partition = 0; partition < log.partitions('transactions'); partition++) {
     for (const value of await valuesOn(log, 'transactions', partition)) {
-      for (const { start, end } of readFrame(value))
+      for (const { roles, start, end } of readFrame(value)) {
+        if (roles >= role.forward) continue;
         ids.add((JSON.parse(Buffer.from(value.subarray(start, end)).toString()) as { id: string }).id);
+      }
     }
   }
   return ids;
