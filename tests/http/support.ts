@@ -90,7 +90,7 @@ export function makeWarning(id: string, change: Partial<Warning> = {}): Warning 
 export interface Platform {
   readonly dependencies: HttpDependencies;
   readonly items: FeedItem[];
-  readonly received: { body: Buffer; bank: string | undefined }[];
+  readonly received: { body: Buffer; bank: string | undefined; only: 'references' | undefined }[];
   readonly commands: { id: string; command: WarningCommand; by: string; idempotencyKey: string | undefined }[];
   readonly faults: RequestFault[];
   readonly status: StatusSummary;
@@ -135,10 +135,10 @@ export function createPlatform(): Platform {
     },
     dependencies: {
       intake: {
-        async accept(body, { bank }) {
+        async accept(body, { bank, only }) {
           if (platform.failure) throw platform.failure;
           const copy = Buffer.from(body);
-          platform.received.push({ body: copy, bank });
+          platform.received.push({ body: copy, bank, only });
           return judgeLines(copy);
         },
       },
