@@ -57,26 +57,33 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
     return engines.flatMap((engine) => [...engine.drainForwards()]);
   }
 
+  /** Both legs first, then what they have to tell: as one engine does. */
+  function scoreOne(view: TransactionView, hits: Hit[] | null): void {
+    const payer = partitionOfHash(view.payer.accountHash, partitions);
+    const payee = partitionOfHash(view.payee.accountHash, partitions);
+    if (payer === payee) engines[payer]!.score(view, role.debit | role.credit, 0, receivedAtMs, hits);
+    else {
+      engines[payer]!.score(view, role.debit, 0, receivedAtMs, hits);
+      engines[payee]!.score(view, role.credit, 0, receivedAtMs, hits);
+    }
+    deliver(hits);
+  }
+
   return {
     scoreBatch(batch, hits) {
-      if (partitions === 1) {
-        only!.scoreBatch(batch, hits);
-        return;
-      }
-      for (let i = 0; i < batch.count; i++) {
-        const view = batch.views[i]!;
-        engines[partitionOfHash(view.payer.accountHash, partitions)]!.score(view, role.debit, 0, receivedAtMs, hits);
-        engines[partitionOfHash(view.payee.accountHash, partitions)]!.score(view, role.credit, 0, receivedAtMs, hits);
-        deliver(hits);
-      }
+      const before = hits?.length ?? 0;
+      if (partitions === 1) only!.scoreBatch(batch, hits);
+      else for (let i = 0; i < batch.count; i++) scoreOne(batch.views[i]!, hits);
+      if (hits) putInOrder(hits, before);
     },
     takeReference(reference, hits) {
+      const before = hits?.length ?? 0;
       const routes = routesOf(reference);
       const partitionsOf =
         routes === 'all' ? engines.keys() : new Set(routes.map((key) => partitionOf(key, partitions))).values();
-      for (const partition of partitionsOf)
-        engines[partition]!.takeReference(reference, ownsOf[partition]!, receivedAtMs, hits);
+      for (const partition of partitionsOf) engines[partition]!.takeReference(reference, ownsOf[partition]!, receivedAtMs, hits);
       if (partitions > 1) deliver(hits);
+      if (hits) putInOrder(hits, before);
     },
     stats() {
       const all = engines.map((engine) => engine.stats());
@@ -86,4 +93,20 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
       };
     },
   };
+}
+
+/** Hits of one transaction come from several partitions: they get an order that does not depend on how many there are. */
+function putInOrder(hits: Hit[], from: number): void {
+  for (let start = from; start < hits.length;) {
+    const { transaction, bank } = hits[start]!;
+    let end = start + 1;
+    while (end < hits.length && hits[end]!.transaction === transaction && hits[end]!.bank === bank) end++;
+    if (end - start > 1) hits.splice(start, end - start, ...hits.slice(start, end).toSorted(byPattern));
+    start = end;
+  }
+}
+
+function byPattern(a: Hit, b: Hit): number {
+  if (a.pattern !== b.pattern) return a.pattern < b.pattern ? -1 : 1;
+  return a.id < b.id ? -1 : a.id === b.id ? 0 : 1;
 }

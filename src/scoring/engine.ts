@@ -230,7 +230,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     const pairBase = leg.pair * pairs.width;
     leg.pairLastDebitMs = pairRow[pairBase + pairColumn.lastDebitMs]!;
     leg.pairLastCreditMs = pairRow[pairBase + pairColumn.lastCreditMs]!;
-    if (isDebit) knowledge.noteKeys();
+    knowledge.noteKeys();
 
     history.advance(leg);
     const streams = baseBit.any | (isDebit ? baseBit.debit : baseBit.credit);

@@ -17,7 +17,7 @@ import { hashBytes, type PartyView, type TransactionView } from './transaction-v
 export interface Knowledge {
   /** Kinds of data that were ever sent. */
   readonly seen: ReadonlySet<string>;
-  /** Notes the device, IP, MAC and operator of the debit leg in hand. */
+  /** Notes the device, IP, MAC and operator of the leg in hand. */
   noteKeys(): void;
   /** The payment in hand leaves the payer: what travels on, and what it used. */
   leave(payer: number, isHistoryKept: boolean): void;
@@ -95,6 +95,8 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
 
   function noteKeys(): void {
     if (!keepsUses) return;
+    // They are the payer's: on the other leg there are none.
+    if (!leg.isDebit) return void leg.sharedKeys.fill(0);
     for (let kind = 0; kind < paymentKinds.length; kind++) {
       const [start, end] = spanOf(kind);
       leg.sharedKeys[kind] = start < 0 || end === start ? 0 : keyOfBytes(seedOf.shared + kind, leg.view.bytes, start, end);
@@ -190,6 +192,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     const { view } = leg;
     leg.at(view.timeMs);
     leg.isDebit = isDebit;
+    leg.sharedKeys.fill(0);
     leg.self = isDebit ? view.payer : view.payee;
     leg.other = isDebit ? view.payee : view.payer;
     leg.subject = account;
