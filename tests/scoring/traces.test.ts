@@ -234,7 +234,7 @@ describe('a trace', () => {
     pay('b', 'd', 1, 1000);
     expect(pay('d', 'e', 2, 1000).quick).toBe(3);
     expect(pay('c', 'e', 3, 100, true).quick).toBe(1);
-    expect(pay('e', 'f', 4, 1000)).toMatchObject({ hops: 4, quick: 4 });
+    expect(pay('e', 'f', 4, 1000, true)).toMatchObject({ hops: 4, quick: 4 });
   });
 });
 
