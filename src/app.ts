@@ -15,15 +15,17 @@ import type { HttpDependencies } from './http/dependencies.js';
 import { presentWarning } from './http/present.js';
 import { createHttpServer } from './http/server.js';
 import type { FirstKeys } from './pipeline/keys.js';
+import { createPatternDesk, type PatternDesk } from './pipeline/pattern-desk.js';
 import { createPatternStore, type PatternStore, readPatternFiles } from './pipeline/pattern-store.js';
+import { reachOf } from './pipeline/pattern-warming.js';
 import { parseRoutes } from './pipeline/routes-file.js';
 import { type Pipeline, runPipeline } from './pipeline/run.js';
 import { createStatus, type Status } from './pipeline/status.js';
 import { parseWarningPolicy } from './pipeline/warning-policy-file.js';
-import type { CompiledPattern } from './scoring/pattern-set.js';
 import type { Warehouse } from './ports/warehouse.js';
+import { patternFileSchema } from './scoring/completion.js';
 import type { Settings } from './settings.js';
-import { createTelemetry, type TelemetryOptions } from './telemetry/telemetry.js';
+import { createTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/telemetry.js';
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
 
@@ -94,11 +96,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const warehouse = await openWarehouse(settings);
     closers.push(() => warehouse.close());
     await warehouse.migrate();
-    const patternStore = await seededStore(
-      createPatternStore(state, await workingDaysOf(paths.config)),
-      paths.config,
-      clock.now(),
-    );
+    const workingDays = await workingDaysOf(paths.config);
+    const patternStore = await seededStore(createPatternStore(state, workingDays), paths.config, clock.now());
     const webhook = createWebhookChannel({
       fetchTimeoutMs: settings.dispatch.webhookTimeoutMs,
       allowPrivate: settings.dispatch.webhookAllowPrivate,
@@ -124,6 +123,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       newId: randomUUID,
     });
     closers.push(() => pipeline.close());
+    const desk = createPatternDesk({
+      store: patternStore,
+      workingDays,
+      reach: () => reachOf(log),
+      retentionMs: settings.log.retentionMs,
+      clock,
+      meter: pipeline.patternMeter,
+    });
     const status = createStatus({
       warehouse,
       telemetry,
@@ -134,8 +141,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       dispatch: pipeline.dispatch,
       score: pipeline.score,
       patternSet: () => pipeline.score.stats().patternSets[0],
+      patterns: () => desk.decided(pipeline.score.stats().patternSets),
     });
-    const server = await createHttpServer(httpDependencies(pipeline, status, patternStore, telemetry), {
+    const server = await createHttpServer(httpDependencies(pipeline, status, desk, telemetry), {
       version,
       openReading: settings.http.openReading === 'auto' ? isLoopback(settings.http.host) : settings.http.openReading,
       now: () => clock.now(),
@@ -177,19 +185,45 @@ async function writeFirstKeys(dataDir: string, keys: FirstKeys): Promise<void> {
   await chmod(file, 0o600);
 }
 
-/** The pattern store of a data directory, beside a platform that may be running on it. */
+/** A data directory that holds nothing yet: a mistyped one most of the time. */
+export class StoreMissing extends Error {
+  readonly retriable = false;
+  constructor(directory: string) {
+    super(`${directory} holds no HuQi data; check --data or HUQI_DATA_DIR, or make it with: huqi up`);
+    this.name = 'StoreMissing';
+  }
+}
+
+export interface OpenStoreOptions {
+  /** Makes the directory and seeds it where there is none; otherwise `StoreMissing`. */
+  readonly makes?: boolean;
+  /** Nothing may run on the directory meanwhile; throws `DataDirectoryError` where a platform does. */
+  readonly alone?: boolean;
+}
+
+/** The patterns of a data directory, beside a platform that may be running on it. */
 export async function openPatternStore(
   settings: Settings,
   configDirectory: string,
-  nowMs: number,
-): Promise<{ store: PatternStore; close(): Promise<void> }> {
+  clock: { now(): number },
+  { makes = false, alone = false }: OpenStoreOptions = {},
+): Promise<{ store: PatternStore; desk: PatternDesk; close(): Promise<void> }> {
   if (settings.cluster.redisUrl !== '') throw new PartMissing('HUQI_REDIS_URL', 'the state');
+  if (!makes && !existsSync(join(settings.dataDir, 'huqi.mdb'))) throw new StoreMissing(settings.dataDir);
+  const lock = alone ? await acquireDataDirectory(settings.dataDir) : null;
   const environment = openEnvironment({ directory: settings.dataDir });
-  try {
-    const store = createPatternStore(createLmdbState(environment), await workingDaysOf(configDirectory));
-    return { store: await seededStore(store, configDirectory, nowMs), close: () => environment.close() };
-  } catch (error) {
+  const close = async (): Promise<void> => {
     await environment.close();
+    await lock?.release();
+  };
+  try {
+    const workingDays = await workingDaysOf(configDirectory);
+    const store = createPatternStore(createLmdbState(environment), workingDays);
+    await seededStore(store, configDirectory, clock.now());
+    const reach = () => reachOf(createLmdbLog(environment, { partitions: settings.log.partitions }));
+    return { store, desk: createPatternDesk({ store, workingDays, reach, retentionMs: settings.log.retentionMs, clock }), close };
+  } catch (error) {
+    await close();
     throw error;
   }
 }
@@ -255,7 +289,8 @@ async function warehouseVersion(settings: Settings): Promise<string> {
   return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
 }
 
-async function openWarehouse({ cluster, dataDir }: Settings): Promise<Warehouse> {
+/** The warehouse that the settings name: the embedded one of a data directory, which one process may open, or a server. */
+export async function openWarehouse({ cluster, dataDir }: Settings): Promise<Warehouse> {
   return cluster.clickhouseUrl === ''
     ? openChdbWarehouse({ directory: join(dataDir, 'warehouse') })
     : openClickHouseWarehouse({ url: cluster.clickhouseUrl });
@@ -281,12 +316,7 @@ async function isLogEmpty(log: {
   return bounds.every(({ next }) => next === 0);
 }
 
-function httpDependencies(
-  pipeline: Pipeline,
-  status: Status,
-  patternStore: PatternStore,
-  telemetry: ReturnType<typeof createTelemetry>,
-): HttpDependencies {
+function httpDependencies(pipeline: Pipeline, status: Status, desk: PatternDesk, telemetry: Telemetry): HttpDependencies {
   const { intake, feed, keys, recipients, warnings } = pipeline;
   return {
     intake,
@@ -300,22 +330,7 @@ function httpDependencies(
         return { items, next: cursor };
       },
     },
-    patterns: {
-      list: async () => (await patternStore.current()).patterns.map(summaryOf),
-      get: async (id) => {
-        const found = (await patternStore.current()).patterns.find(({ pattern }) => pattern.id === id);
-        if (!found) return null;
-        const { advice, audience, bankCode, source } = found.pattern;
-        return {
-          ...summaryOf(found),
-          condition: found.condition.trim(),
-          advice,
-          audience,
-          source,
-          ...(bankCode === undefined ? {} : { bankCode }),
-        };
-      },
-    },
+    patterns: { ...desk, schema: patternFileSchema },
     authenticate: (key) => keys.authenticate(key),
     status: () => status.summary(),
     readiness: () => status.readiness(),
@@ -323,15 +338,11 @@ function httpDependencies(
       for (const consumer of pipeline.consumers) {
         telemetry.consumerLag({ group: consumer.name, topic: consumer.topic, records: await consumer.lag() });
       }
+      telemetry.patternsCounted(await desk.counts());
       return telemetry.metrics();
     },
     onFault: (fault) => telemetry.requestFailed(fault),
   };
-}
-
-function summaryOf({ pattern, state }: CompiledPattern) {
-  const { id, version, side, severity, family, title } = pattern;
-  return { id, version, state, side, severity, family, title };
 }
 
 function isLoopback(host: string): boolean {

@@ -58,6 +58,12 @@ export const settingsSchema = z.strictObject({
     pollMs: ms,
     quarantinedMax: whole(0, 1_000_000),
   }),
+  patterns: z.strictObject({
+    guardDays: whole(0, 36_500),
+    guardTransactionsMin: whole(100, 1_000_000_000),
+    guardEveryMs: ms,
+    faultsMax: whole(0, 1_000_000_000),
+  }),
   warn: z.strictObject({
     policyFile: z.string().min(1),
     batchRecordsMax: whole(1, 10_000),

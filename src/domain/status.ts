@@ -4,6 +4,15 @@ export interface StatusSummary {
   readonly startedAt: string;
   /** Id of the pattern set in force. */
   readonly patternSet?: string;
+  /** Id of a set that was decided on and that not every partition scores under yet. */
+  readonly patternSetPending?: string;
+  /** What the guard took out of force, and nobody has decided on since. */
+  readonly patternsTakenBack?: {
+    readonly id: string;
+    readonly version: number;
+    readonly at: string;
+    readonly reason: string;
+  }[];
   readonly transactions: {
     readonly accepted: number;
     /** Since this process started: what was sent again leaves no trace on the log. */

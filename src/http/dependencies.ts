@@ -1,4 +1,12 @@
-import type { Bilingual } from '../domain/hit.js';
+import type {
+  LifeEntry,
+  LifeLog,
+  PatternDetail,
+  PatternDiff,
+  PatternItem,
+  PushedView,
+  SetDiff,
+} from '../domain/pattern-views.js';
 import type { Recipient, RecipientInput } from '../domain/recipient.js';
 import type { Readiness, StatusSummary } from '../domain/status.js';
 import type { Verdict, Warning } from '../domain/warning.js';
@@ -94,25 +102,31 @@ export interface Recipients {
   remove(id: string): Promise<boolean>;
 }
 
-export interface PatternSummary {
-  readonly id: string;
-  readonly version: number;
-  readonly state: 'draft' | 'shadow' | 'active' | 'retired';
-  readonly side: 'victim' | 'mule';
-  readonly severity: 'low' | 'medium' | 'high' | 'critical';
-  readonly family: string;
-  readonly title: Bilingual;
-}
+/** A set rolled back to may be left out: then the one before is meant. */
+export type PatternCommand =
+  | {
+      readonly kind: 'shadow' | 'activate' | 'retire' | 'rollback';
+      readonly pattern: string;
+      readonly version: number | undefined;
+    }
+  | { readonly kind: 'rollback-set'; readonly set: string | undefined };
 
-export interface PatternDetail extends PatternSummary {
-  readonly condition: string;
-  readonly advice: Bilingual;
-  readonly audience: readonly string[];
-  readonly bankCode?: string;
-  readonly source?: string;
-}
+export type PatternOutcome =
+  | { readonly kind: 'proposed'; readonly pushed: PushedView }
+  | { readonly kind: 'done'; readonly entry: LifeEntry }
+  /** A file does not load, or one of its examples fails; `pointer` is file, line and column. */
+  | { readonly kind: 'broken'; readonly errors: readonly { readonly pointer: string; readonly detail: string }[] }
+  | { readonly kind: 'refused' | 'unknown'; readonly reason: string };
 
 export interface Patterns {
-  list(): Promise<readonly PatternSummary[]>;
-  get(id: string): Promise<PatternDetail | null>;
+  list(): Promise<{ readonly patternSet: string; readonly items: readonly PatternItem[] }>;
+  get(id: string, version?: number): Promise<PatternDetail | null>;
+  diff(id: string, from?: number, to?: number): Promise<PatternDiff | null>;
+  diffSets(from?: string, to?: string): Promise<SetDiff | null>;
+  log(query: { before?: number | undefined; limit: number; pattern?: string | undefined }): Promise<LifeLog>;
+  /** `by` is the name of the key's holder. */
+  propose(files: readonly { file: string; text: string }[], by: string, note: string | undefined): Promise<PatternOutcome>;
+  command(command: PatternCommand, by: string, note: string | undefined): Promise<PatternOutcome>;
+  /** JSON schema of a pattern file. */
+  schema(): object;
 }

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { patternSides, severities } from '../domain/hit.js';
+import {
+  lifeEntrySchema,
+  lifeLogSchema,
+  patternDetailSchema,
+  patternDiffSchema,
+  patternItemSchema,
+  pushedSchema,
+  setDiffSchema,
+} from '../domain/pattern-views.js';
 import { recipientIdSchema, recipientInputSchema, recipientKinds, type RecipientInput } from '../domain/recipient.js';
 import { verdicts, warningSchema } from '../domain/warning.js';
 
@@ -86,6 +94,11 @@ export const statusSchema = z
   .object({
     startedAt: z.string(),
     patternSet: z.string().optional(),
+    patternSetPending: z.string().optional().meta({ description: 'decided on, and not taken by every partition yet' }),
+    patternsTakenBack: z
+      .array(z.object({ id: z.string(), version: z.int(), at: z.string(), reason: z.string() }))
+      .optional()
+      .meta({ description: 'what the guard took out of force, and nobody has decided on since' }),
     transactions: z.object({ accepted: z.int(), duplicates: z.int(), conflicts: z.int(), scored: z.int() }),
     references: z.object({ accepted: z.int() }),
     rejected: z.object({ total: z.int(), byReason: counts }),
@@ -111,25 +124,41 @@ export const statusSchema = z
 
 export const readinessSchema = z.object({ ready: z.boolean(), problems: z.array(z.string()) }).meta({ id: 'Readiness' });
 
-const patternSummary = z.object({
-  id: z.string(),
-  version: z.int(),
-  state: z.enum(['draft', 'shadow', 'active', 'retired']),
-  side: z.enum(patternSides),
-  severity: z.enum(severities),
-  family: z.string(),
-  title: bilingual,
+export const patternsAnswer = z
+  .object({ patternSet: z.string(), items: z.array(patternItemSchema.meta({ id: 'PatternItem' })) })
+  .meta({ id: 'Patterns' });
+export const patternDetail = patternDetailSchema.meta({ id: 'Pattern' });
+export const patternDiff = patternDiffSchema.meta({ id: 'PatternDiff' });
+export const patternSetDiff = setDiffSchema.meta({ id: 'PatternSetDiff' });
+export const patternLog = lifeLogSchema.meta({ id: 'PatternLog' });
+export const patternDecided = lifeEntrySchema.meta({ id: 'PatternDecided' });
+export const patternsPushed = pushedSchema.meta({ id: 'PatternsPushed' });
+
+const versionNumber = z.int().min(1).max(9_999);
+const queryVersion = z.coerce.number().int().min(1).max(9_999).optional();
+const setIdSchema = z.string().regex(/^[0-9a-f]{8,64}$/, 'expected the id of a set');
+const note = z.string().trim().min(1).max(500).optional();
+export const patternQuery = z.strictObject({ version: queryVersion });
+export const patternDiffQuery = z.strictObject({ from: queryVersion, to: queryVersion });
+export const patternSetDiffQuery = z.strictObject({ from: setIdSchema.optional(), to: setIdSchema.optional() });
+export const patternLogQuery = z.strictObject({
+  before: z.coerce.number().int().min(1).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  pattern: z.string().min(1).max(10).optional(),
 });
-export const patternsAnswer = z.object({ items: z.array(patternSummary) }).meta({ id: 'Patterns' });
-export const patternDetail = patternSummary
-  .extend({
-    condition: z.string(),
-    advice: bilingual,
-    audience: z.array(z.string()),
-    bankCode: z.string().optional(),
-    source: z.string().optional(),
+export const patternsPushBody = z
+  .strictObject({
+    files: z
+      .array(z.strictObject({ file: z.string().min(1).max(200), text: z.string().max(65_536) }))
+      .min(1)
+      .max(500),
+    note,
   })
-  .meta({ id: 'Pattern' });
+  .meta({ id: 'PatternsPush' });
+export const patternCommandBody = z.strictObject({ version: versionNumber.optional(), note }).meta({ id: 'PatternCommand' });
+/** Whoever puts something into force says which text they have looked at. */
+export const patternActivateBody = z.strictObject({ version: versionNumber, note }).meta({ id: 'PatternActivate' });
+export const patternSetRollbackBody = z.strictObject({ set: setIdSchema.optional(), note }).meta({ id: 'PatternSetRollback' });
 
 export const streamQuery = z.strictObject({
   after: cursorSchema.optional(),

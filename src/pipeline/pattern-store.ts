@@ -1,44 +1,80 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { z } from 'zod';
+import { join } from 'node:path';
+import type { LifeEntry, LifeLog } from '../domain/pattern-views.js';
 import type { State } from '../ports/state.js';
-import { parsePattern, patternStates, type Pattern, type PatternProblem } from '../scoring/pattern.js';
-import { compilePatternSet, setId, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
+import type { PatternProblem } from '../scoring/pattern.js';
+import { compilePatternSet, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
+import {
+  decideLife,
+  evolveLife,
+  type Life,
+  type LifeCommand,
+  membersOf,
+  type Move,
+  type PatternVersion,
+  type SetMember,
+} from './pattern-life.js';
+import { type Checked, exampleProblems, membersWith, planPush, type Pushed } from './pattern-push.js';
+import { createPatternRecords, PatternSetUnknown, type Standing, type Step, type StoredSet } from './pattern-records.js';
 
 /**
- * The pattern sets, kept in the state store: every set that was ever in force under its id, and which one is now.
- * The files under `config/patterns/` only seed an empty store.
+ * The patterns, kept in the state store: every version of each, every set that was ever in force, and who changed what and why.
+ * The files under `config/patterns/` only seed an empty store. Every change is a compare-and-set on all that stands: of two
+ * people who change at once, the second one decides again on what the first one left.
  */
 export interface PatternStore {
   currentId(): Promise<string>;
   /** Compiled and cached. Throws `PatternSetUnknown`. */
   load(id: string): Promise<PatternSet>;
   current(): Promise<PatternSet>;
-  /** Puts these files into the set in force, each in place of the pattern of the same id. All or nothing. */
-  push(sources: readonly PatternSource[], by: string, atMs: number): Promise<PushResult>;
   /** Puts the files that ship into an empty store. */
   seed(sources: readonly PatternSource[], atMs: number): Promise<'seeded' | 'kept'>;
+  /** Puts these files into force, as whoever holds the data directory may: each in the state that its text names. All or nothing. */
+  push(sources: readonly PatternSource[], by: string, atMs: number, note?: string): Promise<PushResult>;
+  /** Puts these files beside what is in force, as drafts. All or nothing. */
+  propose(sources: readonly PatternSource[], by: string, atMs: number, note?: string): Promise<ProposeResult>;
+  command(command: StoreCommand, by: string, atMs: number, note?: string): Promise<CommandOutcome>;
+  /** Throws `PatternSetUnknown` for an empty store. */
+  life(): Promise<Life>;
+  version(pattern: string, version: number): Promise<{ readonly version: PatternVersion; readonly text: string } | null>;
+  versions(pattern: string): Promise<readonly PatternVersion[]>;
+  /** What a set holds; null for a set that was never in force. */
+  set(id: string): Promise<{ readonly previous: string | null; readonly sources: readonly PatternSource[] } | null>;
+  /** Changes below revision `before` (from the newest, where left out), newest first; of one pattern where it is named. */
+  log(query: {
+    readonly before?: number | undefined;
+    readonly limit: number;
+    readonly pattern?: string | undefined;
+  }): Promise<LifeLog>;
 }
 
-export type PushResult =
-  | {
-      readonly kind: 'in-force';
-      readonly set: PatternSet;
-      readonly added: readonly string[];
-      readonly changed: readonly string[];
-      readonly same: readonly string[];
-    }
-  | { readonly kind: 'broken'; readonly problems: readonly PatternProblem[] }
-  | { readonly kind: 'refused'; readonly reason: string };
+/** A set rolled back to is named by its id; left out, the set before the one in force is meant. */
+export type StoreCommand =
+  | Exclude<LifeCommand, { readonly kind: 'rollback-set' }>
+  | { readonly kind: 'rollback-set'; readonly set?: string | undefined };
 
-export class PatternSetUnknown extends Error {
-  readonly retriable = false;
-  constructor(id: string) {
-    super(`pattern set ${id} is not in the store; restore the state store from its backup`);
-    this.name = 'PatternSetUnknown';
-  }
+interface Broken {
+  readonly kind: 'broken';
+  readonly problems: readonly PatternProblem[];
 }
+interface Refused {
+  readonly kind: 'refused';
+  readonly reason: string;
+}
+interface Unknown {
+  readonly kind: 'unknown';
+  readonly reason: string;
+}
+
+export type PushResult = ({ readonly kind: 'in-force'; readonly set: PatternSet } & Pushed) | Broken | Refused;
+export type ProposeResult = ({ readonly kind: 'proposed'; readonly set: string } & Pushed) | Broken | Refused;
+export type CommandOutcome =
+  | { readonly kind: 'done'; readonly entry: LifeEntry }
+  | Broken
+  | Refused
+  /** There is no such pattern, version or set. */
+  | Unknown;
 
 export class PatternSetBroken extends Error {
   readonly retriable = false;
@@ -53,35 +89,32 @@ export function describeProblem({ file, line, column, path, message }: PatternPr
   return `${file}:${line}:${column}${path ? ` ${path}:` : ''} ${message}`;
 }
 
-const slot = 'patterns';
-const storedSet = z.object({
-  id: z.string(),
-  by: z.string(),
-  at: z.string(),
-  previous: z.string().nullable(),
-  sources: z.array(z.object({ file: z.string(), text: z.string(), state: z.enum(patternStates).optional() })),
-});
-type StoredSet = z.infer<typeof storedSet>;
-const pushTriesMax = 5;
+const triesMax = 5;
 const cachedSetsMax = 8;
+const logChunk = 500;
+const logChunksMax = 20;
+const keptChanging: Refused = { kind: 'refused', reason: 'the patterns kept changing while this was under way; try again' };
+
+/** What a change is made of, before it has a set and a revision. */
+interface Plan {
+  readonly how: LifeEntry['how'];
+  readonly moves: readonly Move[];
+  readonly versions: Step['versions'];
+  readonly reason?: string;
+}
 
 export function createPatternStore(state: State, workingDays: WorkingDays): PatternStore {
+  const records = createPatternRecords(state);
   const cache = new Map<string, Promise<PatternSet>>();
 
-  async function currentId(): Promise<string> {
-    const [value] = await state.get(slot, ['current']);
-    if (!value) throw new PatternSetUnknown('(none)');
-    return text(value);
-  }
-
   async function stored(id: string): Promise<StoredSet> {
-    const [value] = await state.get(slot, [`set/${id}`]);
-    if (!value) throw new PatternSetUnknown(id);
-    return storedSet.parse(JSON.parse(text(value)));
+    const set = await records.set(id);
+    if (!set) throw new PatternSetUnknown(id);
+    return set;
   }
 
   async function compileStored(id: string): Promise<PatternSet> {
-    const result = compilePatternSet((await stored(id)).sources as PatternSource[], workingDays);
+    const result = compilePatternSet(await records.sourcesOf(await stored(id)), workingDays);
     if (result.kind === 'broken') throw new PatternSetBroken(result.problems);
     // Named as it was stored: a later release may word its hash differently, a journal may not.
     return { ...result.set, id };
@@ -97,98 +130,220 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     return loading;
   }
 
-  async function put(
-    sources: readonly PatternSource[],
-    by: string,
-    atMs: number,
-    previous: string | null,
-  ): Promise<'committed' | 'conflict'> {
-    const id = setId(sources);
-    const set: StoredSet = { id, by, at: new Date(atMs).toISOString(), previous, sources: sources as StoredSet['sources'] };
-    return state.commit(slot, {
-      expect: [{ key: 'current', value: previous === null ? null : bytes(previous) }],
-      put: [
-        { key: `set/${id}`, value: bytes(JSON.stringify(set)) },
-        { key: 'current', value: bytes(id) },
-      ],
+  async function standing(): Promise<Standing> {
+    const found = await records.life();
+    if (!found) throw new PatternSetUnknown('(none)');
+    return found;
+  }
+
+  async function versionWithText(pattern: string, version: number) {
+    const [found, [content]] = await Promise.all([records.version(pattern, version), records.texts([{ pattern, version }])]);
+    return found && typeof content === 'string' ? { version: found, text: content } : null;
+  }
+
+  /** The set that the members make, compiled; members that are new have their text at hand. */
+  async function setOf(
+    members: readonly SetMember[],
+    fresh: Step['versions'],
+  ): Promise<{ set: StoredSet; compiled: PatternSet } | Broken> {
+    const at = new Map(fresh.map((one) => [`${one.version.id}@${one.version.version}`, one]));
+    const known = await Promise.all(
+      members.map(async ({ pattern, version }) => at.get(`${pattern}@${version}`)?.version ?? records.version(pattern, version)),
+    );
+    const texts = await records.texts(members);
+    const named = membersWith(members, known as readonly PatternVersion[]);
+    const sources = named.map(({ file, pattern, version, state: asked, textState }, i): PatternSource => {
+      const content = at.get(`${pattern}@${version}`)?.text ?? texts[i] ?? '';
+      return { file, text: content, ...(asked === textState ? {} : { state: asked }) };
     });
+    const result = compilePatternSet(sources, workingDays);
+    if (result.kind === 'broken') return result;
+    const set = { id: result.set.id, by: '', at: '', previous: null, members: named };
+    return { set, compiled: result.set };
+  }
+
+  /** One try. `conflict`: somebody else was first. */
+  async function apply(
+    before: Standing | null,
+    plan: Plan,
+    who: { readonly by: string; readonly at: string; readonly note?: string | undefined },
+  ): Promise<{ readonly entry: LifeEntry; readonly compiled: PatternSet } | Broken | 'conflict'> {
+    const was = before?.life ?? { revision: 0, set: '', lines: {} };
+    const lines = evolveLife(was.lines, plan.moves, plan.reason === undefined ? who : { ...who, reason: plan.reason });
+    const made = await setOf(membersOf(lines), plan.versions);
+    if ('kind' in made) return made;
+    const { by, at, note } = who;
+    const entry: LifeEntry = {
+      revision: was.revision + 1,
+      at,
+      by,
+      how: plan.how,
+      ...(note === undefined ? {} : { note }),
+      ...(plan.reason === undefined ? {} : { reason: plan.reason }),
+      moves: [...plan.moves],
+      set: made.set.id,
+    };
+    const outcome = await records.commit(before, {
+      life: { revision: entry.revision, set: made.set.id, lines },
+      entry,
+      versions: plan.versions,
+      set: { ...made.set, by, at, previous: before && was.set !== made.set.id ? was.set : null },
+    });
+    return outcome === 'conflict' ? 'conflict' : { entry, compiled: made.compiled };
+  }
+
+  /** Parses, compiles and tries the examples of what is pushed, as if all of it were in force. */
+  async function check(
+    sources: readonly PatternSource[],
+    life: Life,
+    mode: 'push' | 'propose',
+    who: { by: string; at: string; note?: string | undefined },
+  ): Promise<Checked | Broken> {
+    const planned = await planPush(sources, life, mode, who, versionWithText);
+    if (planned.kind === 'broken') return planned;
+    const tried = planned.versions.map(({ version: { id: pattern, version } }) => ({
+      pattern,
+      version,
+      state: 'active' as const,
+    }));
+    const replaced = new Set(tried.map(({ pattern }) => pattern));
+    const others = membersOf(life.lines).filter(({ pattern }) => !replaced.has(pattern));
+    const made = await setOf([...others, ...tried], planned.versions);
+    if ('kind' in made) return inTheirNames(made, planned);
+    const problems = await exampleProblems(made.compiled, planned.versions);
+    return problems.length > 0 ? inTheirNames({ kind: 'broken', problems }, planned) : planned;
+  }
+
+  async function pushWith<T>(
+    mode: 'push' | 'propose',
+    sources: readonly PatternSource[],
+    who: { readonly by: string; readonly at: string; readonly note?: string | undefined },
+    done: (pushed: Pushed, set: string, compiled: () => Promise<PatternSet>) => Promise<T> | T,
+  ): Promise<T | Broken | Refused> {
+    for (let attempt = 0; attempt < triesMax; attempt++) {
+      const before = await standing();
+      const checked = await check(sources, before.life, mode, who);
+      if (checked.kind === 'broken') return checked;
+      if (checked.moves.length === 0) return done(checked.pushed, before.life.set, () => load(before.life.set));
+      const how = mode === 'push' ? 'pushed' : 'proposed';
+      const applied = await apply(before, { how, moves: checked.moves, versions: checked.versions }, who);
+      if (applied === 'conflict') continue;
+      if ('kind' in applied) return applied;
+      return done(checked.pushed, applied.entry.set, async () => applied.compiled);
+    }
+    return keptChanging;
+  }
+
+  /** The command with what it leaves out looked up. */
+  async function resolve(command: StoreCommand, life: Life): Promise<LifeCommand | Unknown> {
+    if (command.kind !== 'rollback-set') return command;
+    const id = command.set ?? (await records.set(life.set))?.previous;
+    if (!id) return { kind: 'unknown', reason: 'there was no other set in force before this one' };
+    const set = await records.set(id);
+    return set
+      ? { kind: 'rollback-set', target: records.membersOf(set) }
+      : { kind: 'unknown', reason: `there was never a set ${id} in force; huqi patterns log shows them` };
+  }
+
+  async function versionsFor(command: LifeCommand): Promise<Map<string, PatternVersion>> {
+    const found =
+      command.kind === 'rollback-set'
+        ? await Promise.all(command.target.map(({ pattern, version }) => records.version(pattern, version)))
+        : await records.versions(command.pattern);
+    return new Map(found.flatMap((one) => (one ? [[`${one.id}@${one.version}`, one] as const] : [])));
   }
 
   return {
-    currentId,
-    load,
-    current: async () => load(await currentId()),
-    async push(pushed, by, atMs) {
-      for (let attempt = 0; attempt < pushTriesMax; attempt++) {
-        const before = await currentId();
-        const { sources } = await stored(before);
-        const merged = merge(sources as PatternSource[], pushed);
-        if (merged.kind !== 'merged') return merged;
-        const result = compilePatternSet(merged.sources, workingDays);
-        if (result.kind === 'broken') return { kind: 'broken', problems: result.problems };
-        const { added, changed, same } = merged;
-        if (result.set.id === before) return { kind: 'in-force', set: result.set, added, changed, same };
-        if ((await put(merged.sources, by, atMs, before)) === 'committed')
-          return { kind: 'in-force', set: result.set, added, changed, same };
-      }
-      return { kind: 'refused', reason: 'the pattern set kept changing while this push was under way; try again' };
+    async currentId() {
+      const id = await records.currentId();
+      if (id === null) throw new PatternSetUnknown('(none)');
+      return id;
     },
+    load,
+    current: async () => load((await standing()).life.set),
+    life: async () => (await standing()).life,
     async seed(sources, atMs) {
-      const [value] = await state.get(slot, ['current']);
-      if (value) return 'kept';
-      const result = compilePatternSet(sources, workingDays);
-      if (result.kind === 'broken') throw new PatternSetBroken(result.problems);
-      return (await put(sources, 'seed', atMs, null)) === 'committed' ? 'seeded' : 'kept';
+      if (await records.life()) return 'kept';
+      const who = { by: seedName, at: new Date(atMs).toISOString() };
+      const planned = await planPush(sources, { revision: 0, set: '', lines: {} }, 'push', who, async () => null);
+      if (planned.kind === 'broken') throw new PatternSetBroken(planned.problems);
+      const applied = await apply(null, { how: 'seeded', moves: planned.moves, versions: planned.versions }, who);
+      if (applied === 'conflict') return 'kept';
+      if ('kind' in applied) throw new PatternSetBroken(applied.problems);
+      return 'seeded';
+    },
+    push: (sources, by, atMs, note) =>
+      pushWith('push', sources, { by, at: new Date(atMs).toISOString(), note }, async (pushed, _, compiled) => ({
+        kind: 'in-force' as const,
+        set: await compiled(),
+        ...pushed,
+      })),
+    propose: (sources, by, atMs, note) =>
+      pushWith('propose', sources, { by, at: new Date(atMs).toISOString(), note }, (pushed, set) => ({
+        kind: 'proposed' as const,
+        set,
+        ...pushed,
+      })),
+    async command(asked, by, atMs, note) {
+      const who = { by, at: new Date(atMs).toISOString(), note };
+      for (let attempt = 0; attempt < triesMax; attempt++) {
+        const before = await standing();
+        const command = await resolve(asked, before.life);
+        if (command.kind === 'unknown') return command;
+        const versions = await versionsFor(command);
+        const decision = decideLife(before.life, (pattern, version) => versions.get(`${pattern}@${version}`), command, who);
+        if (decision.kind !== 'decided') return decision;
+        const plan = { ...decision, versions: judged(decision.moves, versions, who, 'reason' in command) };
+        const applied = await apply(before, 'reason' in command ? { ...plan, reason: command.reason } : plan, who);
+        if (applied === 'conflict') continue;
+        return 'kind' in applied ? applied : { kind: 'done', entry: applied.entry };
+      }
+      return keptChanging;
+    },
+    version: versionWithText,
+    versions: (pattern) => records.versions(pattern),
+    async set(id) {
+      const found = await records.set(id);
+      return found && { previous: found.previous, sources: await records.sourcesOf(found) };
+    },
+    async log({ before, limit, pattern }) {
+      const entries: LifeEntry[] = [];
+      let below = before ?? (await standing()).life.revision + 1;
+      for (let chunk = 0; chunk < logChunksMax && below > 1 && entries.length < limit; chunk++) {
+        for (const entry of await records.log(below, pattern === undefined ? limit - entries.length : logChunk)) {
+          if (entries.length === limit) break;
+          below = entry.revision;
+          if (pattern === undefined || entry.moves.some((move) => move.pattern === pattern)) entries.push(entry);
+        }
+      }
+      return { entries, next: below > 1 ? below : null };
     },
   };
 }
 
-type Merge =
-  | {
-      readonly kind: 'merged';
-      readonly sources: PatternSource[];
-      readonly added: string[];
-      readonly changed: string[];
-      readonly same: string[];
-    }
-  | { readonly kind: 'broken'; readonly problems: PatternProblem[] }
-  | { readonly kind: 'refused'; readonly reason: string };
+/** Who puts the files that ship into an empty store. */
+export const seedName = 'seed';
 
-/** A changed pattern needs a higher version: hits name it, and the same version must always mean the same condition. */
-function merge(present: readonly PatternSource[], pushed: readonly PatternSource[]): Merge {
-  const byId = new Map<string, { source: PatternSource; pattern: Pattern }>();
-  const problems: PatternProblem[] = [];
-  for (const source of present) {
-    const result = parsePattern(source.text, source.file);
-    if (result.kind === 'parsed') byId.set(result.parsed.pattern.id, { source, pattern: result.parsed.pattern });
-  }
-  const added: string[] = [];
-  const changed: string[] = [];
-  const same: string[] = [];
-  for (const source of pushed) {
-    const result = parsePattern(source.text, source.file);
-    if (result.kind === 'broken') {
-      problems.push(...result.problems);
-      continue;
-    }
-    const { pattern } = result.parsed;
-    const earlier = byId.get(pattern.id);
-    if (!earlier) added.push(pattern.id);
-    else if (earlier.source.text === source.text) {
-      // The earlier file name stays: the set's id holds it, and nothing has changed.
-      same.push(pattern.id);
-      continue;
-    } else if (pattern.version <= earlier.pattern.version) {
-      const at = result.parsed.expressionAt(['version']).position(0);
-      const message = `${pattern.id} is in force as version ${earlier.pattern.version} with another text; raise the version to ${earlier.pattern.version + 1}`;
-      problems.push({ file: source.file, ...at, path: 'version', message });
-      continue;
-    } else changed.push(pattern.id);
-    // Only the name: where it lay on somebody's machine is nobody's business.
-    byId.set(pattern.id, { source: { ...source, file: basename(source.file) }, pattern });
-  }
-  if (problems.length > 0) return { kind: 'broken', problems };
-  return { kind: 'merged', sources: [...byId.values()].map(({ source }) => source), added, changed, same };
+/** What was put into force is approved from then on; what the guard took back is not any more. */
+function judged(
+  moves: readonly Move[],
+  versions: ReadonlyMap<string, PatternVersion>,
+  { by, at }: { readonly by: string; readonly at: string },
+  byGuard: boolean,
+): Step['versions'] {
+  return moves.flatMap(({ pattern, version, to }) => {
+    const known = versions.get(`${pattern}@${version}`);
+    if (!known) return [];
+    if (to === 'active') return known.approved ? [] : [{ version: { ...known, approved: { by, at } } }];
+    if (!byGuard || (to !== 'shadow' && to !== 'draft')) return [];
+    const { approved: _, ...rest } = known;
+    return [{ version: rest }];
+  });
+}
+
+/** Problems under the names of the pushed files, which is where people look. */
+function inTheirNames({ problems }: Broken, { names }: Checked): Broken {
+  return { kind: 'broken', problems: problems.map((problem) => ({ ...problem, file: names.get(problem.file) ?? problem.file })) };
 }
 
 /** The pattern files of a directory, or one file. Throws the file system's error for a path that is not there. */
@@ -197,8 +352,3 @@ export async function readPatternFiles(path: string): Promise<PatternSource[]> {
   const names = (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).toSorted();
   return Promise.all(names.map(async (name) => ({ file: name, text: await readFile(join(path, name), 'utf8') })));
 }
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-const bytes = (value: string): Uint8Array => encoder.encode(value);
-const text = (value: Uint8Array): string => decoder.decode(value);

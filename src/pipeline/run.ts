@@ -5,6 +5,7 @@ import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import { createEngine } from '../scoring/engine.js';
+import type { PatternSet } from '../scoring/pattern-set.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Archive, createArchive } from './archive.js';
@@ -13,10 +14,12 @@ import { createFeed, type Feed } from './feed.js';
 import { createIntake, type Intake } from './intake.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
+import { createPatternGuard } from './pattern-guard.js';
+import { createPatternMeter, type PatternMeter } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
 import { createRecipients, type Recipients } from './recipients.js';
 import { startRetention } from './retention.js';
-import { createScore, type Score } from './score.js';
+import { createScore, type Owns, type Score } from './score.js';
 import { createWarn } from './warn.js';
 import type { Membership } from '../ports/log.js';
 import { createWarningCommands, createWarningsReader, type WarningCommands, type WarningsReader } from './warnings.js';
@@ -28,6 +31,7 @@ import { createWarningCommands, createWarningsReader, type WarningCommands, type
 export interface Pipeline {
   readonly intake: Intake;
   readonly score: Score;
+  readonly patternMeter: PatternMeter;
   readonly warn: Membership;
   readonly dispatch: Dispatch;
   readonly archive: Archive;
@@ -71,11 +75,12 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const keys = await createKeys(parts);
 
   const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry });
+  const meter = createPatternMeter();
   const score = await createScore({
     log,
     state,
     patternStore,
-    createEngine,
+    createEngine: meter.metering((set: PatternSet, { owns }: { readonly owns: Owns }) => createEngine(set, { owns, measure })),
     clock,
     newId,
     settings: { ...settings.score, limit: limitOf(settings.score) },
@@ -95,6 +100,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const archive = await createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry, isBusy });
   const feed = createFeed({ log, settings: settings.feed });
   const stored = { state, partitions: log.partitions('hits') };
+  const guard = createPatternGuard({ store: patternStore, meter, settings: settings.patterns, clock, telemetry });
   const retention = startRetention({ log, state, archive, intake, keys, settings: settings.log, clock, telemetry });
 
   const consumers = [
@@ -106,6 +112,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   return {
     intake,
     score,
+    patternMeter: meter,
     warn,
     dispatch,
     archive,
@@ -121,6 +128,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       await archive.drained(signal);
     },
     async close() {
+      await guard.stop();
       await retention.stop();
       await intake.settled();
       for (const consumer of [score, warn, dispatch, archive]) await consumer.leave();
@@ -135,6 +143,9 @@ function limitOf({ batchRecordsMax, batchBytesMax }: { batchRecordsMax: number; 
 function partOf(consumer: { readonly done: Promise<void>; lag(): Promise<number> }) {
   return { done: consumer.done, lag: () => consumer.lag() };
 }
+
+/** Nanoseconds of a monotonic clock: what a pattern costs, never what it finds. */
+const measure = (): number => performance.now() * 1e6;
 
 const idlePollMs = 10;
 

@@ -32,6 +32,8 @@ export interface StatusOptions {
   /** Records of `transactions` that are not scored yet. */
   readonly score: { lag(): Promise<number> };
   readonly patternSet?: () => string | undefined;
+  /** What has been decided on the patterns. */
+  readonly patterns?: () => Promise<Pick<StatusSummary, 'patternSetPending' | 'patternsTakenBack'>>;
 }
 
 /** A count that took a while is not made again before ten times as long has passed. */
@@ -80,9 +82,11 @@ export function createStatus(options: StatusOptions): Status {
     const behind = scoreLag > 0 ? Math.max(accepted - scored, 0) : 0;
     const { p50Ms, p99Ms } = telemetry.warningLatency();
     const patternSet = options.patternSet?.();
+    const patterns = await options.patterns?.();
     return {
       startedAt: new Date(startedMs).toISOString(),
       ...(patternSet === undefined ? {} : { patternSet }),
+      ...patterns,
       transactions: {
         accepted: found.transactions,
         duplicates,

@@ -107,6 +107,36 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.patternSets.inc({ how: fact.how });
       log.info(fact, 'a pattern set is in force');
     },
+    /** What the versions that are scored have done since the process started. */
+    patternsCounted(fact: {
+      scored: number;
+      patterns: readonly {
+        pattern: string;
+        version: number;
+        state: string;
+        hits: number;
+        faults: number;
+        seconds: number | null;
+      }[];
+    }) {
+      const gauges = [metrics.patternHits, metrics.patternHitRate, metrics.patternSeconds, metrics.patternFaults];
+      for (const one of gauges) one.reset();
+      metrics.patternScored.set(fact.scored);
+      for (const { pattern, version, state, hits, faults, seconds } of fact.patterns) {
+        const labels = { pattern, version: String(version), state };
+        metrics.patternHits.set(labels, hits);
+        metrics.patternFaults.set(labels, faults);
+        if (fact.scored > 0) metrics.patternHitRate.set(labels, (hits / fact.scored) * 1_000);
+        if (seconds !== null) metrics.patternSeconds.set(labels, seconds);
+      }
+    },
+    patternTakenBack(fact: { pattern: string; version: number; to: 'shadow' | 'draft'; reason: string }) {
+      metrics.patternsTakenBack.inc({ pattern: fact.pattern, to: fact.to });
+      log.warn(fact, 'the guard took a pattern out of force');
+    },
+    patternGuardFailed(error: unknown) {
+      log.error({ fault: describeFault(error) }, 'the guard of the patterns failed; it looks again');
+    },
     partitionRecovered(fact: { partition: number; records: number; transactions: number; durationMs: number }) {
       metrics.recoverySeconds.set({ partition: String(fact.partition) }, fact.durationMs / 1000);
       log.info(fact, 'partition ready again');

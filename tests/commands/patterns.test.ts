@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -66,6 +66,18 @@ describe('huqi patterns check', () => {
 });
 
 describe('huqi patterns on a data directory', () => {
+  it('lists nothing of a directory that is not there, and does not make it', async () => {
+    const outcome = await huqi(['patterns', 'list', ...data]);
+    expect(outcome.stderr).toMatch(/holds no HuQi data; check --data/);
+    expect(failureOf(outcome)).toEqual({ code: 1, lines: 1, hasStack: false });
+    expect(existsSync(join(directory, 'data'))).toBe(false);
+  });
+
+  it('is seeded by the first push with those that ship', async () => {
+    const outcome = await huqi(['patterns', 'push', join(config, 'patterns/M03-rapid-in-out.yaml'), ...data]);
+    expect(outcome.stdout, outcome.stderr).toContain('0 added, 0 changed, 1 the same');
+  });
+
   it('lists the twelve that ship on a new one', async () => {
     const { patterns } = await inForce();
     expect(patterns.map(({ id }) => id).toSorted()).toEqual([

@@ -28,7 +28,7 @@ describe('huqi up', () => {
     cpSync('config/patterns/V12-large-first-payment.yaml', at('V12.yaml'));
     writeFileSync(
       at('V12.yaml'),
-      readFileSync(at('V12.yaml'), 'utf8').replace('version: 1', 'version: 2').replace('minFen: 20000000', 'minFen: 10000000'),
+      readFileSync(at('V12.yaml'), 'utf8').replace('version: 1', 'version: 2').replace('severity: medium', 'severity: high'),
     );
     writeFileSync(at('broken.yaml'), 'id: V98\nversion: 1\n');
     const broken = await huqi(['patterns', 'push', at('broken.yaml'), '--data', data]);

@@ -1,6 +1,7 @@
 import type { StatusSummary } from '../../src/domain/status.js';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PatternDetail } from '../../src/domain/pattern-views.js';
 import type { Recipient } from '../../src/domain/recipient.js';
 import type { Warning } from '../../src/domain/warning.js';
 import type {
@@ -9,7 +10,6 @@ import type {
   FeedItem,
   HttpDependencies,
   LineResult,
-  PatternDetail,
   RequestFault,
   WarningCommand,
 } from '../../src/http/dependencies.js';
@@ -189,8 +189,14 @@ export function createPlatform(): Platform {
         remove: async (id) => recipients.delete(id),
       },
       patterns: {
-        list: async () => [pattern],
+        list: async () => ({ patternSet: 'a1b2c3d4', items: [pattern] }),
         get: async (id) => (id === pattern.id ? pattern : null),
+        diff: async () => null,
+        diffSets: async () => null,
+        log: async () => ({ entries: [], next: null }),
+        propose: async () => ({ kind: 'refused', reason: 'nothing is proposed here' }),
+        command: async () => ({ kind: 'refused', reason: 'nothing is decided here' }),
+        schema: () => ({}),
       },
       authenticate: (key) => callers[key] ?? null,
       status: async () => platform.status,
@@ -215,6 +221,8 @@ const pattern: PatternDetail = {
   advice: { zh: '暂停付款', en: 'Stop paying' },
   audience: ['enterprise', 'own-bank'],
   bankCode: '3006',
+  text: 'id: V01\n',
+  versions: [{ version: 3, state: 'active', proposed: { by: 'seed', at: '2026-07-01T00:00:00.000Z' } }],
 };
 
 function judgeLines(body: Buffer): LineResult[] {

@@ -1,0 +1,150 @@
+import { role } from '../domain/frame.js';
+import type { Hit } from '../domain/hit.js';
+import type { ScoringEngine } from '../scoring/engine.js';
+
+/**
+ * Counts what the patterns do while transactions are scored, over all engines of this process and since it started. Warm-ups
+ * do not count: nothing is looked for in them.
+ */
+export interface PatternMeter {
+  /** Makes the same engines, counted. */
+  metering<Args extends readonly unknown[], E extends MeteredEngine>(make: (...args: Args) => E): (...args: Args) => E;
+  counts(): MeterCounts;
+  /** Kinds of data (`login`, `list:black` …) that any engine has seen; null where the engines do not tell. */
+  seen(): ReadonlySet<string> | null;
+}
+
+export interface MeterCounts {
+  /** Transactions scored: their debit legs, so that over all partitions each counts once. */
+  readonly scored: number;
+  readonly patterns: readonly PatternCount[];
+}
+
+export interface PatternCount {
+  readonly id: string;
+  readonly version: number;
+  readonly hits: number;
+  /** Times the condition was asked, failed by a fault, and took; where the engine counts them. */
+  readonly asked: number;
+  readonly faults: number;
+  readonly nanoseconds: number;
+}
+
+/** What an engine may tell of its patterns, since it was made. */
+export interface PatternStats {
+  readonly id: string;
+  readonly version: number;
+  readonly asked: number;
+  readonly held: number;
+  readonly faults: number;
+  readonly nanoseconds: number;
+}
+
+type MeteredEngine = Pick<ScoringEngine, 'score' | 'scoreBatch'> & {
+  readonly takeReference?: Taking;
+  readonly takeForward?: Taking;
+  readonly patternStats?: () => readonly PatternStats[];
+  readonly stats: () => object;
+};
+
+/** Takes something in that may hit; the hits come last. */
+type Taking = (...args: never[]) => void;
+
+type Counts = { -readonly [K in keyof PatternCount]: PatternCount[K] };
+
+export function createPatternMeter(): PatternMeter {
+  const counts = new Map<string, Counts>();
+  /** What each engine told last. Engines that were replaced are let go. */
+  const engines = new Set<{ readonly engine: WeakRef<MeteredEngine>; readonly last: Map<string, PatternStats> }>();
+  let scored = 0;
+
+  function countOf(id: string, version: number): Counts {
+    const key = `${id}@${version}`;
+    const known = counts.get(key);
+    if (known) return known;
+    const made = { id, version, hits: 0, asked: 0, faults: 0, nanoseconds: 0 };
+    counts.set(key, made);
+    return made;
+  }
+
+  function* living(): Generator<{ engine: MeteredEngine; last: Map<string, PatternStats> }> {
+    for (const known of engines) {
+      const engine = known.engine.deref();
+      if (engine) yield { engine, last: known.last };
+      else engines.delete(known);
+    }
+  }
+
+  /** Adds what the engine has counted since it was asked last. */
+  function addDifferences(engine: MeteredEngine, last: Map<string, PatternStats>): void {
+    for (const stats of engine.patternStats?.() ?? []) {
+      const key = `${stats.id}@${stats.version}`;
+      const before = last.get(key);
+      // Fewer than before: the engine has begun to count anew.
+      const since = (what: 'asked' | 'faults' | 'nanoseconds'): number =>
+        stats[what] - (before && before[what] <= stats[what] ? before[what] : 0);
+      const count = countOf(stats.id, stats.version);
+      count.asked += since('asked');
+      count.faults += since('faults');
+      count.nanoseconds += since('nanoseconds');
+      last.set(key, { ...stats });
+    }
+  }
+
+  function meter<E extends MeteredEngine>(engine: E): E {
+    engines.add({ engine: new WeakRef<MeteredEngine>(engine), last: new Map() });
+    const counted = (transactions: number, hits: Hit[], from: number): void => {
+      scored += transactions;
+      for (let i = from; i < hits.length; i++) countOf(hits[i]!.pattern, hits[i]!.version).hits++;
+    };
+    const counting = (take: Taking): Taking => {
+      const taken = take.bind(engine);
+      return (...args) => {
+        const hits = (args as unknown[]).at(-1) as Hit[] | null;
+        const before = hits?.length ?? 0;
+        taken(...args);
+        if (hits) counted(0, hits, before);
+      };
+    };
+    const { takeReference, takeForward } = engine;
+    const [score, scoreBatch] = [engine.score.bind(engine), engine.scoreBatch.bind(engine)];
+    return Object.assign(engine, {
+      ...(takeReference ? { takeReference: counting(takeReference) } : {}),
+      ...(takeForward ? { takeForward: counting(takeForward) } : {}),
+      score(...args: Parameters<ScoringEngine['score']>) {
+        const [, roles, , , hits] = args;
+        const before = hits?.length ?? 0;
+        score(...args);
+        if (hits) counted((roles & role.debit) === 0 ? 0 : 1, hits, before);
+      },
+      scoreBatch(...args: Parameters<ScoringEngine['scoreBatch']>) {
+        const [batch, hits] = args;
+        const before = hits?.length ?? 0;
+        scoreBatch(...args);
+        if (!hits) return;
+        let debits = 0;
+        for (let i = 0; i < batch.count; i++) if ((batch.roles[i]! & role.debit) !== 0) debits++;
+        counted(debits, hits, before);
+      },
+    });
+  }
+
+  return {
+    metering:
+      (make) =>
+      (...args) =>
+        meter(make(...args)),
+    counts() {
+      for (const { engine, last } of living()) addDifferences(engine, last);
+      return { scored, patterns: [...counts.values()].map((count) => ({ ...count })) };
+    },
+    seen() {
+      let seen: Set<string> | null = null;
+      for (const { engine } of living()) {
+        const { seen: ofOne } = engine.stats() as { seen?: ReadonlySet<string> };
+        if (ofOne) seen = new Set([...(seen ?? []), ...ofOne]);
+      }
+      return seen;
+    },
+  };
+}
