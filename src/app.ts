@@ -14,7 +14,7 @@ import { createCalendar } from './domain/calendar.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import { presentWarning } from './http/present.js';
 import { createHttpServer } from './http/server.js';
-import type { FirstKeys } from './pipeline/keys.js';
+import { createKeys, type FirstKeys, type Keys } from './pipeline/keys.js';
 import { createPatternDesk, type PatternDesk } from './pipeline/pattern-desk.js';
 import { createPatternStore, type PatternStore, readPatternFiles } from './pipeline/pattern-store.js';
 import { reachOf } from './pipeline/pattern-warming.js';
@@ -226,6 +226,17 @@ export async function openPatternStore(
     await close();
     throw error;
   }
+}
+
+/** The keys of a data directory, beside a platform that may be running on it. Throws `StoreMissing`. */
+export async function openKeys(settings: Settings, clock: { now(): number }): Promise<{ keys: Keys; close(): Promise<void> }> {
+  if (settings.cluster.redisUrl !== '') throw new PartMissing('HUQI_REDIS_URL', 'the state');
+  if (!existsSync(join(settings.dataDir, 'huqi.mdb'))) throw new StoreMissing(settings.dataDir);
+  const environment = openEnvironment({ directory: settings.dataDir });
+  const state = createLmdbState(environment);
+  // Whoever makes it here sees it made; there is no log line to write.
+  const keys = await createKeys({ state, clock, randomBytes, telemetry: { keyMade: () => undefined } });
+  return { keys, close: () => environment.close() };
 }
 
 export interface PartFinding {

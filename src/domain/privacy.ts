@@ -12,3 +12,13 @@ export function maskPartyName(name: string, kind: 'corporate' | 'personal' | und
   const [first = ''] = name;
   return `${first}${'*'.repeat(Math.max([...name].length - 1, 1))}`;
 }
+
+/** Runs that look like an account, card or ID number (12 digits and more) or a mobile number. */
+const numberInText = /\d{12,}[\dXx]?|(?<!\d)1[3-9]\d{9}(?!\d)/g;
+
+/** Free text with account, card, ID and mobile numbers masked. */
+export function maskText(text: string): string {
+  return text.replace(numberInText, (number) =>
+    number.length === 11 ? `${number.slice(0, 3)}****${number.slice(-4)}` : maskAccount(number),
+  );
+}

@@ -1,4 +1,4 @@
-import { maskAccount, maskPartyName } from '../domain/privacy.js';
+import { maskAccount, maskPartyName, maskText } from '../domain/privacy.js';
 import type { Level, Warning, WarningHit } from '../domain/warning.js';
 
 /** A warning as it leaves the platform: accounts, persons' names, phones and ID numbers masked. */
@@ -51,16 +51,6 @@ const organisation =
 /** A name whose holder's kind is not known: an organisation's stays, any other is masked as a person's. */
 export function maskUnknownName(name: string): string {
   return maskPartyName(name, organisation.test(name.trim()) ? 'corporate' : 'personal');
-}
-
-/** Runs that look like an account, card or ID number (12 digits and more) or a mobile number. */
-const numberInText = /\d{12,}[\dXx]?|(?<!\d)1[3-9]\d{9}(?!\d)/g;
-
-/** Free text with account, card, ID and mobile numbers masked. */
-export function maskText(text: string): string {
-  return text.replace(numberInText, (number) =>
-    number.length === 11 ? `${number.slice(0, 3)}****${number.slice(-4)}` : maskAccount(number),
-  );
 }
 
 function maskBoth(text: { zh: string; en: string }): { zh: string; en: string } {

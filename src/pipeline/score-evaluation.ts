@@ -70,6 +70,13 @@ export interface Evaluator {
   addTransaction(view: TransactionView): void;
   addHits(hits: readonly Hit[]): void;
   result(): Evaluation;
+  /** The hits so far as JSON; what is known of the transactions comes with them when they are read again. */
+  save(): EvaluatorState;
+}
+
+export interface EvaluatorState {
+  readonly transactions: readonly (readonly [id: string, scores: readonly number[], patterns: readonly string[]])[];
+  readonly accounts: readonly (readonly [account: string, patterns: readonly string[]])[];
 }
 
 /** Shares of the scored transactions that somebody could look at. */
@@ -96,7 +103,7 @@ interface Case {
 
 const encoder = new TextEncoder();
 
-export function createEvaluator(labels: readonly Label[]): Evaluator {
+export function createEvaluator(labels: readonly Label[], state?: EvaluatorState): Evaluator {
   const labelled = new Map<string, Labelled>();
   const hashes = new Set<number>();
   for (const { transaction: id, label, typology, scheme, accounts = [] } of labels) {
@@ -105,9 +112,11 @@ export function createEvaluator(labels: readonly Label[]): Evaluator {
     const bytes = encoder.encode(id);
     hashes.add(hashBytes(bytes, 0, bytes.length));
   }
-  const hitBy = new Map<string, HitTransaction>();
+  const hitBy = new Map<string, HitTransaction>(
+    state?.transactions.map(([id, scores, patterns]) => [id, { scores: [...scores], patterns: new Set(patterns) }]),
+  );
   /** Which patterns flagged an account. */
-  const flaggedBy = new Map<string, Set<string>>();
+  const flaggedBy = new Map<string, Set<string>>(state?.accounts.map(([account, patterns]) => [account, new Set(patterns)]));
   let scored = 0;
 
   return {
@@ -135,6 +144,10 @@ export function createEvaluator(labels: readonly Label[]): Evaluator {
       }
     },
     result: () => evaluate([...labelled.values()], hitBy, flaggedBy, scored),
+    save: () => ({
+      transactions: [...hitBy].map(([id, { scores, patterns }]) => [id, scores, [...patterns]] as const),
+      accounts: [...flaggedBy].map(([account, patterns]) => [account, [...patterns]] as const),
+    }),
   };
 }
 

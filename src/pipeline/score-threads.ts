@@ -147,8 +147,7 @@ export async function createThreadedScorer(options: ThreadedScorerOptions): Prom
   }
 
   async function until(isSo: () => boolean): Promise<void> {
-    while (failure === undefined && !isSo()) await new Promise<void>((resolve) => (wake = resolve));
-    check();
+    for (check(); !isSo(); check()) await new Promise<void>((resolve) => (wake = resolve));
   }
 
   async function nextSlot(): Promise<Filling> {
@@ -163,13 +162,13 @@ export async function createThreadedScorer(options: ThreadedScorerOptions): Prom
     filling = undefined;
     pending.push({ slot: number, lines: reader.totals.lines, hits: threads.map(() => undefined) });
     const order: SlotOrder = { kind: 'slot', slot: number, records, warmRecords, extras: extras.bytes(), references };
-    for (const { tell } of threads) tell(order);
+    for (const thread of threads) thread.tell(order);
   }
 
   try {
     await Promise.all(threads.map(({ ready }) => ready));
   } catch (error) {
-    await Promise.all(threads.map(({ stop }) => stop()));
+    await Promise.all(threads.map((thread) => thread.stop()));
     throw error;
   }
   return {
@@ -195,10 +194,10 @@ export async function createThreadedScorer(options: ThreadedScorerOptions): Prom
     },
     async end() {
       await until(() => pending.length === 0);
-      return Promise.all(threads.map(({ stats }) => stats()));
+      return Promise.all(threads.map((thread) => thread.stats()));
     },
     async close() {
-      await Promise.all(threads.map(({ stop }) => stop()));
+      await Promise.all(threads.map((thread) => thread.stop()));
     },
     bytesUsed: () => reader.bytesUsed() + slots.reduce((sum, slot) => sum + bytesOf(slot), 0),
   };

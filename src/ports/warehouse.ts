@@ -9,11 +9,15 @@
  * 3. 64-bit integers come back as exact strings or as numbers that are exact.
  * 4. A failed statement throws with the engine's message; the connection stays usable.
  * 5. Values are bound as parameters; text never becomes SQL.
+ * 6. `lines` gives the one text column of a statement as bytes, a line a row and in the statement's order; a failed statement
+ *    throws at the first read, and a reader that stops early leaves the connection usable.
  */
 export interface Warehouse {
   migrate(): Promise<void>;
   /** Rows of `table` as JSONEachRow bytes (one JSON object per line). `token` names the slice for deduplication. */
   insert(table: string, rows: Uint8Array, token: string): Promise<void>;
   query<Row>(sql: string, parameters?: Record<string, unknown>): Promise<Row[]>;
+  /** Chunks end anywhere, not at lines. The embedded engine holds the answer whole: ask for a slice at a time. */
+  lines(sql: string, parameters?: Record<string, unknown>): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }

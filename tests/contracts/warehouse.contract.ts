@@ -189,6 +189,36 @@ export function describeWarehouseContract(name: string, make: () => Promise<Ware
       expect(await idsOf('empty')).toEqual([{ id: '1' }]);
     });
 
+    const textOf = async (chunks: AsyncIterable<Uint8Array>) => {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk);
+      return Buffer.concat(parts).toString('utf8');
+    };
+
+    it('reads a column line by line in the order of the statement, whatever stands in the texts', async () => {
+      const texts = ['{"a":"\\\\n \\\\t"}', "it's \\N \\\\ 100 %", '河南省 😀', '{"b":1}', ''];
+      const rows = texts.map((data, i) => event(`${i}`, { type: 'lines', subject: String(9 - i), data }));
+      await warehouse.insert('events', encode(rows), 'lines');
+      const sql = 'SELECT data FROM events FINAL WHERE type = {type:String} ORDER BY subject';
+      expect(await textOf(warehouse.lines(sql, { type: 'lines' }))).toBe(
+        texts
+          .toReversed()
+          .map((text) => `${text}\n`)
+          .join(''),
+      );
+      expect(await textOf(warehouse.lines(sql, { type: "'; DROP TABLE events; --" }))).toBe('');
+    });
+
+    it('throws for a statement that fails while reading, and goes on after a reader that stopped early', async () => {
+      await expect(textOf(warehouse.lines('SELECT nothing_like_this FROM events'))).rejects.toThrow(/nothing_like_this/);
+      await expect(textOf(warehouse.lines('SELECT toString(throwIf(number = 90000)) FROM numbers(100000)'))).rejects.toThrow();
+      for await (const chunk of warehouse.lines('SELECT toString(number) FROM numbers(1000000)')) {
+        expect(Buffer.from(chunk).toString('latin1')).toMatch(/^0\n1\n2\n/);
+        break;
+      }
+      expect(await textOf(warehouse.lines('SELECT toString(number) FROM numbers(3)'))).toBe('0\n1\n2\n');
+    });
+
     it('takes inserts and queries at the same time', async () => {
       const work = Array.from({ length: 10 }, (_, i) =>
         i % 2

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { maskText, maskUnknownName, presentWarning } from '../../src/http/present.js';
+import { maskText } from '../../src/domain/privacy.js';
+import { maskUnknownName, presentWarning } from '../../src/http/present.js';
 import { account, counterpartyAccount, makeWarning } from './support.js';
 
 describe('a warning as it leaves the platform', () => {

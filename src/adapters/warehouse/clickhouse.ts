@@ -21,6 +21,8 @@ export interface ClickHouseWarehouseOptions {
   readonly database: string;
   /** Makes the database where it is missing, and is the database of the client's statements from then on. */
   createDatabase(): Promise<void>;
+  /** Settings of `lines`. */
+  readonly readSettings?: Record<string, string | number>;
   /** Another way to insert than the client's own stream. */
   readonly insertRows?: (insertion: Insertion) => Promise<void>;
 }
@@ -63,6 +65,8 @@ export function createClickHouseWarehouse(client: ClickHouseClient, options: Cli
     query: <Row>(sql: string, parameters?: Record<string, unknown>) =>
       told('query', () => runQuery<Row>(client, sql, parameters)),
 
+    lines: (sql, parameters) => readLines(client, options.readSettings ?? {}, sql, parameters),
+
     close: () => client.close(),
   };
 }
@@ -79,6 +83,8 @@ export function openClickHouseWarehouse({ url, database = 'huqi' }: HttpOptions)
   const client = createClient({ ...shared, database });
   return createClickHouseWarehouse(client, {
     database,
+    // A server that fails in the middle of an answer writes the error into it; so it first has the whole answer.
+    readSettings: { wait_end_of_query: 1 },
     createDatabase: async () => {
       // A server refuses every statement under a database that it does not have, so this one goes under its default.
       const bare = createClient({ ...shared, database: 'default' });
@@ -152,6 +158,30 @@ async function runQuery<Row>(client: ClickHouseClient, sql: string, parameters?:
     for (const [i, { name, exact }] of columns.entries()) row[name] = exact ? exact(values[i]) : values[i];
     return row as Row;
   });
+}
+
+/** Bytes as the engine sends them: in this format a text without line ends is a line. */
+async function* readLines(
+  client: ClickHouseClient,
+  settings: Record<string, string | number>,
+  sql: string,
+  parameters?: Record<string, unknown>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { stream } = await told('read', () =>
+    client.exec({
+      query: `${sql} FORMAT TSVRaw`,
+      clickhouse_settings: settings,
+      ...(parameters ? { query_params: parameters } : {}),
+    }),
+  );
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+  } catch (error) {
+    // Turned into this program's error; a reader that stopped does not come here.
+    await told('read', () => Promise.reject(error as Error));
+  } finally {
+    stream.destroy();
+  }
 }
 
 function is64Bit(type: string): boolean {
