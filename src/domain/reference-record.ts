@@ -67,7 +67,10 @@ export function decodeReference(bytes: Uint8Array, start: number, end: number): 
   }
 }
 
-/** Keys whose partitions get the record, the one that it is about first; `all` where it is about no account. */
+/**
+ * Keys whose partitions get the record, the one that it is about first; `all` where any account may be asked about it: lists,
+ * prices, and accounts of cases, which stand on the list `case-accounts` for whoever deals with them.
+ */
 export function routesOf(reference: Reference): 'all' | string[] {
   switch (reference.type) {
     case 'list':
