@@ -297,8 +297,8 @@ describe('faults', () => {
       { topic: 'transactions', partition: 0, value: encodeFrame([forwardEntry({ from: 1, sequence: 1, index: 0 }, noticeOf())]) },
     ]);
     const plain: EngineOf = (patterns, context) => {
-      const { score, adopt, stats } = createForwardingEngine(patterns, context);
-      return { patternSet: patterns, score, adopt, stats };
+      const { takeReference: _r, takeForward: _f, drainForwards: _d, ...engine } = createForwardingEngine(patterns, context);
+      return engine;
     };
     await drain(await open({}, plain));
     expect(await forwardsOnLog()).toHaveLength(1);
