@@ -125,8 +125,10 @@ export function createTraces(): Traces {
 
   const of = (row: number, wanted: number): number => kept.numbers[row * width + wanted]!;
 
-  function travels(row: number, timeMs: number, amountFen: number, isFirst: boolean): boolean {
-    if (of(row, column.arrivedMs) > timeMs || timeMs - of(row, column.startMs) > traceRules.lifeMs) return false;
+  /** `latestMs`: the latest arrival at the account. By then the life must not be over either, or it would matter who forgets when. */
+  function travels(row: number, timeMs: number, amountFen: number, isFirst: boolean, latestMs: number): boolean {
+    if (of(row, column.arrivedMs) > timeMs) return false;
+    if (Math.max(timeMs, latestMs) - of(row, column.startMs) > traceRules.lifeMs) return false;
     if (isFirst || amountFen >= traceRules.seedFen) return true;
     const share = amountFen / of(row, column.arrivedFen);
     return (
@@ -160,11 +162,9 @@ export function createTraces(): Traces {
   function keep(account: number, values: readonly number[]): boolean {
     const head = heads.get(account) ?? -1;
     for (let row = head; row >= 0; row = kept.next[row]!) if (compare(kept.numbers, row * width, values) === 0) return false;
-    if (length(account) >= traceRules.tracesMax) {
-      const latestMs = Math.max(of(head, column.arrivedMs), values[column.arrivedMs]!);
-      if (values[column.startMs]! + traceRules.lifeMs < latestMs) return false;
-      dropDead(account, latestMs);
-    }
+    const latestMs = Math.max(head < 0 ? -Infinity : of(head, column.arrivedMs), values[column.arrivedMs]!);
+    if (latestMs - values[column.startMs]! > traceRules.lifeMs) return false;
+    if (length(account) >= traceRules.tracesMax) dropDead(account, latestMs);
     let newer = -1;
     let older = heads.get(account) ?? -1;
     let count = 0;
@@ -216,8 +216,10 @@ export function createTraces(): Traces {
       if (isFirst || amountFen >= traceRules.seedFen)
         traces.push({ origin: originKey, circle, startMs: timeMs, amountFen, hops: 1, quick: 1 });
       const own = traces.length;
-      for (let row = heads.get(account) ?? -1; row >= 0; row = kept.next[row]!) {
-        if (travels(row, timeMs, amountFen, isFirst)) join(traces, own, leaving(row, timeMs, amountFen));
+      const head = heads.get(account) ?? -1;
+      for (let row = head; row >= 0; row = kept.next[row]!) {
+        if (travels(row, timeMs, amountFen, isFirst, of(head, column.arrivedMs)))
+          join(traces, own, leaving(row, timeMs, amountFen));
       }
       traces.length = Math.min(traces.length, traceRules.tracesMax);
       const caseMs = cases.sinceMs(account, timeMs);

@@ -183,6 +183,15 @@ describe('a trace', () => {
     }
   });
 
+  it('is over for late payments too once something came to the account after its life', () => {
+    const day = 24 * 60;
+    const { pay } = world();
+    pay('a', 'b', 0, 60_000_000);
+    expect(pay('b', 'c', 14 * day, 60_000_000).hops).toBe(2);
+    pay('x', 'b', 14 * day + 1, 100, true);
+    expect(pay('b', 'd', 14 * day, 60_000_000).hops).toBe(1);
+  });
+
   it('does not leave before it came', () => {
     const { pay } = world();
     pay('a', 'b', 10, 1000, true);

@@ -47,11 +47,9 @@ export function createSlowTraces(): Omit<Traces, 'bytesUsed'> {
   function keep(account: number, own: Held): boolean {
     let all = held.get(account) ?? [];
     if (all.some((other) => isSame(columns(other), columns(own)))) return false;
-    if (all.length >= 8) {
-      const latestMs = Math.max(own.arrivedMs, ...all.map(({ arrivedMs }) => arrivedMs));
-      if (endMs(own) < latestMs) return false;
-      all = all.filter((other) => endMs(other) >= latestMs);
-    }
+    const latestMs = Math.max(own.arrivedMs, ...all.map(({ arrivedMs }) => arrivedMs));
+    if (endMs(own) < latestMs) return false;
+    if (all.length >= 8) all = all.filter((other) => endMs(other) >= latestMs);
     const sorted = [...all, own].toSorted(newestFirst).slice(0, 8);
     held.set(account, sorted);
     return sorted.includes(own);
@@ -68,7 +66,10 @@ export function createSlowTraces(): Omit<Traces, 'bytesUsed'> {
 
   return {
     leave(account, timeMs, amountFen, isFirst, originKey, circle) {
-      const carried = (held.get(account) ?? []).flatMap((each) => leaving(each, timeMs, amountFen, isFirst) ?? []);
+      const all = held.get(account) ?? [];
+      const latestMs = Math.max(...all.map(({ arrivedMs }) => arrivedMs));
+      const alive = all.filter((each) => endMs(each) >= latestMs);
+      const carried = alive.flatMap((each) => leaving(each, timeMs, amountFen, isFirst) ?? []);
       const name = (trace: Trace): string => JSON.stringify([trace.origin, trace.startMs, trace.amountFen]);
       const names = [...new Set(carried.map(name))];
       const best = names.map(
