@@ -14,6 +14,7 @@ import { createCalendar } from './domain/calendar.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import { presentWarning } from './http/present.js';
 import { createHttpServer } from './http/server.js';
+import { type BacktestJobs, createBacktestJobs } from './pipeline/backtest-jobs.js';
 import { createKeys, type FirstKeys, type Keys } from './pipeline/keys.js';
 import { createPatternDesk, type PatternDesk } from './pipeline/pattern-desk.js';
 import { createPatternStore, type PatternStore, readPatternFiles } from './pipeline/pattern-store.js';
@@ -96,7 +97,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const warehouse = await openWarehouse(settings);
     closers.push(() => warehouse.close());
     await warehouse.migrate();
-    const workingDays = await workingDaysOf(paths.config);
+    const { calendar } = await loadCatalogue(paths.config);
+    const workingDays = createCalendar(calendar, { unknownYears: 'weekends' });
     const patternStore = await seededStore(createPatternStore(state, workingDays), paths.config, clock.now());
     const webhook = createWebhookChannel({
       fetchTimeoutMs: settings.dispatch.webhookTimeoutMs,
@@ -131,6 +133,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       clock,
       meter: pipeline.patternMeter,
     });
+    const backtests = createBacktestJobs({
+      warehouse,
+      inForce: async () => (await patternStore.set(await patternStore.currentId()))?.sources ?? [],
+      calendar,
+      policy: warningPolicy,
+      clock,
+      newId: randomUUID,
+    });
+    closers.push(() => backtests.close());
     const status = createStatus({
       warehouse,
       telemetry,
@@ -143,7 +154,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       patternSet: () => pipeline.score.stats().patternSets[0],
       patterns: () => desk.decided(pipeline.score.stats().patternSets),
     });
-    const server = await createHttpServer(httpDependencies(pipeline, status, desk, telemetry), {
+    const server = await createHttpServer(httpDependencies(pipeline, status, desk, backtests, telemetry), {
       version,
       openReading: settings.http.openReading === 'auto' ? isLoopback(settings.http.host) : settings.http.openReading,
       now: () => clock.now(),
@@ -327,7 +338,13 @@ async function isLogEmpty(log: {
   return bounds.every(({ next }) => next === 0);
 }
 
-function httpDependencies(pipeline: Pipeline, status: Status, desk: PatternDesk, telemetry: Telemetry): HttpDependencies {
+function httpDependencies(
+  pipeline: Pipeline,
+  status: Status,
+  desk: PatternDesk,
+  backtests: BacktestJobs,
+  telemetry: Telemetry,
+): HttpDependencies {
   const { intake, feed, keys, recipients, warnings } = pipeline;
   return {
     intake,
@@ -342,6 +359,7 @@ function httpDependencies(pipeline: Pipeline, status: Status, desk: PatternDesk,
       },
     },
     patterns: { ...desk, schema: patternFileSchema },
+    backtests,
     authenticate: (key) => keys.authenticate(key),
     status: () => status.summary(),
     readiness: () => status.readiness(),

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench.js';
 import { type CommandContext, CommandFailure, plainReason } from './commands/context.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerKeys } from './commands/keys.js';
 import { registerPatterns } from './commands/patterns.js';
 import { registerScore } from './commands/score.js';
 import { registerSend } from './commands/send.js';
@@ -59,6 +60,7 @@ registerScore(program, context);
 registerSend(program, context);
 registerSimulate(program, context);
 registerPatterns(program, context);
+registerKeys(program, context);
 registerDoctor(program, context);
 registerBench(program, context, version);
 

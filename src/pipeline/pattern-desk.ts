@@ -185,9 +185,10 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     },
 
     async diffSets(from, to) {
-      const after = to ?? (await store.life()).set;
+      const life = await store.life();
+      const after = to ?? life.set;
       const is = await store.set(after);
-      const before = from ?? is?.previous ?? undefined;
+      const before = from ?? (to === undefined ? life.previousSet : (is?.previous ?? undefined));
       const was = before === undefined ? null : await store.set(before);
       if (!is || before === undefined || !was) return null;
       return { from: before, to: after, ...diffSets(was.sources, is.sources) };

@@ -51,7 +51,7 @@ export function createPatternGuard(options: GuardOptions): PatternGuard {
       if (!patterns.some((one) => one.pattern.id === pattern && one.pattern.version === version)) continue;
       const { faults = 0 } = counts.patterns.find((one) => one.id === pattern && one.version === version) ?? {};
       forgiven.set(`${pattern}@${version}`, faults);
-      const reason = `its condition failed by a fault on ${faults} legs`;
+      const reason = `its condition failed by a fault on ${faults} leg${faults === 1 ? '' : 's'}`;
       await act({ kind: 'stop', pattern, version, reason }, 'draft');
     }
     const watched = newPatterns(life, patterns, clock.now() - settings.guardDays * dayMs);

@@ -36,6 +36,8 @@ export const lifeSchema = z.object({
   revision: z.int(),
   /** Id of the set in force. */
   set: z.string(),
+  /** Id of the set before it. */
+  previousSet: z.string().optional(),
   lines: z.record(z.string(), lineSchema),
 });
 export type Life = z.infer<typeof lifeSchema>;

@@ -91,7 +91,8 @@ export function createPatternRecords(state: State): PatternRecords {
     const moves = versions.map(({ version: { id: pattern, version }, standsAs: to }) => ({ pattern, version, from: null, to }));
     const lines = evolveLife({}, moves, who);
     const entry: LifeEntry = { revision: 1, ...who, how: 'seeded', moves, set: id };
-    const change = changesOf({ life: { revision: 1, set: id, lines }, entry, versions });
+    const previous = set.previous === null ? {} : { previousSet: set.previous };
+    const change = changesOf({ life: { revision: 1, set: id, ...previous, lines }, entry, versions });
     await state.commit(slot, {
       ...change,
       expect: [

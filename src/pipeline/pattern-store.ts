@@ -168,7 +168,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     plan: Plan,
     who: { readonly by: string; readonly at: string; readonly note?: string | undefined },
   ): Promise<{ readonly entry: LifeEntry; readonly compiled: PatternSet } | Broken | 'conflict'> {
-    const was = before?.life ?? { revision: 0, set: '', lines: {} };
+    const was: Life = before?.life ?? { revision: 0, set: '', lines: {} };
     const lines = evolveLife(was.lines, plan.moves, plan.reason === undefined ? who : { ...who, reason: plan.reason });
     const made = await setOf(membersOf(lines), plan.versions);
     if ('kind' in made) return made;
@@ -183,11 +183,12 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
       moves: [...plan.moves],
       set: made.set.id,
     };
+    const previousSet = was.set === '' || was.set === made.set.id ? was.previousSet : was.set;
     const outcome = await records.commit(before, {
-      life: { revision: entry.revision, set: made.set.id, lines },
+      life: { revision: entry.revision, set: made.set.id, ...(previousSet ? { previousSet } : {}), lines },
       entry,
       versions: plan.versions,
-      set: { ...made.set, by, at, previous: before && was.set !== made.set.id ? was.set : null },
+      set: { ...made.set, by, at, previous: previousSet ?? null },
     });
     return outcome === 'conflict' ? 'conflict' : { entry, compiled: made.compiled };
   }
@@ -237,7 +238,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
   /** The command with what it leaves out looked up. */
   async function resolve(command: StoreCommand, life: Life): Promise<LifeCommand | Unknown> {
     if (command.kind !== 'rollback-set') return command;
-    const id = command.set ?? (await records.set(life.set))?.previous;
+    const id = command.set ?? life.previousSet;
     if (!id) return { kind: 'unknown', reason: 'there was no other set in force before this one' };
     const set = await records.set(id);
     return set

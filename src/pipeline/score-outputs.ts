@@ -31,13 +31,16 @@ export interface BatchOutputs {
   readonly rejectedPartitions: number;
 }
 
+/** Hits of patterns on trial are kept and counted; nobody who warns takes events of their type. */
+const typeOf = ({ state }: Hit): string => (state === 'active' ? 'hit.found' : 'hit.shadow');
+
 /** What leaves a scored batch: the same records for the same batch under the same pattern set, however often it is scored. */
 export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
   const producer = `score/${batch.partition}`;
   const source = `huqi/${producer}`;
   const hits = batch.hits.map((hit) => ({
     partition: partitionOf(subjectKeyOf(hit), batch.hitPartitions),
-    event: { id: hit.id, type: 'hit.found', source, subject: hit.transaction, time: hit.time, data: hit },
+    event: { id: hit.id, type: typeOf(hit), source, subject: hit.transaction, time: hit.time, data: hit },
   }));
   const rejected = batch.quarantined.map(({ id, bank, timeMs, record, fault }) => ({
     partition: partitionOf(bank, batch.rejectedPartitions),
