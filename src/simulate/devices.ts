@@ -16,7 +16,11 @@ export interface Habit {
 
 export function habitOf(seed: number, account: number): Habit {
   const hash = hash32(seed, account, 71);
-  return { device: deviceOf(hash), operators: [personName(hash32(hash, 72, 0)), personName(hash32(hash, 72, 1))] };
+  return { device: usualDeviceOf(seed, account), operators: [personName(hash32(hash, 72, 0)), personName(hash32(hash, 72, 1))] };
+}
+
+export function usualDeviceOf(seed: number, account: number): Required<Device> {
+  return deviceOf(hash32(seed, account, 71));
 }
 
 /** A machine that follows from a number. */

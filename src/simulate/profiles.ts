@@ -32,6 +32,7 @@ const industries: readonly (readonly [word: RegExp, code: string])[] = [
   [/医疗/, 'C35'],
   [/能源|环保/, 'C38'],
   [/传媒/, 'R87'],
+  [/教育/, 'P83'],
   [/人力资源|财税|律师/, 'L72'],
   [/物业|园区/, 'K70'],
 ];

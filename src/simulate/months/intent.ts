@@ -49,13 +49,9 @@ export interface Page {
 
 export const at = ({ day, random }: Page, hours: Hours = 'office'): number => instantOf(day, hours, random);
 
-/** Between these amounts a company's transfers would look split below the large-value report; ordinary ones stay out. */
-const splitBandFen = { from: 139_000_000, to: 200_000_000 };
-
 /** Two in five amounts are whole hundreds of yuan. */
 export function tidyFen(random: Random, wantFen: number): number {
-  const amountFen = wantFen >= splitBandFen.from && wantFen < splitBandFen.to ? splitBandFen.from : wantFen;
-  return random.chance(0.4) ? Math.max(10_000, Math.floor(amountFen / 10_000) * 10_000) : Math.max(500, Math.floor(amountFen));
+  return random.chance(0.4) ? Math.max(10_000, Math.floor(wantFen / 10_000) * 10_000) : Math.max(500, Math.floor(wantFen));
 }
 
 /** An enterprise keeps half of what it can spend; of a first payment to a new payee, four fifths. */

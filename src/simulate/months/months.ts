@@ -12,12 +12,13 @@ import { openingRecords } from '../scenery.js';
 import { dueDates, type IsWorkingDay, workingDayFrom } from './almanac.js';
 import { planDues, planEarly } from './dues.js';
 import type { Intent, Page } from './intent.js';
+import { planLastSeason, planLookAlikes, seasonGapDays } from './look-alikes.js';
 import { planOrdinary } from './ordinary-days.js';
 import { loginOf, originOf, phoneOf, tellsLogins } from './origins.js';
 import { accountChangeOf, townLists, townScenery } from './scenery.js';
 import { historyMonths } from './standing.js';
 import { createTills, planStartups } from './tills.js';
-import { createTown, staffOf, tradeOf } from './town.js';
+import { createTown, seasonStart, staffOf, tradeOf } from './town.js';
 
 /** What to simulate. The same options give the same bytes; how many transactions there are follows from the firms' business. */
 export interface MonthsOptions {
@@ -98,8 +99,10 @@ export function* simulateMonths(options: MonthsOptions): Generator<SimulatedLine
     deferred.delete(day);
     if (day < firstDay - thinDays) planEarly(page);
     else planDues(page);
+    planLastSeason(page, firstDay);
     if (day >= firstDay) {
       planOrdinary(page);
+      planLookAlikes(page);
       tills.plan(page);
       planStartups(page, firstDay, days);
       if (hasReferences) events.push(...recordsOf({ ...page, random: createRandom(hash32(seed, day, 172)) }, events));
@@ -126,8 +129,16 @@ export function* simulateMonths(options: MonthsOptions): Generator<SimulatedLine
     return false;
   }
 
+  /** Between its last season and the next one a seasonal firm has no business at all. */
+  function isAsleep(account: number, day: number): boolean {
+    const isOpen = account >= population.firms || victims.has(account);
+    const start = isOpen ? undefined : seasonStart(population, account, firstDay, days);
+    return start !== undefined && day < start && day >= firstDay - thinDays - seasonGapDays;
+  }
+
   /** What becomes of an intent; undefined where the payer has too little. */
   function paymentOf(intent: Intent, day: number): Payment | undefined {
+    if (isAsleep(intent.payer, day) || isAsleep(intent.payee, day)) return undefined;
     const { payer, payee, remark, channel, share, isWhole, isDuty, operator } = intent;
     const wantFen = typeof intent.wantFen === 'number' ? intent.wantFen : intent.wantFen();
     const amountFen = Math.min(wantFen, spendableFen(ledger, population, payer, share, isDuty === true));

@@ -67,7 +67,7 @@ function firstMachine(page: Page, firm: number): void {
   page.add({ timeMs: at(page), payer: firm, payee, wantFen, remark: '设备款', channel: 'ebank', share: 0.3, isWhole: true });
 }
 
-function stranger({ firms, startupsEnd, idleEnd }: Population, random: Random, firm: number): number {
+export function stranger({ firms, startupsEnd, idleEnd }: Population, random: Random, firm: number): number {
   if (random.chance(0.3)) return startupsEnd + random.below(idleEnd - startupsEnd);
   const other = random.below(firms);
   return other === firm ? (other + 1) % firms : other;

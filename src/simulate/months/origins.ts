@@ -3,7 +3,7 @@ import { type Place, distantCities, henanCity } from '../places.js';
 import type { Population } from '../population.js';
 import { hash32, itemAt } from '../random.js';
 import type { AnyStagedRecord } from '../reference-line.js';
-import { townHabit } from './town.js';
+import { townDevice, townHabit } from './town.js';
 
 /** With what and from where a firm pays on a day: mostly its usual machine, and the harmless exceptions. */
 export interface Origin {
@@ -24,7 +24,7 @@ const journeys = 1_000;
 export function originOf(population: Population, firm: number, day: number): Origin {
   const { seed } = population;
   const hash = hash32(seed, firm, 161);
-  const habit = townHabit(population, firm).device;
+  const habit = townDevice(population, firm);
   const home = henanCity(hash32(seed, firm, 41));
   const journey = hash32(hash, day, 162);
   if (journey % journeys === 0) {

@@ -6,7 +6,7 @@ import type { Scenery } from '../scenery.js';
 import { identityOf } from '../identity.js';
 import { at, type Page } from './intent.js';
 import { monthlyExpenseFen } from './standing.js';
-import { agentOf, agentsOf, employeeAt, parkAddresses, staffOf, townHabit, townProfiles } from './town.js';
+import { agentOf, agentsOf, centreDevices, employeeAt, parkAddresses, staffOf, townHabit, townProfiles } from './town.js';
 
 /** What banks and centres know of the town. */
 export function townScenery(population: Population, firstDay: number, days: number): Scenery {
@@ -44,11 +44,18 @@ export function townScenery(population: Population, firstDay: number, days: numb
 
 /** Addresses of parks, and bookkeeping agents with their machines: what makes sharing harmless. */
 export function* townLists(population: Population): Generator<AnyStagedRecord> {
+  yield centreList(population);
   yield { type: 'list', list: 'nat-ips', action: 'add', entries: parkAddresses(population) };
   for (const { name, operator, device } of agentsOf(population)) {
     const { id, ip, mac } = device;
     yield { type: 'list', list: 'bookkeeping-agents', action: 'add', entries: [name, operator, id, ip, mac] };
   }
+}
+
+/** Machines of offices that pay for a whole group. */
+function centreList(population: Population): AnyStagedRecord {
+  const entries = centreDevices(population).flatMap(({ id, ip, mac }) => [id, ip, mac]);
+  return { type: 'list', list: 'white', action: 'add', entries };
 }
 
 const harmless = ['phone', 'operator', 'token', 'limit', 'seal', 'address'] as const;

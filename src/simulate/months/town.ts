@@ -1,4 +1,4 @@
-import { type Device, deviceOf, type Habit, habitOf } from '../devices.js';
+import { type Device, deviceOf, type Habit, habitOf, usualDeviceOf } from '../devices.js';
 import type { CastProfile } from '../identity.js';
 import { enterpriseName, personName } from '../names.js';
 import { henanCity } from '../places.js';
@@ -52,13 +52,20 @@ export function createTown({ seed, accounts, cast }: TownPlan): Population {
 }
 
 /** What an enterprise is, besides an ordinary one. */
-export type Trade = 'ordinary' | 'factory' | 'shop' | 'night-shop' | 'subsidiary' | 'escrow' | 'marketplace';
+export type Trade = 'ordinary' | 'factory' | 'shop' | 'night-shop' | 'subsidiary' | 'school' | 'escrow' | 'marketplace';
 
 export function tradeOf(firm: number): Trade {
   if (isPayrollFirm(firm)) return 'factory';
   if (isRetailer(firm)) return firm % 100 === 43 ? 'night-shop' : 'shop';
   if (!isSubsidiary(firm)) return 'ordinary';
-  return firm % 200 === 61 ? 'escrow' : firm % 200 === 161 ? 'marketplace' : 'subsidiary';
+  switch (firm % 200) {
+    case 61:
+      return 'escrow';
+    case 161:
+      return 'marketplace';
+    default:
+      return firm % 1_000 === 211 ? 'school' : 'subsidiary';
+  }
 }
 
 /** How many people a firm employs. */
@@ -140,10 +147,29 @@ export function parkAddresses({ seed, firms }: Population): string[] {
   return Array.from({ length: parkCount(firms) }, (_, park) => parkAddress(seed, park));
 }
 
+/** The machine that an account usually pays with. */
+export function townDevice(population: Population, account: number): Required<Device> {
+  const { seed, firms } = population;
+  const own = usualDeviceOf(seed, account);
+  if (account >= firms) return own;
+  if (sharesCentre(account)) return deviceOf(hash32(seed, Math.floor(account / firmsPerCentre), 123));
+  const park = parkOf(population, account);
+  return park === undefined ? own : { ...own, ip: parkAddress(seed, park) };
+}
+
 export function townHabit(population: Population, account: number): Habit {
-  const habit = habitOf(population.seed, account);
-  const park = account < population.firms ? parkOf(population, account) : undefined;
-  return park === undefined ? habit : { ...habit, device: { ...habit.device, ip: parkAddress(population.seed, park) } };
+  return { ...habitOf(population.seed, account), device: townDevice(population, account) };
+}
+
+/** The first subsidiaries of a group have one office that pays for them all, from one machine. */
+const firmsPerCentre = 1_000;
+
+export function sharesCentre(firm: number): boolean {
+  return isSubsidiary(firm) && firm % firmsPerCentre < 200;
+}
+
+export function centreDevices({ seed, firms }: Population): Required<Device>[] {
+  return Array.from({ length: Math.ceil(firms / firmsPerCentre) }, (_, centre) => deviceOf(hash32(seed, centre, 123)));
 }
 
 const factoryTrades = ['机械设备', '纺织品', '食品', '电子科技', '包装材料'] as const;
@@ -180,6 +206,8 @@ function nameOf(trade: Trade, city: string, hash: number): string | undefined {
       return enterpriseName(city, hash, ['电子商务']);
     case 'escrow':
       return `${enterpriseName(city, hash, ['律师']).replace(/(股份)?有限公司$/, '')}事务所`;
+    case 'school':
+      return enterpriseName(city, hash, ['职业教育培训']);
     case 'night-shop':
       return enterpriseName(city, hash, ['餐饮管理', '便利店连锁']);
     default:
@@ -193,4 +221,10 @@ export const merchantsPerMarketplace = 12;
 export function merchantOf({ seed, firms }: Population, marketplace: number, slot: number): number {
   const merchant = hash32(seed, marketplace * 32 + slot, 122) % firms;
   return merchant === marketplace ? (merchant + 1) % firms : merchant;
+}
+
+/** A seasonal firm: it rests for more than half a year until its season begins, on one of the days. */
+export function seasonStart({ seed }: Population, firm: number, firstDay: number, days: number): number | undefined {
+  if (firm % 500 !== 77 || tradeOf(firm) !== 'ordinary') return undefined;
+  return firstDay + (hash32(seed, firm, 124) % days);
 }

@@ -23,6 +23,24 @@ import { m21 } from './m21.js';
 import { m22 } from './m22.js';
 import { m23 } from './m23.js';
 import { m24 } from './m24.js';
+import { m25 } from './m25.js';
+import { m26 } from './m26.js';
+import { m27 } from './m27.js';
+import { m28 } from './m28.js';
+import { m29 } from './m29.js';
+import { m30 } from './m30.js';
+import { m31 } from './m31.js';
+import { m32 } from './m32.js';
+import { m33 } from './m33.js';
+import { m34 } from './m34.js';
+import { m35 } from './m35.js';
+import { m36 } from './m36.js';
+import { m37 } from './m37.js';
+import { m38 } from './m38.js';
+import { m39 } from './m39.js';
+import { m40 } from './m40.js';
+import { m41 } from './m41.js';
+import { m42 } from './m42.js';
 import type { Plant } from './stage.js';
 import { v01 } from './v01.js';
 import { v02 } from './v02.js';
@@ -83,6 +101,24 @@ export const plants: readonly Plant[] = [
   m22,
   m23,
   m24,
+  m25,
+  m26,
+  m27,
+  m28,
+  m29,
+  m30,
+  m31,
+  m32,
+  m33,
+  m34,
+  m35,
+  m36,
+  m37,
+  m38,
+  m39,
+  m40,
+  m41,
+  m42,
   fanIn,
   fanOut,
   cycle,

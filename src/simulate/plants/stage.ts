@@ -1,4 +1,4 @@
-import { dayMs, startOfDayMs } from '../../domain/bank-day.js';
+import { dayMs, dayNumber, startOfDayMs } from '../../domain/bank-day.js';
 import { type Device, deviceOf, type Habit } from '../devices.js';
 import { type CastProfile, type Identity, identityOf } from '../identity.js';
 import { personName } from '../names.js';
@@ -155,8 +155,19 @@ export function planPlot(plan: PlotPlan, scenery: Scenery): Plot {
   }
   const { payments, records, profiles, accountProfiles, losses } = drama;
   payments.sort((a, b) => a.timeMs - b.timeMs || a.scheme - b.scheme);
+  openInTime(payments, profiles);
   records.sort((a, b) => a.timeMs - b.timeMs || a.scheme - b.scheme);
   return { payments, records, profiles, accountProfiles, losses, openings: openingsFen(payments, profiles, population.seed) };
+}
+
+/** An account that is paid before the day it was to be opened on is opened on the day of that payment. */
+function openInTime(payments: readonly PlannedPayment[], profiles: Map<number, CastProfile>): void {
+  for (const { payer, payee, timeMs } of payments) {
+    for (const account of [payer, payee]) {
+      const profile = profiles.get(account);
+      if (profile && profile.openedDay > dayNumber(timeMs)) profiles.set(account, { ...profile, openedDay: dayNumber(timeMs) });
+    }
+  }
 }
 
 /** A long story is told where it has room; of short days each is used in turn. */
