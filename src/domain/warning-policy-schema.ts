@@ -13,6 +13,8 @@ export const warningPolicySchema = z.strictObject({
   levelScores: z
     .strictObject({ yellow: share, orange: share, red: share })
     .refine((at) => at.yellow < at.orange && at.orange < at.red, 'expected yellow < orange < red'),
+  /** Below this score nobody is told: the hits are kept, and count once others come to them. */
+  leastScore: z.number().min(0).max(1).default(0),
   /** The level that one hit of this severity reaches by itself. */
   severityFloors: z.strictObject({
     low: z.enum(levels),

@@ -51,6 +51,11 @@ export function settleWarning(
   return { warning, change };
 }
 
+/** Whether anybody is told: once raised, a warning stays. */
+export function isTold(before: Warning | null, { score }: Pick<Warning, 'score'>, policy: WarningPolicy): boolean {
+  return before !== null || score >= policy.leastScore;
+}
+
 export type CommandOutcome =
   | { readonly kind: 'changed'; readonly change: WarningChange; readonly warning: Warning }
   /** Said before, word for word: nothing to tell. */

@@ -6,7 +6,7 @@ import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
 import { warningCommandSchema } from '../domain/warning-command.js';
 import { absorbHit, transactionOf, warningIdOf, type WarningFacts } from '../domain/warning-facts.js';
-import { obeyCommand, settleWarning, type WarningChange } from '../domain/warning-policy.js';
+import { isTold, obeyCommand, settleWarning, type WarningChange } from '../domain/warning-policy.js';
 import type { Warning } from '../domain/warning.js';
 import type { LogBatch, LogRecord, PartitionProcessor, Topic } from '../ports/log.js';
 import { openOwnedSlot, type Emission } from './owned-slot.js';
@@ -68,7 +68,7 @@ export async function openWarnPartition(
     await sweepNowAndThen();
   }
 
-  async function absorb(hits: readonly Hit[]): Promise<Touched[]> {
+  async function absorb(hits: readonly Hit[]): Promise<(Touched | Quiet)[]> {
     const warned = hits.filter(({ state }) => state === 'active');
     const shelved = await shelf.load(warned.map((hit) => ({ warningId: warningIdOf(hit), transaction: transactionOf(hit) })));
     const oldest = new Map<string, number>();
@@ -85,7 +85,8 @@ export async function openWarnPartition(
     const now = clock.now();
     return [...oldest].map(([id, receivedAtMs]) => {
       const entry = shelved(id);
-      return { entry, receivedAtMs, ...settleWarning(entry.warning, factsOf(entry), policy, now) };
+      const settled = settleWarning(entry.warning, factsOf(entry), policy, now);
+      return isTold(entry.warning, settled.warning, policy) ? { entry, receivedAtMs, ...settled } : { entry };
     });
   }
 
@@ -108,9 +109,10 @@ export async function openWarnPartition(
     await save([...touched.values()], { commands: batch.next });
   }
 
-  async function save(touched: readonly Touched[], head: Partial<Head>): Promise<void> {
+  async function save(changed: readonly (Touched | Quiet)[], head: Partial<Head>): Promise<void> {
     const now = clock.now();
-    const changes = touched.map(({ entry, warning }) => shelf.changesFor(entry, warning, now));
+    const touched = changed.filter((one): one is Touched => 'warning' in one);
+    const changes = changed.map((one) => shelf.changesFor(one.entry, 'warning' in one ? one.warning : null, now));
     await slot.commit({
       head,
       put: changes.flatMap(({ put }) => put),
@@ -181,6 +183,11 @@ export async function openWarnPartition(
       return next - (heard ?? first);
     },
   };
+}
+
+/** Hits that are kept, of which nobody is told yet. */
+interface Quiet {
+  readonly entry: ShelvedWarning;
 }
 
 interface Touched {

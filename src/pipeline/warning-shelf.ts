@@ -15,8 +15,8 @@ export interface WarningShelf {
   /** Reads the warnings of some hits; the answer finds them, and gives an empty place for one that is not there yet. */
   load(wanted: readonly { warningId: string; transaction: string }[]): Promise<(warningId: string) => ShelvedWarning>;
   find(warningId: string): Promise<ShelvedWarning | null>;
-  /** What to write when `warning` is the new state of `entry`; takes it over into what is held in memory. */
-  changesFor(entry: ShelvedWarning, warning: Warning, nowMs: number): { put: StateEntry[]; delete: string[] };
+  /** What to write when `warning` (null: nobody is told yet) is the new state of `entry`; takes it over into what is held in memory. */
+  changesFor(entry: ShelvedWarning, warning: Warning | null, nowMs: number): { put: StateEntry[]; delete: string[] };
   /** What to write to close and to remove warnings that are long without a change; bounded work. */
   sweep(nowMs: number): Promise<{ put: StateEntry[]; delete: string[] }>;
 }
@@ -52,7 +52,7 @@ const nothing = new Uint8Array(0);
 
 /** Written by this program alone; the outer shape is checked, the rest is trusted. */
 const storedSchema = z.object({
-  warning: z.looseObject({ id: z.string() }),
+  warning: z.looseObject({ id: z.string() }).nullable(),
   facts: z.looseObject({ id: z.string() }),
   touchedDay: z.string(),
 });
@@ -175,9 +175,9 @@ function emptyShelf(id: string): ShelvedWarning {
 
 function decodeShelved(value: Uint8Array): ShelvedWarning {
   const { warning, facts, touchedDay } = storedSchema.parse(decodeJson(value)) as unknown as {
-    warning: Warning;
+    warning: Warning | null;
     facts: WarningFacts;
     touchedDay: string;
   };
-  return { ...emptyShelf(warning.id), warning, facts, touchedDay };
+  return { ...emptyShelf(facts.id), warning, facts, touchedDay };
 }

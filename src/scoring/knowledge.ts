@@ -66,6 +66,8 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   /** The device an account used last: what kin of a stopped account are found by. */
   const lastDevice = new Map<number, string>();
   const blankRow = rows.blankRow();
+  /** Which things of the payment in hand are news to their own partitions. */
+  const isToTell = paymentKinds.map(() => false);
 
   function accountNumber(account: string): number {
     const bytes = encoder.encode(account);
@@ -99,7 +101,9 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     if (!leg.isDebit) return void leg.sharedKeys.fill(0);
     for (let kind = 0; kind < paymentKinds.length; kind++) {
       const [start, end] = spanOf(kind);
-      leg.sharedKeys[kind] = start < 0 || end === start ? 0 : keyOfBytes(seedOf.shared + kind, leg.view.bytes, start, end);
+      const key = start < 0 || end === start ? 0 : keyOfBytes(seedOf.shared + kind, leg.view.bytes, start, end);
+      leg.sharedKeys[kind] = key;
+      isToTell[kind] = key !== 0 && uses.note(leg.subject, kind, key, leg.timeMs);
     }
   }
 
@@ -114,7 +118,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       if (key === 0) continue;
       const shared = paymentKinds[kind]!;
       if (!seen.has(shared)) seen.add(shared);
-      if (!uses.note(payer, kind, key, leg.timeMs)) continue;
+      if (!isToTell[kind]) continue;
       const [start, end] = spanOf(kind);
       const value = view.text(start, end);
       if (shared === 'device' && keepsKin) lastDevice.set(payer, value);
