@@ -59,9 +59,8 @@ export function createAsked(patterns: readonly CompiledPattern[], { helpers, sta
 
   function near(pattern: number, part: number): void {
     const missed = live[pattern]!;
-    const { start, end } = missed.conjuncts[part]!;
     const { nearMisses } = statsOf(missed);
-    const written = missed.condition.slice(start, end).replace(/\s+/g, ' ').trim();
+    const written = missed.conjuncts[part]!.written;
     nearMisses.set(written, (nearMisses.get(written) ?? 0) + 1);
   }
 

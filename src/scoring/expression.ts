@@ -23,8 +23,8 @@ export function compileExpression(source: string, scope: Scope): Typed {
 /** One of the conditions that `&&` joins at the top, and where it stands. */
 export interface Conjunct {
   readonly code: string;
-  readonly start: number;
-  readonly end: number;
+  /** As it stands in the file, on one line. */
+  readonly written: string;
   /** See `costRank`. */
   readonly cost: number;
 }
@@ -45,7 +45,7 @@ export function compileConjuncts(source: string, scope: Scope): Conjunct[] {
     const typed = compile(node, scope);
     if (typed.type !== 'bool')
       throw new ExpressionError(`expected a condition that is true or false, found a ${typed.type}`, node.start);
-    return { code: typed.code, start: node.start, end: node.end, cost: scope.cost };
+    return { code: typed.code, written: source.slice(node.start, node.end).replace(/\s+/g, ' ').trim(), cost: scope.cost };
   });
 }
 

@@ -218,7 +218,8 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   /** An enterprise uses a shared thing of this partition. `view` of the leg is the payment or record that tells. */
   function use({ to, shared, value, firm, account }: UseForward): void {
     const { view } = leg;
-    const before = firms.firms(to, -Infinity, Infinity);
+    const isKin = keepsKin && !(paymentKinds as readonly SharedKind[]).includes(shared);
+    const before = isKin ? firms.firms(to, -Infinity, Infinity) : 0;
     firms.use(to, firm, account, view.timeMs);
     leg.at(view.timeMs);
     leg.isDebit = true;
@@ -229,7 +230,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     leg.useKey = to;
     leg.useValue = value;
     ask('use');
-    if (!keepsKin || shared === 'device' || shared === 'ip' || shared === 'mac' || shared === 'operator') return;
+    if (!isKin) return;
     const now = firms.firms(to, -Infinity, Infinity);
     // Those that were told before learn of a change; the one that came learns how many there are.
     const told = now === before ? [account] : firms.accountsOf(to);
