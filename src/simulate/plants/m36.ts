@@ -28,15 +28,15 @@ export const m36: Plant = {
       }
       return;
     }
-    const dealers = cards(random.between(11, 18));
     const dollarFen = fenPer100('USD', day) / 100;
-    const most = Math.max(1_000, Math.floor(takenFen / dealers.length / dollarFen / 1_000) * 1_000);
-    for (const dealer of dealers) {
-      const units = Math.max(1_000, most - random.between(0, 1) * 1_000);
-      const amountFen = Math.round(units * dollarFen * random.within(0.9992, 1.0008));
-      pay({ from: mule, to: dealer, amountFen, timeMs: startMs + random.between(10, 400) * minuteMs, remark: '' });
+    const dealers = cards(random.between(11, 18));
+    let leftFen = takenFen;
+    for (const [i, dealer] of dealers.entries()) {
+      const thousands = Math.round((leftFen / (dealers.length - i) / dollarFen / 1_000) * random.within(0.8, 1.2));
+      const amountFen = Math.round(Math.max(1, thousands) * 1_000 * dollarFen * random.within(0.9992, 1.0008));
+      if (amountFen > leftFen) break;
+      pay({ from: mule, to: dealer, amountFen, timeMs: startMs + (10 + i * random.between(12, 20)) * minuteMs, remark: '' });
+      leftFen -= amountFen;
     }
-    // What is left of the day's money goes to one more.
-    pay({ from: mule, to: card(), amountFen: 1_000_000, drainTo: 0.05, timeMs: startMs + 420 * minuteMs, remark: '' });
   },
 };
