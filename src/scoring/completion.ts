@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { patternSchema } from './pattern.js';
-import { baseStreams } from './vocabulary/definitions.js';
-import { fields, functions } from './vocabulary/vocabulary.js';
+import { baseStreams, fields, functions, profileFields } from './vocabulary/vocabulary.js';
 
 /** What an editor needs to help with pattern files: made from the tables that the language itself is made of. */
 
@@ -24,6 +23,13 @@ export function completions(): Completion[] {
       detail: unit === undefined ? type : `${type}, ${unit}`,
       documentation: about === undefined ? doc : `${doc} (only in streams of: ${about})`,
       insertText: label,
+    })),
+    ...Object.entries(profileFields).map(([name, { type, unit, doc }]): Completion => ({
+      label: `profile(self).${name}`,
+      kind: 'field',
+      detail: unit === undefined ? type : `${type}, ${unit}`,
+      documentation: doc,
+      insertText: `profile(self).${name}`,
     })),
     ...Object.entries(functions).map(([label, { usage, doc, exactness, parameters }]): Completion => ({
       label,

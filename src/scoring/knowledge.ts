@@ -4,10 +4,12 @@ import { accountKinds } from '../domain/transaction.js';
 import type { ByteTable } from './byte-table.js';
 import type { Evaluation, Memory } from './evaluation.js';
 import { never } from './pair-table.js';
-import { column, firstContactMs, type Plan } from './plan.js';
-import { recordView } from './record-view.js';
+import { legWord } from './leg-log.js';
+import { baseBit, column, firstContactMs, type Plan } from './plan.js';
+import { pastPayment, recordView } from './record-view.js';
 import type { SubjectRows } from './subject-rows.js';
 import { keyOfBytes, keyOfText } from './byte-key.js';
+import { traceRules } from './traces.js';
 import { hashBytes, type PartyView, type TransactionView } from './transaction-view.js';
 
 /**
@@ -53,6 +55,9 @@ const personalKind = accountKinds.indexOf('personal') + 1;
 /** Seeds of `keyOfBytes`: what kinds of keys there are. */
 const seedOf = { account: 1, circle: 2, shared: 16 } as const;
 
+/** Bounds the look back over one account. */
+const followedLegsMax = 500;
+
 const encoder = new TextEncoder();
 
 export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }: Options): Knowledge {
@@ -62,7 +67,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   const keepsTraces = plan.keeps('traces') || plan.keeps('gathered');
   const keepsKin = plan.keeps('kin');
   const outgoing: OutgoingForward[] = [];
-  const waiting: Forward[] = [];
+  const waiting: { readonly forward: Forward; readonly view: TransactionView }[] = [];
   /** The device an account used last: what kin of a stopped account are found by. */
   const lastDevice = new Map<number, string>();
   const blankRow = rows.blankRow();
@@ -77,7 +82,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   function tell(forward: Forward, transaction: boolean): void {
     const { view } = leg;
     if (owns(forward.to)) {
-      waiting.push(forward);
+      waiting.push({ forward, view });
       return;
     }
     outgoing.push({
@@ -185,10 +190,38 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       circleOf(payee, view.payee),
     );
     if (!arrival.isNews) return;
+    // The news may come late: what the account has paid on since then is told as well.
+    if (!Number.isNaN(arrival.caseLevel))
+      followUp(payee, view.payee, arrival.caseLevel, view.timeMs, view.timeMs + traceRules.caseMs);
     standOn(payee, false);
     leg.arrival = arrival;
     ask('arrival');
     leg.arrival = undefined;
+  }
+
+  /**
+   * Payments that an account of a case has made already pass its level on as those to come will. What is told of them is what
+   * the legs hold: number, time, amount and the two accounts.
+   */
+  function followUp(account: number, party: PartyView | string, level: number, fromMs: number, toMs: number): void {
+    const row = rows.known(account);
+    if (row < 0 || level >= traceRules.caseLevelMax) return;
+    const { legs, pairs } = memory;
+    const { view } = leg;
+    const payer = typeof party === 'string' ? party : view.text(party.accountStart, party.accountEnd);
+    let slot = rows.numbers[row * rows.width + column.newest]!;
+    for (let steps = 0; slot >= 0 && steps < followedLegsMax; steps++, slot = legs.word(slot, legWord.previous)) {
+      const timeMs = legs.timeMs(slot);
+      if (timeMs < fromMs) return;
+      if (timeMs > toMs || (legs.word(slot, legWord.streams) & baseBit.debit) === 0) continue;
+      const payee = accounts.text(pairs.otherOf(legs.word(slot, legWord.pair)));
+      const id = legs.transactionId(slot);
+      const payment = pastPayment({ id, timeMs, amountFen: legs.amountFen(slot), payer, payee });
+      const forward = { kind: 'traces', to: payee, caseLevel: level, caseMs: fromMs, payerNew: 0, traces: [] } as const;
+      if (owns(payee)) waiting.push({ forward, view: payment });
+      else
+        outgoing.push({ forward, transaction: payment.bytes.slice(payment.start, payment.end), receivedAtMs: leg.receivedAtMs });
+    }
   }
 
   /** Puts the evaluation on an account without a leg of its own: its windows as they are. */
@@ -310,7 +343,11 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
         // Whoever is in a case is on the list of case accounts, also where its counterparties are asked about.
         lists.take({ ...reference, type: 'list', list: 'case-accounts', action: 'add', entries: [reference.account] });
         seen.add('list:case-accounts');
-        if (isOwn && keepsTraces) traces.setCase(account, reference.level, timeMs);
+        if (isOwn && keepsTraces) {
+          traces.setCase(account, reference.level, timeMs);
+          // The report comes after the money: the account took it some time within the day before.
+          followUp(account, reference.account, reference.level, timeMs - traceRules.caseMs, timeMs);
+        }
         break;
     }
     if (!isOwn) return;
@@ -333,7 +370,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     noteKeys,
     leave,
     settle() {
-      for (let next = waiting.shift(); next; next = waiting.shift()) takeForward(next, null);
+      for (let next = waiting.shift(); next; next = waiting.shift()) takeForward(next.forward, next.view);
     },
     takeReference,
     takeForward,

@@ -1,3 +1,4 @@
+import { formatShanghai } from '../domain/bank-day.js';
 import type { Reference } from '../domain/reference.js';
 import { encodeTransaction } from '../domain/transaction-record.js';
 import type { KnownProfile } from './known-profile.js';
@@ -35,8 +36,36 @@ export function recordView(
     payee: { account: nobody },
     ...(reference.bank ? { bank: reference.bank } : {}),
   });
-  const view = new TransactionView();
-  if (!scanTransaction(bytes, 0, bytes.length, view)) throw new Error(`the record ${reference.id} cannot be shown as a payment`);
+  const view = viewOf(bytes);
   view.amountFen = 0;
+  return view;
+}
+
+/** A payment of which only the engine's own memory is left. */
+export function pastPayment(payment: {
+  readonly id: string;
+  readonly timeMs: number;
+  readonly amountFen: number;
+  readonly payer: string;
+  readonly payee: string;
+}): TransactionView {
+  const { id, timeMs, amountFen, payer, payee } = payment;
+  const time = formatShanghai(timeMs);
+  return viewOf(
+    encodeTransaction({
+      id,
+      time,
+      amountFen,
+      currency: 'CNY',
+      status: 'settled',
+      payer: { account: payer },
+      payee: { account: payee },
+    }),
+  );
+}
+
+function viewOf(bytes: Uint8Array): TransactionView {
+  const view = new TransactionView();
+  if (!scanTransaction(bytes, 0, bytes.length, view)) throw new Error('what was written canonically cannot be read');
   return view;
 }
