@@ -12,12 +12,12 @@ import { count, totalRows } from '../pipeline/backtest-rows.js';
 import { withDrafts } from '../pipeline/backtest-sets.js';
 import type { Change } from '../pipeline/backtest-changes.js';
 import { describeProblem, readPatternFiles } from '../pipeline/pattern-store.js';
-import { openWarehouseHistory } from '../pipeline/warehouse-history.js';
+import { endOfTimeMs, openWarehouseHistory } from '../pipeline/warehouse-history.js';
 import { parseWarningPolicy } from '../pipeline/warning-policy-file.js';
 import type { PatternSource } from '../scoring/pattern-set.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
-import { compileOrFail, pushFiles, readLabels } from './files.js';
+import { compileOrFail, openOutput, pushFiles, readLabels } from './files.js';
 import { createProgress } from './progress.js';
 import { table } from './table.js';
 
@@ -31,6 +31,7 @@ interface Flags {
   readonly labels?: string;
   readonly config?: string;
   readonly html?: string;
+  readonly hits?: string;
   readonly json?: boolean;
   readonly resume?: string;
   readonly checkpointSeconds: string;
@@ -68,6 +69,7 @@ export function registerBacktest(patterns: Command, context: CommandContext): vo
     .option('--labels <file>', 'labels to measure precision and recall by (NDJSON)')
     .option('--config <file>', 'settings that differ from the defaults')
     .option('--html <file>', 'write the report there, with plots')
+    .option('--hits <file>', 'write the hits with the drafts there (NDJSON)')
     .option('--json', 'print the report as JSON')
     .option('--resume <file>', 'keep checkpoints there, and go on from the one that is there')
     .option('--checkpoint-seconds <number>', 'between two checkpoints', '15')
@@ -80,6 +82,8 @@ async function backtest(draftPaths: readonly string[], flags: Flags, context: Co
   const sources = [flags.against, flags.data, flags.clickhouse].filter((source) => source !== undefined);
   if (sources.length !== 1)
     throw new CommandFailure('say which history to score, by one of --against FILES, --data DIR and --clickhouse URL', 2);
+  if (flags.hits !== undefined && flags.resume !== undefined)
+    throw new CommandFailure('--hits needs the whole run; leave out --resume', 2);
   const settings = loadSettings({
     file: flags.config,
     env: context.env,
@@ -104,7 +108,9 @@ async function backtest(draftPaths: readonly string[], flags: Flags, context: Co
   try {
     const startedMs = context.clock.now();
     const progress = createProgress(context, opened.history.total);
+    const hitsOut = flags.hits === undefined ? undefined : openOutput(flags.hits);
     const options: BacktestOptions = {
+      ...(hitsOut ? { onHits: ({ draft: hits }) => hitsOut.write(hits) } : {}),
       inForce,
       draft,
       calendar,
@@ -126,6 +132,7 @@ async function backtest(draftPaths: readonly string[], flags: Flags, context: Co
       throw error instanceof BacktestStopped ? stopped(flags.resume) : error;
     });
     progress.clear();
+    await hitsOut?.close();
     if (flags.html !== undefined) await writeHtml(flags.html, report);
     await checkpoints?.remove();
     const seconds = (context.clock.now() - startedMs) / 1000;
@@ -213,9 +220,6 @@ function instantOf(option: string, text: string): number {
   if (Number.isNaN(ms)) throw new CommandFailure(`${option} ${text}: expected a day such as 2026-06-01`, 2);
   return ms;
 }
-
-/** Behind everything: a run that goes on must name the same period as before. */
-const endOfTimeMs = Date.parse('2200-01-01T00:00:00Z');
 
 const shownExamples = 3;
 

@@ -22,6 +22,7 @@ export interface HttpDependencies {
   readonly feed: Feed;
   readonly recipients: Recipients;
   readonly patterns: Patterns;
+  readonly backtests: Backtests;
   /** Null for an unknown key. Must compare in constant time. */
   authenticate(key: string): Caller | null;
   status(): Promise<StatusSummary>;
@@ -129,4 +130,46 @@ export interface Patterns {
   command(command: PatternCommand, by: string, note: string | undefined): Promise<PatternOutcome>;
   /** JSON schema of a pattern file. */
   schema(): object;
+}
+
+export interface BacktestStart {
+  readonly patterns: readonly { readonly file: string; readonly text: string }[];
+  /** First day, and the day after the last, in Asia/Shanghai: `2026-06-01`. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly labels:
+    | readonly {
+        readonly transaction: string;
+        readonly label: 0 | 1;
+        readonly typology: string;
+        readonly scheme?: number | string | undefined;
+        readonly accounts?: string[] | undefined;
+      }[]
+    | undefined;
+}
+
+export type BacktestStarted =
+  | { readonly kind: 'started' | 'busy'; readonly id: string }
+  | { readonly kind: 'broken'; readonly errors: readonly { readonly pointer: string; readonly detail: string }[] };
+
+export interface BacktestView {
+  readonly id: string;
+  readonly status: 'running' | 'done' | 'failed' | 'cancelled';
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly progress: {
+    readonly done: number;
+    readonly total: number;
+    readonly transactions: number;
+    readonly hits: { readonly inForce: number; readonly draft: number };
+  };
+  readonly message?: string;
+  readonly report?: object;
+}
+
+export interface Backtests {
+  start(request: BacktestStart): Promise<BacktestStarted>;
+  get(id: string): BacktestView | null;
+  html(id: string): Promise<string | null>;
+  cancel(id: string): boolean;
 }

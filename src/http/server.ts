@@ -14,6 +14,7 @@ import {
 import type { HttpDependencies } from './dependencies.js';
 import { installProblems, Problem } from './problem.js';
 import { intakeRoutes } from './routes/intake.js';
+import { backtestRoutes } from './routes/backtests.js';
 import { patternRoutes } from './routes/patterns.js';
 import { recipientRoutes } from './routes/recipients.js';
 import { referenceAddress } from './routes/reference.js';
@@ -116,6 +117,7 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
   recipientRoutes(app, context);
   statusRoutes(app, context);
   patternRoutes(app, context);
+  backtestRoutes(app, context);
   app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger());
   await pageRoutes(app, options.consoleDirectory);
   await app.ready();

@@ -115,8 +115,8 @@ function draw(title: string, option: EChartsCoreOption): string {
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: font },
-      title: { text: title, left: 0, textStyle: { fontSize: 14, fontFamily: font } },
-      legend: { right: 0, top: 0 },
+      title: { text: title, left: 0, top: 0, textStyle: { fontSize: 14, fontFamily: font } },
+      legend: { right: 30, top: 0 },
       grid: { left: 50, right: 10, top: 40, bottom: 40 },
       ...option,
     });

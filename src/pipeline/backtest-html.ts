@@ -89,7 +89,7 @@ function exampleHtml({ pattern, version, time, amountFen, payer, payee, reason, 
 }
 
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cell = (text: string): string => `<td${/^[\d.,%–\s/]+$/.test(text) ? ' class="number"' : ''}>${escape(text)}</td>`;
+  const cell = (text: string): string => `<td${/^(?:[\d.,%–\s/]|of)+$/.test(text) ? ' class="number"' : ''}>${escape(text)}</td>`;
   return `<table><thead><tr>${head.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows
     .map((row) => `<tr>${row.map(cell).join('')}</tr>`)
     .join('')}</tbody></table>`;

@@ -1,5 +1,6 @@
 import { dayMs, dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { CalendarData } from '../domain/calendar.js';
+import type { Hit } from '../domain/hit.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import { setId, type PatternSource } from '../scoring/pattern-set.js';
 import { createChanges, type ChangesResult } from './backtest-changes.js';
@@ -26,6 +27,8 @@ export interface BacktestOptions {
   readonly onProgress?: (progress: BacktestProgress) => void;
   readonly onRejected?: (rejection: FileRejection) => void;
   readonly checkpoints?: Checkpoints;
+  /** Hits of the next records, of both sets. */
+  readonly onHits?: (hits: BothSides<readonly Hit[]>) => void;
 }
 
 /** Transactions and reference records in order of time. */
@@ -124,6 +127,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
       changes.add(before!, after!);
       evaluators?.inForce.addHits(before!);
       evaluators?.draft.addHits(after!);
+      options.onHits?.({ inForce: before!, draft: after! });
       doneLines = lines;
       if (checkpoints?.isDue()) checkpoints.save(snapshot());
     },

@@ -8,6 +8,9 @@ export interface Period {
   readonly toMs: number;
 }
 
+/** Behind everything that a warehouse can hold. */
+export const endOfTimeMs = Date.parse('2200-01-01T00:00:00Z');
+
 /** Records of one statement: the embedded engine holds its answer whole. */
 const sliceRecords = 50_000;
 /** Bytes between two looks at the rest of the process. */

@@ -198,6 +198,12 @@ export function createPlatform(): Platform {
         command: async () => ({ kind: 'refused', reason: 'nothing is decided here' }),
         schema: () => ({}),
       },
+      backtests: {
+        start: async () => ({ kind: 'busy', id: 'another' }),
+        get: () => null,
+        html: async () => null,
+        cancel: () => false,
+      },
       authenticate: (key) => callers[key] ?? null,
       status: async () => platform.status,
       readiness: async () =>
