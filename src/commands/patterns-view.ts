@@ -15,6 +15,16 @@ Examples:
 
 Exit codes: 0 done, 1 it cannot be read, 2 wrong arguments.`;
 
+const showHelp = `
+Its state, condition and thresholds, what it waits for, and its versions with who proposed and who approved them.
+
+Examples:
+  $ huqi patterns show V01
+  $ huqi patterns show V01@2 --to http://127.0.0.1:8080
+  $ huqi patterns show V01 --text > V01.yaml
+
+Exit codes: 0 done, 1 there is none, 2 wrong arguments.`;
+
 /** `huqi patterns list | show`. */
 export function registerViews(patterns: Command, context: CommandContext): void {
   withPlaceOptions(patterns.command('list').description('Lists the patterns: in force, in trial, proposed.'))
@@ -28,6 +38,7 @@ export function registerViews(patterns: Command, context: CommandContext): void 
       .argument('<id>', 'such as V01, or one version of it: V01@3'),
   )
     .option('--text', 'print the pattern file')
+    .addHelpText('after', showHelp)
     .action((named: string, flags: ShowFlags) => show(named, flags, context));
 }
 

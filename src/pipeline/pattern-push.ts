@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { runExamples } from '../scoring/example-runner.js';
 import { parsePattern, type ParsedPattern, type PatternProblem, type PatternState } from '../scoring/pattern.js';
-import { patternsMax, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
+import { compilePatternSet, patternsMax, type PatternSource } from '../scoring/pattern-set.js';
+import type { WorkingDays } from '../scoring/window.js';
 import { type Life, type LifeLine, type Move, moveTo, type PatternVersion, type SetMember, stateIn } from './pattern-life.js';
 
 /** What a push of pattern files means for what stands. */
@@ -147,17 +148,18 @@ export function membersWith(members: readonly SetMember[], versions: readonly Pa
   });
 }
 
-/** Runs the examples of these patterns with the whole set loaded; what does not come out as it must is a problem. */
-export async function exampleProblems(set: PatternSet, pushed: readonly PushedVersion[]): Promise<PatternProblem[]> {
+/** Runs the examples of these patterns; what does not come out as it must is a problem. */
+export async function exampleProblems(pushed: readonly PushedVersion[], workingDays: WorkingDays): Promise<PatternProblem[]> {
   const problems: PatternProblem[] = [];
   for (const { version, text } of pushed) {
-    const found = set.patterns.find(({ pattern }) => pattern.id === version.id && pattern.version === version.version);
-    const result = parsePattern(text, version.file);
-    if (!found || result.kind === 'broken') continue;
-    // One pattern after the other: a running platform does other work in between.
+    // One pattern after the other, each by itself: a running platform does other work in between.
     await nextTurn();
+    const compiled = compilePatternSet([{ file: version.file, text, state: 'active' }], workingDays);
+    const result = parsePattern(text, version.file);
+    const [found] = compiled.kind === 'compiled' ? compiled.set.patterns : [];
+    if (compiled.kind === 'broken' || !found || result.kind === 'broken') continue;
     const { hits } = found.pattern.examples;
-    for (const [i, { example, expected, found: outcome, explanation }] of runExamples(set, found.pattern).entries()) {
+    for (const [i, { example, expected, found: outcome, explanation }] of runExamples(compiled.set, found.pattern).entries()) {
       if (outcome === expected) continue;
       const path = expected === 'hit' ? ['examples', 'hits', i] : ['examples', 'misses', i - hits.length];
       const { line, column } = result.parsed.expressionAt([...path, 'name']).position(0);

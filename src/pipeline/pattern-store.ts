@@ -211,7 +211,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     const others = membersOf(life.lines).filter(({ pattern }) => !replaced.has(pattern));
     const made = await setOf([...others, ...tried], planned.versions);
     if ('kind' in made) return inTheirNames(made, planned);
-    const problems = await exampleProblems(made.compiled, planned.versions);
+    const problems = await exampleProblems(planned.versions, workingDays);
     return problems.length > 0 ? inTheirNames({ kind: 'broken', problems }, planned) : planned;
   }
 

@@ -2,6 +2,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { patternSchema } from '../../src/scoring/pattern.js';
+import { fields, functions, profileFields } from '../../src/scoring/vocabulary/vocabulary.js';
 import { temporaryDirectory } from '../support/embedded.js';
 import { config, failureOf, huqi } from '../support/huqi.js';
 
@@ -152,8 +154,55 @@ describe('huqi patterns on a data directory', () => {
   });
 });
 
+describe('help for an editor', () => {
+  it('completes every field and function of the language, with a place for each argument', async () => {
+    const { code, stdout } = await huqi(['patterns', 'complete', '--json']);
+    expect(code).toBe(0);
+    const items = z
+      .array(
+        z.object({ label: z.string(), kind: z.string(), detail: z.string(), documentation: z.string(), insertText: z.string() }),
+      )
+      .parse(JSON.parse(stdout));
+    const labels = (kind: string) => items.filter((item) => item.kind === kind).map(({ label }) => label);
+    const ofProfiles = Object.keys(profileFields).map((name) => `profile(self).${name}`);
+    expect(labels('field')).toEqual([...Object.keys(fields), ...ofProfiles]);
+    expect(labels('function')).toEqual(Object.keys(functions));
+    expect(labels('stream')).toEqual(['debit', 'credit', 'any']);
+    expect(items.find(({ label }) => label === 'count')).toMatchObject({ insertText: 'count(${1:stream}, "${2:window}")' });
+    expect(items.find(({ label }) => label === 'mentions')).toMatchObject({ insertText: 'mentions(${1:text}, ${2:words})' });
+  });
+
+  it('describes a pattern file as a JSON schema that knows every key of it', async () => {
+    const { code, stdout } = await huqi(['patterns', 'schema']);
+    expect(code).toBe(0);
+    const schema = z
+      .looseObject({ type: z.literal('object'), properties: z.record(z.string(), z.unknown()), required: z.array(z.string()) })
+      .parse(JSON.parse(stdout));
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(patternSchema.shape));
+    expect(schema.required).toContain('when');
+    // What has a default need not be written.
+    expect(schema.required).not.toContain('subjects');
+    expect(schema['additionalProperties']).toBe(false);
+  });
+});
+
 describe('the help', () => {
-  const commands = ['up', 'score', 'send', 'simulate', 'doctor', 'bench', 'patterns check', 'patterns push'];
+  const commands = [
+    'up',
+    'score',
+    'send',
+    'simulate',
+    'doctor',
+    'bench',
+    'patterns check',
+    'patterns push',
+    'patterns list',
+    'patterns show',
+    'patterns activate',
+    'patterns rollback',
+    'patterns log',
+    'keys',
+  ];
   it.each(commands)('of huqi %s holds examples and exit codes', async (command) => {
     const { code, stdout } = await huqi([...command.split(' '), '--help']);
     expect(code).toBe(0);
