@@ -12,7 +12,11 @@ const size = ['--accounts', '3000', '--transactions', '16000'];
 
 interface Summary {
   readonly transactions: { readonly lines: number; readonly rejected: number; readonly duplicates: number };
-  readonly labels: { readonly labelled: number; readonly overall: { readonly precision: number; readonly recall: number } };
+  readonly labels: {
+    readonly labelled: number;
+    readonly overall: { readonly recall: number };
+    readonly byPattern: Readonly<Record<string, { readonly precision: number; readonly casesFound: number }>>;
+  };
 }
 
 it('writes a labelled day that scoring reads whole and whose frauds it finds', { timeout: 120_000 }, async () => {
@@ -25,7 +29,10 @@ it('writes a labelled day that scoring reads whole and whose frauds it finds', {
   const { transactions, labels } = JSON.parse(scored.stdout) as Summary;
   expect(transactions).toMatchObject({ lines: 16_000, rejected: 0, duplicates: 0 });
   expect(labels.labelled).toBe(labelled);
-  expect(labels.overall.precision).toBeGreaterThan(0.5);
+  for (const pattern of ['M01', 'M03', 'M04', 'M07', 'M08', 'M16', 'V01']) {
+    expect(labels.byPattern[pattern]?.precision, pattern).toBeGreaterThan(0.5);
+    expect(labels.byPattern[pattern]?.casesFound, pattern).toBeGreaterThan(0);
+  }
   expect(labels.overall.recall).toBeGreaterThan(0.25);
 });
 

@@ -237,12 +237,12 @@ function createWorld({ accounts, seed, day: firstDay, days, plants = allPlants, 
   const usual = Math.max(1, Math.round((uncast.population.firms * days) / enterpriseDaysPerSet));
   const one = wanted === 0 ? 0 : play(1).profiles.size;
   const sets = wanted ?? Math.max(1, Math.min(usual, Math.floor(castMax / Math.max(1, one))));
-  const plot = play(sets);
-  if (plot.profiles.size > castMax) {
+  if (one * sets > castMax) {
     throw new RangeError(
-      `the schemes need ${plot.profiles.size} of ${accounts} accounts: ask for more accounts, or for fewer schemes`,
+      `the schemes need about ${one * sets} of ${accounts} accounts: ask for more accounts, or for fewer schemes`,
     );
   }
+  const plot = play(sets);
   const population = createTown({ seed, accounts, cast: plot.profiles.size });
   return { population, plot, scenery: townScenery(population, firstDay, days) };
 }

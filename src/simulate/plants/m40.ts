@@ -35,8 +35,9 @@ export const m40: Plant = {
     record({ type: 'stop-pay', account: stopped!, action: random.pick(['stop', 'freeze'] as const) }, stopMs);
     for (const firm of others) {
       const parts = random.between(1, 3);
+      const startMs = stopMs + random.between(20, 150) * minuteMs;
       for (let i = 0; i < parts; i++) {
-        const timeMs = stopMs + random.between(20, 150) * minuteMs + i * 30 * minuteMs;
+        const timeMs = startMs + i * 30 * minuteMs;
         const amountFen = Math.floor(random.between(35, 90) / parts) * 100_000;
         const drain = i === parts - 1 ? { drainTo: random.within(0.02, 0.5) } : {};
         pay({ from: firm, to: card(), amountFen, timeMs, remark: '往来款', device: machine, ...drain });

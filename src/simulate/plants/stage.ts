@@ -210,6 +210,9 @@ interface Drama {
   readonly persons: Iterator<number, void>;
 }
 
+/** Ordinary people that have to be left. */
+const personsMin = 100;
+
 /** Cast accounts are handed out from the end of the population downwards. */
 function createStage(drama: Drama, { typology }: Plant, scheme: number, day: number, random: Random): Stage {
   const { scenery, payments, records, profiles, accountProfiles, losses } = drama;
@@ -222,6 +225,9 @@ function createStage(drama: Drama, { typology }: Plant, scheme: number, day: num
 
   function join(profile: CastProfile): number {
     const account = accounts - 1 - profiles.size;
+    if (account < population.institutionsEnd + personsMin) {
+      throw new RangeError('the schemes need more accounts than there are: ask for more accounts, or for fewer schemes');
+    }
     profiles.set(account, profile);
     return account;
   }
