@@ -19,7 +19,7 @@ const records = Object.values(exampleRecords).map((record) => JSON.stringify(rec
 const lines = makeStream({ transactions: payments, seed: 4 }).toSpliced(8, 0, ...records);
 const bodies = [0, 8, 16].map((at) => body(lines.slice(at, at + 8)));
 const partitions = { ...testPartitions, transactions: 3, hits: 1 };
-const points = ['append of transactions', 'journal', 'append of forwards', 'append of hits'] as const satisfies CrashPoint[];
+const points = ['append of transactions', 'journal', 'append of hits'] as const satisfies CrashPoint[];
 /** A commit of the journal is one write: there is no half of it. */
 const cases = points.flatMap((point) =>
   (['before', 'halfway', 'after'] as const)

@@ -17,17 +17,17 @@ import { createEngine } from '../../src/scoring/engine.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import { eventsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { withFault } from '../support/faults.js';
-import { compileOrThrow, shippedPatterns } from '../support/patterns.js';
-import { patternStoreOf, shippedPatternSet } from '../support/pipeline.js';
+import { compileOrThrow, settledPatterns } from '../support/patterns.js';
+import { patternStoreOf, settledPatternSet } from '../support/pipeline.js';
 import { body, makeStream } from '../support/stream.js';
 
 const lines = makeStream({ transactions: 1_200, seed: 11 });
-const whole = shippedPatternSet();
+const whole = settledPatternSet();
 /** Without one pattern: another set that keeps another state. */
-const smaller = compileOrThrow(shippedPatterns().filter(({ file }) => !file.startsWith('M01')));
+const smaller = compileOrThrow(settledPatterns().filter(({ file }) => !file.startsWith('M01')));
 /** One pattern in shadow: another set that keeps the same state. */
 const shadowed = compileOrThrow(
-  shippedPatterns().map((source) => (source.file.startsWith('M01') ? { ...source, state: 'shadow' as const } : source)),
+  settledPatterns().map((source) => (source.file.startsWith('M01') ? { ...source, state: 'shadow' as const } : source)),
 );
 
 let parts: ReturnType<typeof temporaryEmbedded>;

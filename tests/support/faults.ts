@@ -2,7 +2,7 @@ import { readFrame, role } from '../../src/domain/frame.js';
 import type { Log, OutgoingRecord } from '../../src/ports/log.js';
 import type { Change, State } from '../../src/ports/state.js';
 
-/** A write of the pipeline, as the crash table names it. */
+/** A write of the pipeline, as the crash table names it. With its hits a scorer appends what it tells other partitions. */
 export const crashPoints = [
   'claims',
   'append of transactions',
@@ -12,8 +12,7 @@ export const crashPoints = [
   'checkpoint of warnings',
   'append of warnings',
 ] as const;
-/** The last: hits and forwards leave in one append, where there are forwards. */
-export type CrashPoint = (typeof crashPoints)[number] | 'append of forwards';
+export type CrashPoint = (typeof crashPoints)[number];
 
 /**
  * `before`: the write never happened. `after`: it happened, and nobody was told. `halfway`: of an append to a log without
@@ -74,9 +73,8 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
 
 function appendPoint(records: readonly OutgoingRecord[]): CrashPoint | null {
   const topics = new Set(records.map(({ topic }) => topic));
-  if (records.some(hasForwards)) return 'append of forwards';
+  if (topics.has('hits') || records.some(hasForwards)) return 'append of hits';
   if (topics.has('transactions')) return 'append of transactions';
-  if (topics.has('hits')) return 'append of hits';
   return topics.has('warnings') ? 'append of warnings' : null;
 }
 

@@ -17,6 +17,18 @@ export function shippedPatterns(): PatternSource[] {
     .map((file) => ({ file, text: readFileSync(`${config}patterns/${file}`, 'utf8') }));
 }
 
+/**
+ * Those whose hits one partition finds by itself. What the others depend on comes from other partitions, and how it interleaves
+ * is settled anew in each run: two runs may differ in them, and both are right.
+ */
+export function settledPatterns(): PatternSource[] {
+  return shippedPatterns().filter((source) => {
+    const { plan, patterns } = compileOrThrow([source]);
+    const hearsOfOthers = (['kin', 'traces', 'gathered'] as const).some((fact) => plan.keeps(fact));
+    return !hearsOfOthers && patterns.every(({ pattern }) => pattern.on !== 'use' && pattern.on !== 'arrival');
+  });
+}
+
 export function compileOrThrow(sources: readonly PatternSource[]): PatternSet {
   const result = compilePatternSet(sources, workingDays);
   if (result.kind === 'broken')

@@ -14,7 +14,7 @@ import type { State } from '../../src/ports/state.js';
 import { createEngine } from '../../src/scoring/engine.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import { eventsOn, valuesOn } from './embedded.js';
-import { compileOrThrow, shippedPatterns } from './patterns.js';
+import { compileOrThrow, settledPatterns } from './patterns.js';
 
 const policyFile = fileURLToPath(new URL('../../config/warnings.yaml', import.meta.url));
 
@@ -36,10 +36,11 @@ export function patternStoreOf(...sets: readonly PatternSet[]) {
   };
 }
 
-let shippedSet: PatternSet | undefined;
-export function shippedPatternSet(): PatternSet {
-  shippedSet ??= compileOrThrow(shippedPatterns());
-  return shippedSet;
+let settledSet: PatternSet | undefined;
+/** Of `settledPatterns`: runs can be compared hit by hit. */
+export function settledPatternSet(): PatternSet {
+  settledSet ??= compileOrThrow(settledPatterns());
+  return settledSet;
 }
 
 export interface Pipeline {
@@ -61,7 +62,7 @@ export interface PipelineOptions {
 }
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { log, state, clock = Date, patternStore = patternStoreOf(shippedPatternSet()) } = options;
+  const { log, state, clock = Date, patternStore = patternStoreOf(settledPatternSet()) } = options;
   const shared = { log, state, clock, newId: randomUUID };
   const warn = await createWarn({ ...shared, policy: shippedPolicy });
   const score = await createScore({
