@@ -42,6 +42,8 @@ const earlyShare = 0.06;
 const transactionsPerSet = 8_000;
 /** Of all accounts, those that play in schemes. */
 const castShareMax = 0.25;
+/** Of all transactions, those of schemes. */
+const plantedShareMax = 0.05;
 const failedShare = 0.003;
 const salaryShare = 0.12;
 const regularShare = 0.85;
@@ -121,9 +123,11 @@ function createWorld(options: BankDayOptions): World {
   };
   const uncast = plainScenery(createPopulation({ ...plan, cast: 0 }), day);
   const play = (sets: number): Plot => planPlot({ plants, sets, days }, uncast);
-  // Once for 8,000 transactions, as far as the accounts reach.
-  const setsMax = Math.floor((accounts * castShareMax) / Math.max(1, play(1).profiles.size));
-  const plot = play(Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), setsMax)));
+  // Once for 8,000 transactions, as far as the accounts reach and most of the business is honest.
+  const one = play(1);
+  const byAccounts = Math.floor((accounts * castShareMax) / Math.max(1, one.profiles.size));
+  const byPayments = Math.floor((transactions * plantedShareMax) / Math.max(1, one.payments.length));
+  const plot = play(Math.max(1, Math.min(Math.round(transactions / transactionsPerSet), byAccounts, byPayments)));
   return { scenery: plainScenery(createPopulation({ ...plan, cast: plot.profiles.size }), day), plot };
 }
 
