@@ -5,7 +5,7 @@ const count = (value: number): string => value.toLocaleString('en');
 
 /** How well the hits meet the labels, as tables for a terminal. */
 export function describeEvaluation(labels: Evaluation, hitsByPattern: Readonly<Record<string, number>>): string[] {
-  const { overall, accounts, cases, budgets } = labels;
+  const { overall, accounts, cases, budgets, withShadows } = labels;
   const found = Object.values(labels.byTypology).reduce((sum, typology) => sum + typology.found, 0);
   return [
     table(
@@ -47,9 +47,10 @@ export function describeEvaluation(labels: Evaluation, hitsByPattern: Readonly<R
         ['cases', count(cases.total), '–', count(cases.found), '–', percent(cases.recall), '–'],
       ],
     ),
-    `PR-AUC ${overall.prAuc === null ? '–' : overall.prAuc.toFixed(3)}; recall within an alert budget: ${budgets
-      .map(({ share, recall }) => `${percent(recall)} at ${(share * 100).toFixed(1)} % of transactions`)
-      .join(', ')}`,
+    `ranking by strength: ${ranking(overall.prAuc, budgets)}`,
+    ...(withShadows.hitTransactions > labels.hitTransactions
+      ? [`with the patterns in shadow, which warn nobody: ${ranking(withShadows.overall.prAuc, withShadows.budgets)}`]
+      : []),
     `from the first laundering transaction of a case to its first hit: ${delay(cases)}`,
     '',
     table(
@@ -71,6 +72,11 @@ export function describeEvaluation(labels: Evaluation, hitsByPattern: Readonly<R
       ]),
     ),
   ];
+}
+
+function ranking(prAuc: number | null, budgets: Evaluation['budgets']): string {
+  const within = budgets.map(({ share, recall }) => `${percent(recall)} at ${(share * 100).toFixed(1)} % of transactions`);
+  return `PR-AUC ${prAuc === null ? '–' : prAuc.toFixed(3)}, recall within an alert budget ${within.join(', ')}`;
 }
 
 function delay({ found, delaySeconds }: CaseScore): string {

@@ -171,28 +171,25 @@ const encoder = new TextEncoder();
  * What scoring reads of a transaction, as 2 × 32 bits: the same for a record that comes again in another form, another one
  * for an amount, a time or a party that was changed. Fields that no pattern can ask about do not count here.
  */
-function contentLow({
-  bytes,
-  timeMs,
-  amountFen,
-  status,
-  payer,
-  payee,
-  remarkStart,
-  remarkEnd,
-  channelStart,
-  channelEnd,
-}: TransactionView): number {
-  let hash = hashBytes(bytes, remarkStart, remarkEnd) ^ Math.imul(hashBytes(bytes, channelStart, channelEnd), 0x27d4eb2f);
+function contentLow(view: TransactionView): number {
+  const { bytes, timeMs, amountFen, status, payer, payee } = view;
+  let hash = mixSpan(hashBytes(bytes, view.remarkStart, view.remarkEnd), bytes, view.channelStart, view.channelEnd);
+  hash = mixSpan(mixSpan(hash, bytes, view.deviceStart, view.deviceEnd), bytes, view.ipStart, view.ipEnd);
+  hash = mixSpan(mixSpan(hash, bytes, view.macStart, view.macEnd), bytes, view.operatorStart, view.operatorEnd);
   hash = mixNumber(mixNumber(mixNumber(hash, timeMs), amountFen), status);
   hash = Math.imul(hash ^ payer.accountHash, 0x85ebca6b);
   return Math.imul(hash ^ payee.accountHash, 0xc2b2ae35);
 }
 
+/** An absent span counts like an empty one. */
+function mixSpan(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  return Math.imul(hash ^ hashBytes(bytes, start, end), 0x27d4eb2f) ^ (hash >>> 15);
+}
+
 function contentHigh({ bytes, amountFen, timeMs, payer, payee }: TransactionView): number {
   let hash = mixNumber(mixNumber(0x9747b28c | 0, amountFen), timeMs);
   for (const party of [payer, payee]) {
-    hash = mixNumber(mixNumber(mixNumber(mixNumber(hash, party.kind), party.province), party.openedDay), party.balanceFen);
+    hash = mixNumber(mixNumber(mixNumber(mixNumber(hash, party.kind), party.region), party.openedDay), party.balanceFen);
     hash = Math.imul(hash ^ hashBytes(bytes, party.nameStart, party.nameEnd), 0x85ebca6b);
     hash = Math.imul(hash ^ hashBytes(bytes, party.bankStart, party.bankEnd), 0xc2b2ae35);
     hash = Math.imul(hash ^ party.accountHash, 0x27d4eb2f);

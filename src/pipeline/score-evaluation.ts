@@ -3,7 +3,10 @@ import type { Hit } from '../domain/hit.js';
 import { hashBytes, type TransactionView } from '../scoring/transaction-view.js';
 import { averagePrecision, connectedGroups, f1, noisyOr, quantile, ratio, recallWithin } from './measures.js';
 
-/** How well hits meet labels, by transaction, account and case. Definitions in docs/evaluation.md. */
+/**
+ * How well hits meet labels, by transaction, account and case. Definitions in docs/evaluation.md. Hits of shadow patterns warn
+ * nobody: they count by pattern and under `withShadows`, and nowhere else.
+ */
 export interface Evaluation {
   /** Labelled transactions that were scored, and those that were not among the scored ones at all. */
   readonly labelled: number;
@@ -14,6 +17,8 @@ export interface Evaluation {
   readonly budgets: readonly { readonly share: number; readonly transactions: number; readonly recall: number | null }[];
   readonly accounts: Score & { readonly labelled: number; readonly flagged: number; readonly found: number };
   readonly cases: CaseScore;
+  /** The same with the hits of shadow patterns: what a ranking by all that is known would be worth. */
+  readonly withShadows: Pick<Evaluation, 'hitTransactions' | 'overall' | 'budgets' | 'accounts' | 'cases'>;
   readonly byPattern: Readonly<Record<string, PatternScore>>;
   readonly byTypology: Readonly<Record<string, TypologyScore>>;
 }
@@ -75,6 +80,11 @@ export interface Evaluator {
 }
 
 export interface EvaluatorState {
+  readonly active: HitsState;
+  readonly all: HitsState;
+}
+
+interface HitsState {
   readonly transactions: readonly (readonly [id: string, scores: readonly number[], patterns: readonly string[]])[];
   readonly accounts: readonly (readonly [account: string, patterns: readonly string[]])[];
 }
@@ -112,11 +122,8 @@ export function createEvaluator(labels: readonly Label[], state?: EvaluatorState
     const bytes = encoder.encode(id);
     hashes.add(hashBytes(bytes, 0, bytes.length));
   }
-  const hitBy = new Map<string, HitTransaction>(
-    state?.transactions.map(([id, scores, patterns]) => [id, { scores: [...scores], patterns: new Set(patterns) }]),
-  );
-  /** Which patterns flagged an account. */
-  const flaggedBy = new Map<string, Set<string>>(state?.accounts.map(([account, patterns]) => [account, new Set(patterns)]));
+  const active = createHits(state?.active);
+  const all = createHits(state?.all);
   let scored = 0;
 
   return {
@@ -131,19 +138,42 @@ export function createEvaluator(labels: readonly Label[], state?: EvaluatorState
         label.accounts = [view.payer, view.payee].map((party) => view.text(party.accountStart, party.accountEnd));
     },
     addHits(hits) {
-      for (const { transaction, pattern, score, subject } of hits) {
-        if (subject.kind === 'account') patternsIn(flaggedBy, subject.id).add(pattern);
-        // What a reference record alone led to is about no transaction.
-        if (transaction === '') continue;
-        const known = hitBy.get(transaction);
-        if (!known) hitBy.set(transaction, { scores: [score], patterns: new Set([pattern]) });
-        else {
-          known.scores.push(score);
-          known.patterns.add(pattern);
-        }
+      for (const hit of hits) {
+        all.add(hit);
+        if (hit.state === 'active') active.add(hit);
       }
     },
-    result: () => evaluate([...labelled.values()], hitBy, flaggedBy, scored),
+    result: () => evaluate([...labelled.values()], active, all, scored),
+    save: () => ({ active: active.save(), all: all.save() }),
+  };
+}
+
+/** What was hit, and by which patterns. */
+interface Hits {
+  readonly hitBy: ReadonlyMap<string, HitTransaction>;
+  readonly flaggedBy: ReadonlyMap<string, ReadonlySet<string>>;
+  add(hit: Hit): void;
+  save(): HitsState;
+}
+
+function createHits(state?: HitsState): Hits {
+  const hitBy = new Map<string, HitTransaction>(
+    state?.transactions.map(([id, scores, patterns]) => [id, { scores: [...scores], patterns: new Set(patterns) }]),
+  );
+  const flaggedBy = new Map<string, Set<string>>(state?.accounts.map(([account, patterns]) => [account, new Set(patterns)]));
+  return {
+    hitBy,
+    flaggedBy,
+    add({ transaction, pattern, score, subject }) {
+      if (subject.kind === 'account') patternsIn(flaggedBy, subject.id).add(pattern);
+      // What a reference record alone led to is about no transaction.
+      if (transaction === '') return;
+      const known = hitBy.get(transaction);
+      if (known) {
+        known.scores.push(score);
+        known.patterns.add(pattern);
+      } else hitBy.set(transaction, { scores: [score], patterns: new Set([pattern]) });
+    },
     save: () => ({
       transactions: [...hitBy].map(([id, { scores, patterns }]) => [id, scores, [...patterns]] as const),
       accounts: [...flaggedBy].map(([account, patterns]) => [account, [...patterns]] as const),
@@ -159,22 +189,32 @@ function patternsIn(by: Map<string, Set<string>>, key: string): Set<string> {
   return made;
 }
 
-function evaluate(
-  labels: readonly Labelled[],
-  hitBy: ReadonlyMap<string, HitTransaction>,
-  flaggedBy: ReadonlyMap<string, ReadonlySet<string>>,
-  scored: number,
-): Evaluation {
+function evaluate(labels: readonly Labelled[], active: Hits, all: Hits, scored: number): Evaluation {
   const positives = labels.filter(({ isScored }) => isScored);
-  const positiveIds = new Set(positives.map(({ id }) => id));
-  const found = positives.filter(({ id }) => hitBy.has(id));
-  const ranked = [...hitBy].map(([id, { scores }]) => ({ score: noisyOr(scores), isTrue: positiveIds.has(id) }));
-  const population = { items: scored, positives: positives.length };
   const accounts = new Set(positives.flatMap((label) => [...label.accounts]));
   const cases = casesOf(positives);
   return {
     labelled: positives.length,
     notScored: labels.length - positives.length,
+    ...levelsOf(positives, accounts, cases, active, scored),
+    withShadows: levelsOf(positives, accounts, cases, all, scored),
+    byPattern: byPattern(positives, accounts, cases, all),
+    byTypology: byTypology(positives, cases, active),
+  };
+}
+
+function levelsOf(
+  positives: readonly Labelled[],
+  accounts: ReadonlySet<string>,
+  cases: readonly Case[],
+  { hitBy, flaggedBy }: Hits,
+  scored: number,
+): Evaluation['withShadows'] {
+  const positiveIds = new Set(positives.map(({ id }) => id));
+  const found = positives.filter(({ id }) => hitBy.has(id));
+  const ranked = [...hitBy].map(([id, { scores }]) => ({ score: noisyOr(scores), isTrue: positiveIds.has(id) }));
+  const population = { items: scored, positives: positives.length };
+  return {
     hitTransactions: hitBy.size,
     overall: { ...scoreOf(found.length, hitBy.size, positives.length), prAuc: averagePrecision(ranked, population) },
     budgets: budgetShares.map((share) => {
@@ -183,8 +223,6 @@ function evaluate(
     }),
     accounts: accountScore(accounts, flaggedBy),
     cases: caseScore(cases, hitBy),
-    byPattern: byPattern(positives, accounts, cases, hitBy, flaggedBy),
-    byTypology: byTypology(positives, cases, hitBy, flaggedBy),
   };
 }
 
@@ -236,8 +274,7 @@ function byPattern(
   positives: readonly Labelled[],
   accounts: ReadonlySet<string>,
   cases: readonly Case[],
-  hitBy: ReadonlyMap<string, HitTransaction>,
-  flaggedBy: ReadonlyMap<string, ReadonlySet<string>>,
+  { hitBy, flaggedBy }: Hits,
 ): Record<string, PatternScore> {
   const positiveIds = new Set(positives.map(({ id }) => id));
   const counts = new Map<string, { hit: number; right: number; flagged: number; rightAccounts: number; cases: number }>();
@@ -275,8 +312,7 @@ function byPattern(
 function byTypology(
   positives: readonly Labelled[],
   cases: readonly Case[],
-  hitBy: ReadonlyMap<string, HitTransaction>,
-  flaggedBy: ReadonlyMap<string, unknown>,
+  { hitBy, flaggedBy }: Hits,
 ): Record<string, TypologyScore> {
   const groups = grouped(positives, ({ typology }) => typology);
   return sorted(groups, (labels) => {

@@ -197,6 +197,46 @@ describe('how well hits meet labels', () => {
     expect(result).toMatchObject({ labelled: 1, notScored: 2, overall: { recall: 0 } });
   });
 
+  it('counts the hits of shadow patterns by pattern and in the ranking with shadows alone', () => {
+    const evaluator = createEvaluator([labelSchema.parse({ transaction: 'T1', label: 1 })]);
+    const view = new TransactionView();
+    for (const id of ['T1', 'T2', 'T3']) {
+      const record = {
+        id,
+        time: '2026-07-01T08:00:00+08:00',
+        amountFen: 1,
+        payer: { account: 'AAAA' },
+        payee: { account: 'BBBB' },
+      };
+      const bytes = new TextEncoder().encode(JSON.stringify(record));
+      readTransaction(bytes, 0, bytes.length, view);
+      evaluator.addTransaction(view);
+    }
+    const subject = { kind: 'account', id: 'AAAA' } as const;
+    evaluator.addHits([
+      makeHit({ pattern: 'N01', transaction: 'T1', state: 'shadow', score: 0.9, subject }),
+      makeHit({ pattern: 'M01', transaction: 'T2', score: 0.3, subject }),
+    ]);
+    const result = evaluator.result();
+    expect(result).toMatchObject({ hitTransactions: 1, overall: { precision: 0, recall: 0 }, cases: { found: 0 } });
+    expect(result.withShadows).toMatchObject({ hitTransactions: 2, overall: { precision: 0.5, recall: 1, prAuc: 1 } });
+    expect(result.byPattern).toMatchObject({ N01: { truePositives: 1 }, M01: { truePositives: 0 } });
+    expect(result.byTypology['unnamed']).toMatchObject({ found: 0, foundBy: {} });
+  });
+
+  it('goes on from what it saved', () => {
+    const labels = [labelSchema.parse({ transaction: 'T1', label: 1 })];
+    const hit = (pattern: string) => makeHit({ pattern, transaction: 'T1', subject: { kind: 'account', id: pattern } });
+    const whole = createEvaluator(labels);
+    whole.addHits([hit('P1'), hit('P2')]);
+    const first = createEvaluator(labels);
+    first.addHits([hit('P1')]);
+    const second = createEvaluator(labels, JSON.parse(JSON.stringify(first.save())) as ReturnType<typeof first.save>);
+    second.addHits([hit('P2')]);
+    expect(second.result()).toEqual(whole.result());
+    expect(second.save()).toEqual(whole.save());
+  });
+
   it('looks at the strongest hits first when the budget is small', () => {
     const strong = [
       { pattern: 'P1', score: 0.9, onPayee: false },
