@@ -98,6 +98,9 @@ export function patternNamed(text: string): { readonly id: string; readonly vers
   return { id, version: version === undefined ? undefined : wholeNumber(`${id}@`, version, 1, 9_999) };
 }
 
+/** Many files are checked and tried before a push is answered. */
+const answerMsMax = 120_000;
+
 export function remotePlace(to: string, key: string | undefined, access: Access, context: CommandContext): PatternPlace {
   const base = URL.canParse(to) ? new URL(to) : undefined;
   if (!base || !/^https?:$/.test(base.protocol))
@@ -112,7 +115,7 @@ export function remotePlace(to: string, key: string | undefined, access: Access,
         ...(body ? { 'content-type': 'application/json' } : {}),
         ...(key ? { authorization: `Bearer ${key}` } : {}),
       },
-      signal: context.stop,
+      signal: AbortSignal.any([context.stop, AbortSignal.timeout(answerMsMax)]),
     }).catch((error: unknown) => {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
       throw new CommandFailure(`${base!.host} cannot be reached: ${cause}`);

@@ -40,6 +40,8 @@ export type DeskOutcome =
 
 export interface DeskCounts {
   readonly scored: number;
+  /** Patterns that the guard took out of force, and nobody has decided on since. */
+  readonly undecided: number;
   readonly patterns: readonly {
     readonly pattern: string;
     readonly version: number;
@@ -162,10 +164,12 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     },
 
     async counts() {
-      const { patterns } = await store.current();
+      const { set, lines } = await store.life();
+      const { patterns } = await store.load(set);
       const { scored, patterns: counts } = meter?.counts() ?? { scored: 0, patterns: [] };
       return {
         scored,
+        undecided: Object.values(lines).filter(({ takenBack }) => takenBack).length,
         patterns: patterns.map(({ pattern: { id: pattern, version }, state }) => {
           const found = counts.find((one) => one.id === pattern && one.version === version);
           const { hits = 0, faults = 0, asked = 0, nanoseconds = 0 } = found ?? {};

@@ -1,8 +1,8 @@
 import { dayMs } from '../domain/bank-day.js';
 import type { CompiledPattern } from '../scoring/pattern-set.js';
-import type { Life } from './pattern-life.js';
+import { type Life, seedName } from './pattern-life.js';
 import type { MeterCounts, PatternMeter } from './pattern-meter.js';
-import { type PatternStore, seedName } from './pattern-store.js';
+import type { PatternStore } from './pattern-store.js';
 
 /**
  * Watches patterns that people have put into force lately: one that floods goes back to shadow, and one whose condition fails

@@ -14,6 +14,9 @@ const takenBackSchema = z.object({
   reason: z.string(),
 });
 
+/** Who puts the files that ship into an empty store. */
+export const seedName = 'seed';
+
 /** Where the versions of one pattern stand. Every known version that is named in none of the places is retired. */
 const lineSchema = z.object({
   /** Highest version ever pushed. */

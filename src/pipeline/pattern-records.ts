@@ -3,7 +3,15 @@ import { type LifeEntry, lifeEntrySchema } from '../domain/pattern-views.js';
 import type { Change, State, StateEntry } from '../ports/state.js';
 import { parsePattern, patternStates, type PatternState } from '../scoring/pattern.js';
 import type { PatternSource } from '../scoring/pattern-set.js';
-import { type Life, lifeSchema, evolveLife, type PatternVersion, type SetMember, versionSchema } from './pattern-life.js';
+import {
+  type Life,
+  lifeSchema,
+  evolveLife,
+  type PatternVersion,
+  seedName,
+  type SetMember,
+  versionSchema,
+} from './pattern-life.js';
 
 /**
  * What the state store holds of the patterns, in one slot: `life`, what stands, on which every change is a compare-and-set;
@@ -89,7 +97,8 @@ export function createPatternRecords(state: State): PatternRecords {
     const who = { by: set.by, at: set.at };
     const versions = set.sources.flatMap((source) => knownVersion(source as PatternSource, who));
     const moves = versions.map(({ version: { id: pattern, version }, standsAs: to }) => ({ pattern, version, from: null, to }));
-    const lines = evolveLife({}, moves, who);
+    // Which of them a person put into force lately is not known: none is taken for new.
+    const lines = evolveLife({}, moves, { by: seedName, at: set.at });
     const entry: LifeEntry = { revision: 1, ...who, how: 'seeded', moves, set: id };
     const previous = set.previous === null ? {} : { previousSet: set.previous };
     const change = changesOf({ life: { revision: 1, set: id, ...previous, lines }, entry, versions });

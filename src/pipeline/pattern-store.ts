@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LifeEntry, LifeLog } from '../domain/pattern-views.js';
 import type { State } from '../ports/state.js';
-import type { PatternProblem } from '../scoring/pattern.js';
+import type { PatternProblem, PatternState } from '../scoring/pattern.js';
 import { compilePatternSet, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
 import {
@@ -13,6 +13,7 @@ import {
   membersOf,
   type Move,
   type PatternVersion,
+  seedName,
   type SetMember,
 } from './pattern-life.js';
 import { type Checked, exampleProblems, membersWith, planPush, type Pushed } from './pattern-push.js';
@@ -167,11 +168,14 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     before: Standing | null,
     plan: Plan,
     who: { readonly by: string; readonly at: string; readonly note?: string | undefined },
-  ): Promise<{ readonly entry: LifeEntry; readonly compiled: PatternSet } | Broken | 'conflict'> {
+  ): Promise<{ readonly entry: LifeEntry; readonly compiled: PatternSet | null } | Broken | 'conflict'> {
     const was: Life = before?.life ?? { revision: 0, set: '', lines: {} };
     const lines = evolveLife(was.lines, plan.moves, plan.reason === undefined ? who : { ...who, reason: plan.reason });
-    const made = await setOf(membersOf(lines), plan.versions);
-    if ('kind' in made) return made;
+    // A change among the drafts leaves the set as it is.
+    const isSame = before !== null && !plan.moves.some(({ from, to }) => isScored(from) || isScored(to));
+    const made = isSame ? null : await setOf(membersOf(lines), plan.versions);
+    if (made && 'kind' in made) return made;
+    const set = made?.set.id ?? was.set;
     const { by, at, note } = who;
     const entry: LifeEntry = {
       revision: was.revision + 1,
@@ -181,16 +185,16 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
       ...(note === undefined ? {} : { note }),
       ...(plan.reason === undefined ? {} : { reason: plan.reason }),
       moves: [...plan.moves],
-      set: made.set.id,
+      set,
     };
-    const previousSet = was.set === '' || was.set === made.set.id ? was.previousSet : was.set;
+    const previousSet = was.set === '' || was.set === set ? was.previousSet : was.set;
     const outcome = await records.commit(before, {
-      life: { revision: entry.revision, set: made.set.id, ...(previousSet ? { previousSet } : {}), lines },
+      life: { revision: entry.revision, set, ...(previousSet ? { previousSet } : {}), lines },
       entry,
       versions: plan.versions,
-      set: { ...made.set, by, at, previous: previousSet ?? null },
+      ...(made ? { set: { ...made.set, by, at, previous: previousSet ?? null } } : {}),
     });
-    return outcome === 'conflict' ? 'conflict' : { entry, compiled: made.compiled };
+    return outcome === 'conflict' ? 'conflict' : { entry, compiled: made?.compiled ?? null };
   }
 
   /** Parses, compiles and tries the examples of what is pushed, as if all of it were in force. */
@@ -230,7 +234,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
       const applied = await apply(before, { how, moves: checked.moves, versions: checked.versions }, who);
       if (applied === 'conflict') continue;
       if ('kind' in applied) return applied;
-      return done(checked.pushed, applied.entry.set, async () => applied.compiled);
+      return done(checked.pushed, applied.entry.set, async () => applied.compiled ?? load(applied.entry.set));
     }
     return keptChanging;
   }
@@ -322,8 +326,9 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
   };
 }
 
-/** Who puts the files that ship into an empty store. */
-export const seedName = 'seed';
+function isScored(state: PatternState | null): boolean {
+  return state === 'active' || state === 'shadow';
+}
 
 /** What was put into force is approved from then on; what the guard took back is not any more. */
 function judged(

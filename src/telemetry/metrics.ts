@@ -38,6 +38,7 @@ export function createMetrics(registry: Registry) {
     patternSeconds: gauge('pattern_ask_seconds', 'Time that asking its condition took', ['pattern', 'version', 'state']),
     patternFaults: gauge('pattern_faults', 'Legs on which its condition failed', ['pattern', 'version', 'state']),
     patternsTakenBack: counter('patterns_taken_back_total', 'Patterns that the guard took out of force', ['pattern', 'to']),
+    patternsUndecided: gauge('patterns_undecided', 'Patterns that the guard took out of force and nobody has decided on'),
     recoverySeconds: gauge('recovery_seconds', 'How long the partition took to be ready again', ['partition']),
     warnings: counter('warnings_raised_total', 'Warnings raised', ['level', 'family']),
     warningRevisions: counter('warnings_updated_total', 'Later revisions of warnings', ['level', 'family']),

@@ -110,6 +110,8 @@ export function createTelemetry(options: TelemetryOptions) {
     /** What the versions that are scored have done since the process started. */
     patternsCounted(fact: {
       scored: number;
+      /** That the guard took out of force, and nobody has decided on since. */
+      undecided: number;
       patterns: readonly {
         pattern: string;
         version: number;
@@ -122,6 +124,7 @@ export function createTelemetry(options: TelemetryOptions) {
       const gauges = [metrics.patternHits, metrics.patternHitRate, metrics.patternSeconds, metrics.patternFaults];
       for (const one of gauges) one.reset();
       metrics.patternScored.set(fact.scored);
+      metrics.patternsUndecided.set(fact.undecided);
       for (const { pattern, version, state, hits, faults, seconds } of fact.patterns) {
         const labels = { pattern, version: String(version), state };
         metrics.patternHits.set(labels, hits);

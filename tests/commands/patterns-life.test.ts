@@ -109,7 +109,9 @@ describe('the life of a pattern in a running platform', () => {
     );
     expect(log).toMatch(/Wang +activated +T01 version 1: shadow → active +one hit, a good one/);
     expect(log).toMatch(/anti-fraud centre +proposed +T01 version 1: draft +seen twice/);
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('huqi_patterns_taken_back_total{pattern="T01",to="shadow"} 1');
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('huqi_patterns_taken_back_total{pattern="T01",to="shadow"} 1');
+    expect(metrics).toContain('huqi_patterns_undecided 1');
     // The set before is the one with the flood: whoever proposed that does not bring it back alone.
     expect((await patterns(centre, 'rollback', '--set', 'previous')).stderr).toContain('a second person must put it into force');
     expect(done(await patterns(centre, 'retire', 'T01@2'))).toContain('T01 version 2: shadow → retired');

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -11,6 +11,10 @@ const directory = temporaryDirectory();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const data = ['--data', join(directory, 'data')];
 const shipped = readFileSync(join(config, 'patterns/M03-rapid-in-out.yaml'), 'utf8');
+
+const shippedIds = readdirSync(join(config, 'patterns'))
+  .map((file) => file.split('-')[0])
+  .toSorted();
 
 /** A pattern file with these words put in place of others, each of which must be there. */
 function patternFile(name: string, ...changes: readonly (readonly [string, string])[]): string {
@@ -39,7 +43,7 @@ describe('huqi patterns check', () => {
   it('finds the patterns that ship good, all of their examples as expected', async () => {
     const { code, stdout } = await huqi(['patterns', 'check', '--json']);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ ok: true, patterns: 12, problems: [], failed: [] });
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, patterns: shippedIds.length, problems: [], failed: [] });
   });
 
   it('names file, line and column of an unknown field', async () => {
@@ -80,22 +84,9 @@ describe('huqi patterns on a data directory', () => {
     expect(outcome.stdout, outcome.stderr).toContain('0 added, 0 changed, 1 the same');
   });
 
-  it('lists the twelve that ship on a new one', async () => {
+  it('lists those that ship on a new one', async () => {
     const { patterns } = await inForce();
-    expect(patterns.map(({ id }) => id).toSorted()).toEqual([
-      'M01',
-      'M02',
-      'M03',
-      'M04',
-      'M05',
-      'M07',
-      'M08',
-      'M12',
-      'M16',
-      'V01',
-      'V11',
-      'V12',
-    ]);
+    expect(patterns.map(({ id }) => id)).toEqual(shippedIds);
     expect((await huqi(['patterns', 'list', ...data])).stdout).toMatch(/M03 +1 +active +mule +high +mule-account +快进快出/);
   });
 

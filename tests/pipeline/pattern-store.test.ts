@@ -169,7 +169,7 @@ describe('the set', () => {
       const taken = createPatternStore(old.state, workingDays);
       expect(await taken.seed(seeds, nowMs)).toBe('kept');
       expect(await taken.currentId()).toBe(id);
-      expect((await taken.life()).lines).toMatchObject({ T01: { active: 1 }, T03: { draft: 1 } });
+      expect((await taken.life()).lines).toMatchObject({ T01: { active: 1, activated: { by: 'seed' } }, T03: { draft: 1 } });
       expect(await taken.version('T01', 1)).toMatchObject({ text: seeds[0]!.text, version: { proposed: { by: 'Li' } } });
       done(await taken.command({ kind: 'activate', pattern: 'T03' }, 'Wang', nowMs));
       expect((await taken.load(id)).patterns.map(({ pattern }) => pattern.id)).toEqual(['T01', 'T02', 'T03']);
