@@ -124,7 +124,10 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
   function load(id: string): Promise<PatternSet> {
     const known = cache.get(id);
     if (known) return known;
-    const loading = compileStored(id);
+    return keep(id, compileStored(id));
+  }
+
+  function keep(id: string, loading: Promise<PatternSet>): Promise<PatternSet> {
     cache.set(id, loading);
     loading.catch(() => cache.delete(id));
     for (const old of cache.keys()) if (cache.size > cachedSetsMax) cache.delete(old);
@@ -194,7 +197,10 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
       versions: plan.versions,
       ...(made ? { set: { ...made.set, by, at, previous: previousSet ?? null } } : {}),
     });
-    return outcome === 'conflict' ? 'conflict' : { entry, compiled: made?.compiled ?? null };
+    if (outcome === 'conflict') return 'conflict';
+    // Whoever scores in this process need not compile it again.
+    if (made && !cache.has(set)) void keep(set, Promise.resolve(made.compiled));
+    return { entry, compiled: made?.compiled ?? null };
   }
 
   /** Parses, compiles and tries the examples of what is pushed, as if all of it were in force. */
