@@ -133,7 +133,7 @@ export interface Patterns {
 }
 
 export interface BacktestStart {
-  readonly patterns: readonly { readonly file: string; readonly text: string }[];
+  readonly files: readonly { readonly file: string; readonly text: string }[];
   /** First day, and the day after the last, in Asia/Shanghai: `2026-06-01`. */
   readonly from: string | undefined;
   readonly to: string | undefined;

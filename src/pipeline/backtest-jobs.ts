@@ -7,7 +7,6 @@ import type { PatternProblem } from '../scoring/pattern.js';
 import { BacktestStopped, runBacktest, type BacktestProgress } from './backtest.js';
 import type { BacktestReport } from './backtest-report.js';
 import { withDrafts } from './backtest-sets.js';
-import { describeProblem } from './pattern-store.js';
 import type { Label } from './score-evaluation.js';
 import { endOfTimeMs, openWarehouseHistory } from './warehouse-history.js';
 
@@ -25,7 +24,7 @@ export interface BacktestJobs {
 
 export interface BacktestRequest {
   /** Pattern files. */
-  readonly patterns: readonly PatternSource[];
+  readonly files: readonly PatternSource[];
   /** First day, and the day after the last, in Asia/Shanghai. */
   readonly from: string | undefined;
   readonly to: string | undefined;
@@ -75,7 +74,7 @@ export function createBacktestJobs(options: BacktestJobsOptions): BacktestJobs {
     abort: AbortSignal,
   ): Promise<void> {
     try {
-      const draft = withDrafts(inForce, request.patterns);
+      const draft = withDrafts(inForce, request.files);
       if (draft.kind === 'broken') throw new Error('the drafts were good a moment ago');
       const { from, to, labels = null } = request;
       const history = await openWarehouseHistory(warehouse, {
@@ -113,12 +112,15 @@ export function createBacktestJobs(options: BacktestJobsOptions): BacktestJobs {
       running = mine;
       try {
         const inForce = await options.inForce();
-        const problems = problemsOf(inForce, request.patterns, calendar);
+        const problems = problemsOf(inForce, request.files, calendar);
         if (problems.length > 0) {
           running = null;
           return {
             kind: 'broken',
-            errors: problems.map((problem) => ({ pointer: problem.path, detail: describeProblem(problem) })),
+            errors: problems.map(({ file, line, column, path, message }) => ({
+              pointer: `${file}:${line}:${column}${path ? ` ${path}` : ''}`,
+              detail: message,
+            })),
           };
         }
         const progress = { done: 0, total: 0, transactions: 0, hits: { inForce: 0, draft: 0 } };

@@ -37,6 +37,8 @@ export interface BacktestHistory {
   readonly total: number;
   /** Changes when the history does. */
   readonly identity: string;
+  /** Transactions before it only bring the engines' state on. */
+  readonly scoreFromMs?: number;
   /** Pushes all of it; `between` is called between pushes with what is done. */
   feed(scorer: Pick<ThreadedScorer, 'begin' | 'push' | 'finish'>, between: (done: number) => Promise<void>): Promise<void>;
 }
@@ -95,6 +97,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
     draft: createEvaluator(labels, found?.evaluators?.draft),
   };
   const days = createDayCounter();
+  const { scoreFromMs = -Infinity } = history;
   let doneLines = found?.lines ?? 0;
 
   function snapshot(): BacktestCheckpoint {
@@ -113,8 +116,10 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
     partitions: 1,
     nowMs,
     warmLines: doneLines,
+    scoreFromMs,
     onRejected: options.onRejected ?? (() => undefined),
     onTransaction: (view) => {
+      if (view.timeMs < scoreFromMs) return;
       days.add(view.timeMs);
       evaluators?.inForce.addTransaction(view);
       evaluators?.draft.addTransaction(view);
@@ -143,7 +148,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
     return reportOf({
       drafts: draft.drafts,
       patternSets: { inForce: setId(inForce), draft: setId(draft.sources) },
-      history: { ...countsOf(scorer.totals), accounts: stats!.subjects },
+      history: { ...countsOf(scorer.totals), transactions: days.total(), accounts: stats!.subjects },
       transactionsByDay: days.counts,
       tallies,
       changes: changes.result(),
@@ -158,18 +163,19 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
   }
 }
 
-function countsOf({ scored, references, rejected }: RecordTotals) {
+function countsOf({ references, rejected }: RecordTotals) {
   const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
-  return { transactions: scored, references: sum(references), rejected: sum(rejected) };
+  return { references: sum(references), rejected: sum(rejected) };
 }
 
 /** Transactions by day. Most are of the same day as the one before. */
-function createDayCounter(): { add(timeMs: number): void; readonly counts: ReadonlyMap<number, number> } {
+function createDayCounter(): { add(timeMs: number): void; total(): number; readonly counts: ReadonlyMap<number, number> } {
   const counts = new Map<number, number>();
   let day = 0;
   let startMs = Infinity;
   return {
     counts,
+    total: () => [...counts.values()].reduce((a, b) => a + b, 0),
     add(timeMs) {
       if (timeMs < startMs || timeMs >= startMs + dayMs) {
         day = dayNumber(timeMs);

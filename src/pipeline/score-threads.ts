@@ -33,6 +33,8 @@ export interface ThreadedScorerOptions extends Omit<FileScorerOptions, 'onHits'>
   readonly calendar: CalendarData;
   /** The first so many lines only bring the engines' state on: their hits were taken before. */
   readonly warmLines?: number;
+  /** So does what comes before the first record of this time or later. */
+  readonly scoreFromMs?: number;
   /** A slot that all sets have scored, in the order of the records. */
   readonly onSlot: (scored: ScoredSlot) => void;
 }
@@ -80,7 +82,17 @@ export async function createTwoThreadScorer(
 }
 
 export async function createThreadedScorer(options: ThreadedScorerOptions): Promise<ThreadedScorer> {
-  const { sets, calendar, partitions, nowMs, warmLines = 0, onSlot, onRejected, onTransaction } = options;
+  const {
+    sets,
+    calendar,
+    partitions,
+    nowMs,
+    warmLines = 0,
+    scoreFromMs = -Infinity,
+    onSlot,
+    onRejected,
+    onTransaction,
+  } = options;
   const slots = Array.from({ length: slotsOnTheWay }, createSlot);
   const data = (sources: readonly PatternSource[]): ScoreWorkerData => ({
     sources,
@@ -99,6 +111,7 @@ export async function createThreadedScorer(options: ThreadedScorerOptions): Prom
   let chunk: Buffer | undefined;
   let chunkAt = 0;
   const view = new TransactionView();
+  let isBefore = scoreFromMs > -Infinity;
   const reader = createRecordReader({
     nowMs,
     onRejected,
@@ -110,10 +123,13 @@ export async function createThreadedScorer(options: ThreadedScorerOptions): Prom
         const isInSlot = read.bytes === chunk;
         const shift = isInSlot ? chunkAt : extras.add(read.bytes, read.start, read.end) - read.start;
         putRecord(slot, filling!.records++, read, shift, isInSlot);
-        if (reader.totals.lines <= warmLines) filling!.warmRecords = filling!.records;
+        if (read.timeMs >= scoreFromMs) isBefore = false;
+        // Once scoring has begun it goes on: what comes late after it is scored as in live work.
+        if (isBefore || reader.totals.lines <= warmLines) filling!.warmRecords = filling!.records;
       },
       reference(reference) {
-        filling!.references.push({ before: filling!.records, isWarm: reader.totals.lines <= warmLines, reference });
+        if (Date.parse(reference.time) >= scoreFromMs) isBefore = false;
+        filling!.references.push({ before: filling!.records, isWarm: isBefore || reader.totals.lines <= warmLines, reference });
       },
     },
   });

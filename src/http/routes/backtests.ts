@@ -12,10 +12,10 @@ const day = z.iso.date('expected a day such as 2026-06-01').meta({ description: 
 
 const startBody = z
   .strictObject({
-    patterns: z
-      .array(z.strictObject({ file: z.string().min(1).max(200), text: z.string().min(1).max(100_000) }))
+    files: z
+      .array(z.strictObject({ file: z.string().min(1).max(200), text: z.string().max(65_536) }))
       .min(1)
-      .max(100),
+      .max(500),
     from: day.optional().meta({ description: 'first day; the oldest where it is left out' }),
     to: day.optional().meta({ description: 'the day after the last; up to the newest where it is left out' }),
     labels: z
@@ -77,8 +77,8 @@ export function backtestRoutes(app: App, { dependencies }: RouteContext): void {
       },
     },
     async (request, reply) => {
-      const { patterns, from, to, labels } = request.body;
-      const outcome = await backtests.start({ patterns, from, to, labels });
+      const { files, from, to, labels } = request.body;
+      const outcome = await backtests.start({ files, from, to, labels });
       switch (outcome.kind) {
         case 'started':
           return reply
@@ -88,7 +88,7 @@ export function backtestRoutes(app: App, { dependencies }: RouteContext): void {
         case 'busy':
           throw new Problem(409, 'backtest-running', `The backtest ${outcome.id} is running; wait for it or cancel it.`);
         case 'broken':
-          throw new Problem(400, 'invalid', 'The pattern files do not load; see errors.', { errors: outcome.errors });
+          throw new Problem(422, 'patterns-broken', 'The pattern files do not load; see errors.', { errors: outcome.errors });
       }
     },
   );
