@@ -196,8 +196,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     if (timeMs > latestMs) latestMs = timeMs;
     if ((roles & role.debit) !== 0) {
       const isKept = payerView.kind !== skippedKind;
-      if (isKept) scoreLeg(true, payer, payee, flags);
-      knowledge.leave(payer, isKept);
+      if (!isKept || scoreLeg(true, payer, payee, flags)) knowledge.leave(payer, isKept);
     }
     if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer, flags);
     knowledge.settle();
@@ -208,7 +207,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     knowledge.sweep(latestMs - latenessMs);
   }
 
-  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number): void {
+  /** False where the leg was counted before: a resent transaction changes nothing. */
+  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number): boolean {
     const { view } = leg;
     leg.isDebit = isDebit;
     leg.self = isDebit ? view.payer : view.payee;
@@ -220,7 +220,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     leg.base = row * rows.width;
     leg.slot = -1;
     leg.legNumber++;
-    if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return;
+    if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return false;
     const previousMs = leg.row[leg.base + column.clockMs]!;
     leg.previousLegMs = previousMs;
     leg.late = leg.timeMs < previousMs;
@@ -251,12 +251,14 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     if (leg.timeMs > pairRow[lastColumn]!) pairRow[lastColumn] = leg.timeMs;
     if (keepsCounts) pairRow[pairBase + pairs.countsAt + (isDebit ? 0 : 1)]! += 1;
     if (isDebit && keepsNames) noteName();
+    return true;
   }
 
   function noteName(): void {
     const { other, view } = leg;
     if (other.nameStart < 0) return;
-    memory.names.note(leg.subject, leg.otherNumber, view.text(other.nameStart, other.nameEnd), view.amountFen, leg.timeMs);
+    const holder = set.texts.text(view, other.nameStart, other.nameEnd);
+    memory.names.note(leg.subject, leg.otherNumber, holder, view.amountFen, leg.timeMs);
   }
 
   function numberOf(party: PartyView): number {

@@ -1,12 +1,14 @@
 /** Prices of foreign currencies, by day as they were sent. */
 export interface ExchangeRates {
   take(currency: string, fenPer100: number, timeMs: number): void;
-  /** Whether the amount is a round foreign sum at the latest rate known at `atMs`, within the tolerance (a share of it). */
+  /**
+   * Whether the amount is a round foreign sum at the latest rate known at `atMs`, within the tolerance (a share of it): a multiple
+   * of half its leading power of ten (10,000 15,000 … 95,000), so that a random amount is one with about one in a hundred.
+   */
   isRound(amountFen: number, atMs: number, tolerance: number): boolean;
 }
 
-/** Round are whole hundreds, from a thousand on: below that every amount is near one. */
-const roundUnits = 100;
+/** Below so many units nothing counts as round. */
 const leastUnits = 1_000;
 const ratesMax = 400;
 
@@ -22,7 +24,8 @@ export function createExchangeRates(): ExchangeRates {
         const rate = rates.findLast(({ timeMs }) => timeMs <= atMs);
         if (!rate) continue;
         const units = (amountFen / rate.fenPer100) * 100;
-        const round = Math.round(units / roundUnits) * roundUnits;
+        const step = 10 ** Math.floor(Math.log10(units) + 1e-9) / 2;
+        const round = Math.round(units / step) * step;
         if (round >= leastUnits && Math.abs(units - round) <= round * tolerance) return true;
       }
       return false;

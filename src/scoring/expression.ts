@@ -293,6 +293,7 @@ function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typ
 
 /** `payee in list("case-accounts")`: an account by its number, else by its holder's credit code; a text as it is. */
 function onRegister(left: Typed, list: number, node: ASTNode, scope: Scope): Typed {
+  scope.cost = Math.max(scope.cost, costRank['look-up']);
   if (left.type === 'account') {
     const { who } = left;
     return { type: 'bool', code: callHelper(scope, (leg) => isListed(leg, who, list)) };

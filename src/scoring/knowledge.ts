@@ -1,4 +1,5 @@
 import type { Forward, NoticeForward, UseForward } from '../domain/forward.js';
+import { transactionTimeMs } from '../domain/transaction-record.js';
 import { type Reference, type SharedKind, sharedKey, sharedKinds } from '../domain/reference.js';
 import { accountKinds } from '../domain/transaction.js';
 import type { ByteTable } from './byte-table.js';
@@ -259,10 +260,13 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     leg.self = view.payer;
     leg.other = view.payee;
     leg.late = false;
+    // A thing has no legs of its own: nobody else's norm may show in its hits.
+    leg.row = blankRow;
+    leg.base = 0;
     leg.useKind = sharedKinds.indexOf(shared);
     leg.useKey = to;
     leg.useValue = value;
-    ask('use');
+    if (firms.isShared(to)) ask('use');
     if (!isKin) return;
     const now = firms.firms(to, -Infinity, Infinity);
     // Those that were told before learn of a change; the one that came learns how many there are.
@@ -293,16 +297,23 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     else heed(forward);
   }
 
-  function useByRecord(account: string, firm: string, things: readonly Thing[], ownsKey: (key: string) => boolean): void {
+  function useByRecord(
+    account: string,
+    firm: string,
+    things: readonly Thing[],
+    ownsKey: (key: string) => boolean,
+    isOpening: boolean,
+  ): void {
     for (const [shared, value] of things) {
       const to = sharedKey(shared, value);
+      if (isOpening && ownsKey(to)) firms.use(openedKey(to), firm, account, leg.view.timeMs);
       if (ownsKey(to)) use({ kind: 'use', to, shared, value, firm, account });
     }
   }
 
   function takeReference(reference: Reference, ownsKey: (key: string) => boolean): void {
     seen.add(reference.type === 'list' ? `list:${reference.list}` : reference.type);
-    const timeMs = Date.parse(reference.time);
+    const timeMs = transactionTimeMs(reference.time);
     if (reference.type === 'exchange-rate') return rates.take(reference.currency, reference.fenPer100, timeMs);
     if (reference.type === 'list') {
       lists.take(reference);
@@ -319,7 +330,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     switch (reference.type) {
       case 'profile':
         if (isOwn) records.takeProfile(account, reference);
-        useByRecord(reference.account, reference.creditCode ?? reference.account, sharedOf(reference), ownsKey);
+        useByRecord(reference.account, reference.creditCode ?? reference.account, sharedOf(reference), ownsKey, false);
         break;
       case 'account-change':
         if (isOwn) records.takeChange(account, reference.what, timeMs, reference.id);
@@ -330,6 +341,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
             reference.account,
             sharedOf({ legalRepId: reference.legalRepId, agent: reference.agent }),
             ownsKey,
+            true,
           );
         break;
       case 'login':
@@ -377,6 +389,11 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     drain: () => outgoing.splice(0),
     sweep: (beforeMs) => traces.sweep(beforeMs),
   };
+}
+
+/** Accounts that a record says were opened by a person or agent, apart from those that profiles name. */
+export function openedKey(key: string): string {
+  return `opened ${key}`;
 }
 
 type Thing = readonly [SharedKind, string];

@@ -111,8 +111,8 @@ export function createSharedUse(): SharedUse {
 }
 
 /**
- * Which enterprises use a thing, by the thing's key (`device:4f…`). Of a thing the 1,000 accounts that used it last are
- * kept, so at most 1,000 enterprises, and of each account's uses the latest 4: a question is exact unless an account has used
+ * Which enterprises use a thing, by the thing's key (`device:4f…`). Of a thing the 128 accounts that used it last are
+ * kept, so at most 128 enterprises (what more of them share is public), and of each account's uses the latest 4: a question is exact unless an account has used
  * the thing more often since `atMs`. A thing unused for 400 days may be forgotten.
  */
 export interface Firms {
@@ -121,13 +121,14 @@ export interface Firms {
   firms(key: string, sinceMs: number, atMs: number): number;
   /** Different accounts; likewise. */
   accounts(key: string, sinceMs: number, atMs: number): number;
-  /** Accounts that ever used it, latest first, at most 200. */
+  /** More than one account has used it: a cheap question before the dearer ones. */
+  isShared(key: string): boolean;
+  /** Accounts that ever used it, latest first, at most 128. */
   accountsOf(key: string): readonly string[];
   bytesUsed(): number;
 }
 
-const usersMax = 1_000;
-const accountsToldMax = 200;
+const usersMax = 128;
 const usesMax = 4;
 const keptMs = 400 * 86_400_000;
 /** Things from which on it is worth looking for those that can be forgotten. */
@@ -254,10 +255,13 @@ export function createFirms(): Firms {
     },
     firms: (key, sinceMs, atMs) => count(key, user.firm, sinceMs, atMs),
     accounts: (key, sinceMs, atMs) => count(key, user.account, sinceMs, atMs),
+    isShared(key) {
+      const head = things.get(key);
+      return head !== undefined && users.next[head]! >= 0;
+    },
     accountsOf(key) {
       seen.clear();
-      for (let row = things.get(key) ?? -1; row >= 0 && seen.size < accountsToldMax; row = users.next[row]!)
-        seen.add(of(row, user.account));
+      for (let row = things.get(key) ?? -1; row >= 0; row = users.next[row]!) seen.add(of(row, user.account));
       return [...seen].map((account) => names.texts[account]!);
     },
     bytesUsed: () => users.bytesUsed() + things.size * 56 + keyCharacters + names.bytesUsed(),

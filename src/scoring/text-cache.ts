@@ -5,6 +5,9 @@ import { hashBytes, type TransactionView } from './transaction-view.js';
  * remembered. A full cache is emptied; answers never depend on it.
  */
 const entriesMax = 1 << 15;
+const placesMax = 32;
+/** More than any place in the bytes of a transaction's buffer. */
+const roundStep = 2 ** 32;
 
 export interface TextCache {
   text(view: TransactionView, start: number, end: number): string;
@@ -25,17 +28,22 @@ interface Entry {
 export function createTextCache(): TextCache {
   const entries = new Map<number, Entry>();
   const lists: (readonly string[])[] = [];
-  /** Where the text asked about last lies, and its entry: conditions ask about one remark again and again. */
-  let lastStart = -1;
-  let lastEnd = -1;
-  let last: Entry | undefined;
+  /** Texts of the transaction in hand that were asked about, by where they lie: conditions ask about them again and again. */
+  const places = new Float64Array(placesMax);
+  const ends = new Float64Array(placesMax);
+  const latest: (Entry | undefined)[] = Array.from({ length: placesMax }, () => undefined);
+  /** Tells transactions apart: places of earlier ones mean nothing any more. */
+  let round = roundStep;
 
   function entryOf(view: TransactionView, start: number, end: number): Entry {
-    if (last && start === lastStart && end === lastEnd) return last;
-    last = find(view, start, end);
-    lastStart = start;
-    lastEnd = end;
-    return last;
+    const at = start & (placesMax - 1);
+    const place = round + start;
+    if (places[at] === place && ends[at] === end) return latest[at]!;
+    const entry = find(view, start, end);
+    places[at] = place;
+    ends[at] = end;
+    latest[at] = entry;
+    return entry;
   }
 
   function find(view: TransactionView, start: number, end: number): Entry {
@@ -65,11 +73,11 @@ export function createTextCache(): TextCache {
       if (known >= 0) return known;
       // Entries have a place for each list that was there when they were made.
       entries.clear();
-      last = undefined;
+      round += roundStep;
       return lists.push([...words]) - 1;
     },
     begin() {
-      last = undefined;
+      round += roundStep;
     },
   };
 }

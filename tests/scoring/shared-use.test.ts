@@ -117,14 +117,14 @@ describe('enterprises that share a thing', () => {
     expect([-1, 0, 1].map((ms) => firms.firms('ip:1', startMs + ms, startMs + hourMs))).toEqual([1, 0, 0]);
   });
 
-  it('are kept for the 1,000 accounts that used the thing last; 200 accounts are told, latest first', () => {
+  it('are kept for the 128 accounts that used the thing last and are told, latest first', () => {
     const firms = createFirms();
     for (let i = 0; i < 1_100; i++) firms.use('ip:1', `F${i}`, `A${i}`, startMs + i);
     firms.use('ip:1', 'F-late', 'A-late', startMs);
-    expect(firms.firms('ip:1', 0, startMs + dayMs)).toBe(1_000);
-    expect(firms.firms('ip:1', 0, startMs + 100)).toBe(1);
+    expect(firms.firms('ip:1', 0, startMs + dayMs)).toBe(128);
+    expect(firms.firms('ip:1', 0, startMs + 1_000)).toBe(29);
     const told = firms.accountsOf('ip:1');
-    expect([told.length, told[0], told.at(-1)]).toEqual([200, 'A1099', 'A900']);
+    expect([told.length, told[0], told.at(-1)]).toEqual([128, 'A1099', 'A972']);
   });
 
   it('are forgotten with things that nobody used for 400 days, and the room is used again', () => {

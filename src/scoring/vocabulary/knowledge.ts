@@ -1,6 +1,7 @@
 import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import { callHelper, type Typed, type Who } from '../typed-code.js';
+import { openedKey } from '../knowledge.js';
 import type { PartyView } from '../transaction-view.js';
 import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 
@@ -186,7 +187,7 @@ function gatheredFrom(name: 'gathered' | 'gatheredOf', doc: string): FunctionDef
   };
 }
 
-function users(what: 'firms' | 'accounts', doc: string): FunctionDefinition {
+function users(what: 'firms' | 'accounts' | 'opened', doc: string): FunctionDefinition {
   return {
     ...lookUp,
     about: 'use',
@@ -198,7 +199,11 @@ function users(what: 'firms' | 'accounts', doc: string): FunctionDefinition {
       const { spanMsMax } = endingWindow(text!, scope, fail, 0);
       return {
         type: 'number',
-        code: callHelper(scope, (leg) => leg.memory.firms[what](leg.useKey, leg.timeMs - spanMsMax, leg.timeMs)),
+        code: callHelper(scope, ({ memory: { firms }, useKey, timeMs }) =>
+          what === 'opened'
+            ? firms.accounts(openedKey(useKey), timeMs - spanMsMax, timeMs)
+            : firms[what](useKey, timeMs - spanMsMax, timeMs),
+        ),
       };
     },
   };
@@ -302,12 +307,13 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
   gatheredOf: gatheredFrom('gatheredOf', 'The same, with exactly so many payments on the way.'),
   'use.firms': users('firms', 'Different enterprises that used the thing within the window.'),
   'use.accounts': users('accounts', 'Different accounts that used it.'),
+  'use.opened': users('opened', 'Accounts that the person or agent opened, as account-change records say.'),
   roundForeign: {
     ...lookUp,
     usage: 'roundForeign(tolerance)',
     example: 'roundForeign(0.001)',
     parameters: [{ name: 'tolerance', type: 'number' }],
-    doc: 'The amount is a round sum (whole hundreds, at least 1,000) of a foreign currency at the latest exchange rate; false without rates.',
+    doc: 'The amount is a round sum of a foreign currency at the latest exchange rate: a multiple of half its leading power of ten (10,000 15,000 …), at least 1,000; false without rates.',
     make([tolerance], scope) {
       return {
         type: 'bool',
