@@ -1,4 +1,4 @@
-import type { PatternDetail } from '../http/dependencies.js';
+import type { PatternDetail } from '../domain/pattern-views.js';
 import type { PresentedWarning } from '../http/present.js';
 import { getJson } from './api.js';
 import { button, element } from './dom.js';

@@ -19,7 +19,10 @@ const common = {
   /** When it happened or began to hold. */
   time: instant,
   /** The reporting bank's number; the key's bank where it is left out. */
-  bank: z.string().regex(/^[0-9A-Za-z]{3,14}$/).optional(),
+  bank: z
+    .string()
+    .regex(/^[0-9A-Za-z]{3,14}$/)
+    .optional(),
 };
 
 export const enterpriseStatuses = ['active', 'deregistered', 'revoked', 'abnormal'] as const;
@@ -36,7 +39,6 @@ export const accountChanges = [
   'name',
   'address',
 ] as const;
-export const listEntryKinds = ['account', 'credit-code', 'ip', 'device', 'name', 'operator'] as const;
 
 /** What is known of the enterprise that holds an account. A later profile of the account replaces the earlier one whole. */
 export const profileSchema = z.strictObject({

@@ -53,9 +53,7 @@ interface Rank {
 /** The party that the hit is about, and the other one. */
 function subjectOf(hit: Hit): { party: Hit['payer']; counterparty: Hit['payer'] } {
   const isPayer = hit.subject.kind !== 'account' || hit.warns === 'payers' || hit.subject.id === hit.payer.account;
-  return isPayer
-    ? { party: hit.payer, counterparty: hit.payee }
-    : { party: hit.payee, counterparty: hit.payer };
+  return isPayer ? { party: hit.payer, counterparty: hit.payee } : { party: hit.payee, counterparty: hit.payer };
 }
 
 /** What warnings are grouped by: the enterprise where the bank names it, else the account. */

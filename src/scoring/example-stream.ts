@@ -21,11 +21,6 @@ export function exampleStream(pattern: Pattern, example: PatternExample): Exampl
   return items.toSorted((a, b) => a.timeMs - b.timeMs);
 }
 
-/** The example's transactions alone, in time order. */
-export function exampleTransactions(pattern: Pattern, example: PatternExample): Transaction[] {
-  return exampleStream(pattern, example).flatMap((item) => (item.kind === 'transaction' ? [item.transaction] : []));
-}
-
 /** A made-up account number for a name in an example: sixteen digits, always the same. */
 export function accountNumber(name: string): string {
   return `9${digitsOf(name, 15)}`;

@@ -13,8 +13,8 @@ const data = ['--data', join(directory, 'data')];
 const shipped = readFileSync(join(config, 'patterns/M03-rapid-in-out.yaml'), 'utf8');
 
 const shippedIds = readdirSync(join(config, 'patterns'))
-  .map((file) => file.split('-')[0])
-  .toSorted();
+  .map((file) => file.split('-')[0] ?? file)
+  .toSorted((a, b) => (a < b ? -1 : 1));
 
 /** A pattern file with these words put in place of others, each of which must be there. */
 function patternFile(name: string, ...changes: readonly (readonly [string, string])[]): string {

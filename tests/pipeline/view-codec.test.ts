@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { packView, unpackView, viewDoubles, viewWords } from '../../src/pipeline/view-codec.js';
 import { readTransaction } from '../../src/scoring/reader.js';
 import { TransactionView } from '../../src/scoring/transaction-view.js';
-import { handwriting, knownFields, randomFrom, unknownFields, write } from '../scoring/arbitrary-transaction.js';
+import { handwriting, knownFields, unknownFields, write } from '../scoring/arbitrary-transaction.js';
 
 /** Every field of a view: spans as what stands there, numbers as they are. */
 function allOf(view: TransactionView) {

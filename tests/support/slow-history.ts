@@ -155,9 +155,7 @@ export function createSlowHistory(workingDays: WorkingDays) {
             .map((one) => of(one.province)),
         ).size,
       months: (stream: string, window: string) =>
-        new Set(
-          legsOf(stream, window).map((one) => new Date(one.timeMs + 8 * 3_600_000).toISOString().slice(0, 7)),
-        ).size,
+        new Set(legsOf(stream, window).map((one) => new Date(one.timeMs + 8 * 3_600_000).toISOString().slice(0, 7))).size,
       similar: (stream: string, window: string, tolerance: number, ofPair: boolean) =>
         legsOf(stream, window).filter(
           (one) =>
