@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -6,8 +6,11 @@ import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput } from '../bench/live.js';
 import { medianOf } from '../bench/measure.js';
 import { dayNumber } from '../domain/bank-day.js';
+import { runBacktest } from '../pipeline/backtest.js';
+import { withDrafts } from '../pipeline/backtest-sets.js';
 import { createFileScorer, type FileScorer } from '../pipeline/score-file.js';
 import { createTwoThreadScorer } from '../pipeline/score-threads.js';
+import { parseWarningPolicy } from '../pipeline/warning-policy-file.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { writeBankDay } from '../simulate/write.js';
 import { type CommandContext, CommandFailure, wholeNumber } from './context.js';
@@ -20,12 +23,13 @@ interface Flags {
   readonly json?: boolean;
 }
 
-export const benchNames = ['engine', 'score', 'growth', 'live', 'latency'] as const;
+export const benchNames = ['engine', 'score', 'backtest', 'growth', 'live', 'latency'] as const;
 type BenchName = (typeof benchNames)[number];
 
 const help = `
   engine    the engine alone on transactions that are read already, all patterns, one core; and what reading costs
   score     huqi score on a file of full records: read, checked, deduplicated, scored
+  backtest  a history scored twice in one reading: with the patterns and with a draft among them
   growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
   live      HTTP in → durable → scored → hits stored, everything embedded in one process
   latency   5,000 transactions a second over HTTP, from the request to the warning on the live feed
@@ -123,15 +127,7 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     ];
   },
   async score({ patterns, set, runs, scaled }) {
-    const directory = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
-    try {
-      const file = join(directory, 'day.ndjson');
-      const transactions = scaled(400_000);
-      await writeBankDay({
-        bankDay: { accounts: 40_000, transactions, seed: 1, day: dayNumber(Date.parse('2026-07-01T00:00:00+08:00')) },
-        out: file,
-      });
-      const { size } = await stat(file);
+    return withBankDay(scaled(400_000), async (file, bytesPerRecord) => {
       const options = { partitions: 1, nowMs: Infinity, onHits: () => undefined, onRejected: () => undefined };
       const measure = (make: () => Promise<FileScorer>) =>
         medianOf(runs, async () => {
@@ -145,14 +141,45 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
         });
       const one = await measure(() => Promise.resolve(createFileScorer(set, options)));
       const two = await measure(() => createTwoThreadScorer(patterns.sources, patterns.calendar, options));
-      const what = `records of ${Math.round(size / transactions)} bytes from a file`;
+      const what = `records of ${bytesPerRecord} bytes from a file`;
       return [
         row('score', `transactions/s on one thread, ${what}`, rate(one.median), one),
         row('score', `transactions/s on two threads, ${what}`, rate(two.median), two),
       ];
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    });
+  },
+  async backtest({ patterns, runs, scaled, context }) {
+    const policyFile = join(context.paths.config, 'warnings.yaml');
+    const policy = parseWarningPolicy(await readFile(policyFile, 'utf8'), policyFile);
+    const { sources, calendar } = patterns;
+    // A pattern against itself: what is measured is the work, not the draft.
+    const draft = withDrafts(sources, sources.slice(0, 1));
+    if (draft.kind === 'broken') throw new CommandFailure('the patterns that ship do not load');
+    return withBankDay(scaled(400_000), async (file) => {
+      const perSecond = await medianOf(runs, async () => {
+        const startedMs = performance.now();
+        const { history } = await runBacktest({
+          inForce: sources,
+          draft,
+          calendar,
+          policy,
+          labels: null,
+          nowMs: Infinity,
+          signal: context.stop,
+          history: { total: 0, identity: file, feed: (scorer, between) => pushFiles([file], 1_048_576, scorer, between) },
+        });
+        return (history.transactions / (performance.now() - startedMs)) * 1000;
+      });
+      return [
+        row('backtest', 'transactions/s, each scored twice, start of the threads included', rate(perSecond.median), perSecond),
+        {
+          bench: 'backtest',
+          what: 'seconds for 10,000,000 transactions at this rate (reckoned)',
+          figure: (10_000_000 / perSecond.median).toFixed(0),
+          value: 10_000_000 / perSecond.median,
+        },
+      ];
+    });
   },
   async growth({ set, runs, scaled }) {
     const measure = (accounts: number, transactions: number) =>
@@ -209,6 +236,19 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     ];
   },
 };
+
+/** Writes a simulated day to a file, and removes it when the work is done. */
+async function withBankDay<T>(transactions: number, work: (file: string, bytesPerRecord: number) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
+  try {
+    const file = join(directory, 'day.ndjson');
+    const day = dayNumber(Date.parse('2026-07-01T00:00:00+08:00'));
+    await writeBankDay({ bankDay: { accounts: 40_000, transactions, seed: 1, day }, out: file });
+    return await work(file, Math.round((await stat(file)).size / transactions));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 function row(bench: BenchName, what: string, figure: string, { median, all }: { median: number; all: readonly number[] }): Row {
   return { bench, what, figure, value: median, runs: all };
