@@ -164,10 +164,10 @@ function createHits(state?: HitsState): Hits {
   return {
     hitBy,
     flaggedBy,
-    add({ transaction, pattern, score, subject }) {
+    add({ transaction, pattern, score, subject, amountFen }) {
       if (subject.kind === 'account') patternsIn(flaggedBy, subject.id).add(pattern);
-      // What a reference record alone led to is about no transaction.
-      if (transaction === '') return;
+      // What a reference record alone led to is about no transaction: a payment of nothing stands for it.
+      if (amountFen === 0) return;
       const known = hitBy.get(transaction);
       if (known) {
         known.scores.push(score);

@@ -224,6 +224,12 @@ describe('how well hits meet labels', () => {
     expect(result.byTypology['unnamed']).toMatchObject({ found: 0, foundBy: {} });
   });
 
+  it('counts what a reference record alone led to for its account, and for no transaction', () => {
+    const evaluator = createEvaluator([]);
+    evaluator.addHits([makeHit({ transaction: 'P1', amountFen: 0 })]);
+    expect(evaluator.result()).toMatchObject({ hitTransactions: 0, accounts: { flagged: 1 } });
+  });
+
   it('goes on from what it saved', () => {
     const labels = [labelSchema.parse({ transaction: 'T1', label: 1 })];
     const hit = (pattern: string) => makeHit({ pattern, transaction: 'T1', subject: { kind: 'account', id: pattern } });
