@@ -26,6 +26,7 @@ import { baseBit, column, type PlannedStream } from './plan.js';
 import { createPrefetch } from './prefetch.js';
 import { createFirms, createSharedUse } from './shared-use.js';
 import { SubjectRows } from './subject-rows.js';
+import { texts } from './text-cache.js';
 import { createTraces } from './traces.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 import { functionOf, type Helper, prelude } from './typed-code.js';
@@ -184,9 +185,6 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   function begin(receivedAtMs: number, hits: Hit[] | null): void {
     hitsInHand = hits;
     leg.receivedAtMs = receivedAtMs;
-    leg.begin();
-    patternSet.texts.begin();
-    set.texts.begin();
   }
 
   function scoreTransaction(payer: number, payee: number, roles: number, flags: number): void {
@@ -257,7 +255,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   function noteName(): void {
     const { other, view } = leg;
     if (other.nameStart < 0) return;
-    const holder = set.texts.text(view, other.nameStart, other.nameEnd);
+    const holder = texts.text(view, other.nameStart, other.nameEnd);
     memory.names.note(leg.subject, leg.otherNumber, holder, view.amountFen, leg.timeMs);
   }
 
@@ -301,7 +299,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     score(view, roles, flags, receivedAtMs, hits) {
       if (view.status > lastScoredStatus) return;
       begin(receivedAtMs, hits);
-      leg.view = view;
+      leg.take(view);
       scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles, flags);
     },
     scoreBatch(batch, hits) {
@@ -310,7 +308,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
         const view = batch.views[i]!;
         if (view.status > lastScoredStatus) continue;
         begin(batch.receivedAtMs[i]!, hits);
-        leg.view = view;
+        leg.take(view);
         scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!, batch.flags[i]!);
       }
     },
@@ -323,6 +321,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     },
     takeForward(forward, view, receivedAtMs, hits) {
       begin(receivedAtMs, hits);
+      if (view) leg.take(view);
       knowledge.takeForward(forward, view);
       knowledge.settle();
     },

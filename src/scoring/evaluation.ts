@@ -13,6 +13,7 @@ import type { PairTable } from './pair-table.js';
 import type { PlannedSketch } from './plan.js';
 import type { Firms, SharedUse } from './shared-use.js';
 import type { Arrival, Traces } from './traces.js';
+import { type KnownText, texts } from './text-cache.js';
 import { type PartyView, TransactionView } from './transaction-view.js';
 
 /** What the engine keeps besides its rows, for conditions to ask. */
@@ -76,6 +77,12 @@ export class Evaluation {
   lotAmountFen = 0;
   lotDwellMs = 0;
 
+  /** The texts that most conditions ask about. */
+  remark: KnownText;
+  channel: KnownText;
+  /** By list, of the payer and then of the payee: 0 not asked yet, 1 not on it, 2 on it. */
+  readonly listed: Uint8Array;
+
   /** By named stream: the number of the leg that joined it last. */
   readonly joined: Float64Array;
   legNumber = 0;
@@ -104,7 +111,10 @@ export class Evaluation {
     streams: number,
   ) {
     this.joined = new Float64Array(streams).fill(-1);
+    this.listed = new Uint8Array(memory.listNumbers.length * 2);
     this.view = new TransactionView();
+    this.remark = texts.entry(this.view, -1, -1);
+    this.channel = this.remark;
     this.self = this.view.payer;
     this.other = this.view.payee;
   }
@@ -137,9 +147,13 @@ export class Evaluation {
     return this.latestLogin;
   }
 
-  /** Says that another leg or record is in hand. */
-  begin(): void {
+  /** Puts another payment, or a record in the form of one, in hand. */
+  take(view: TransactionView): void {
+    this.view = view;
     this.loginOf = -1;
+    this.listed.fill(0);
+    this.remark = texts.entry(view, view.remarkStart, view.remarkEnd);
+    this.channel = texts.entry(view, view.channelStart, view.channelEnd);
   }
 
   get useKindName(): SharedKind {

@@ -1,6 +1,7 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
+import { texts } from './text-cache.js';
 import { whereAbout } from './vocabulary/definitions.js';
 import { isListed } from './vocabulary/knowledge.js';
 import { profileFields } from './vocabulary/profiles.js';
@@ -182,7 +183,8 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   if (field.about && field.about !== scope.about)
     throw new ExpressionError(`"${path}" exists only ${whereAbout[field.about]}`, node.start);
   const typed = field.make(scope);
-  if (typed.type === 'text' || path.startsWith('login.')) scope.cost = Math.max(scope.cost, costRank['look-up']);
+  if ((typed.type === 'text' && !typed.known?.startsWith('leg.')) || path.startsWith('login.'))
+    scope.cost = Math.max(scope.cost, costRank['look-up']);
   if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
   return typed;
 }
@@ -286,6 +288,7 @@ function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typ
     return { type: 'bool', code: `(${codes.map((code) => `${left.code} === ${code}`).join(' || ')})` };
   }
   if (left.type !== 'text') throw new ExpressionError(`a ${left.type} is never in a list of texts`, node.start);
+  if (left.known) return { type: 'bool', code: `${left.known}.isIn(${texts.register(right.words)})` };
   const words = new Set(right.words);
   const read = functionOf<string>(left.code, scope.helpers);
   return { type: 'bool', code: callHelper(scope, (leg) => words.has(read(leg))) };

@@ -113,12 +113,10 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     }
   }
 
-  function firmOf(view: TransactionView, party: PartyView): string {
-    return view.text(party.creditCodeStart, party.creditCodeEnd) || view.text(party.accountStart, party.accountEnd);
-  }
-
   function useThings(payer: number): void {
     const { view } = leg;
+    let account = '';
+    let firm = '';
     for (let kind = 0; kind < paymentKinds.length; kind++) {
       const key = leg.sharedKeys[kind]!;
       if (key === 0) continue;
@@ -128,8 +126,11 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       const [start, end] = spanOf(kind);
       const value = view.text(start, end);
       if (shared === 'device' && keepsKin) lastDevice.set(payer, value);
-      const account = view.text(view.payer.accountStart, view.payer.accountEnd);
-      tell({ kind: 'use', to: sharedKey(shared, value), shared, value, firm: firmOf(view, view.payer), account }, true);
+      if (account === '') {
+        account = view.text(view.payer.accountStart, view.payer.accountEnd);
+        firm = view.text(view.payer.creditCodeStart, view.payer.creditCodeEnd) || account;
+      }
+      tell({ kind: 'use', to: sharedKey(shared, value), shared, value, firm, account }, true);
     }
   }
 
@@ -291,7 +292,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   }
 
   function takeForward(forward: Forward, view: TransactionView | null): void {
-    if (view) leg.view = view;
+    if (view && view !== leg.view) leg.take(view);
     if (forward.kind === 'traces') arrive(forward);
     else if (forward.kind === 'use') use(forward);
     else heed(forward);
@@ -323,7 +324,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     }
     const isOwn = ownsKey(reference.account);
     const account = isOwn ? accountNumber(reference.account) : -1;
-    leg.view = recordView(reference, isOwn ? records.profile(account) : undefined);
+    leg.take(recordView(reference, isOwn ? records.profile(account) : undefined));
     leg.recordType = reference.type;
     leg.recordWhat = '';
     leg.recordAction = '';

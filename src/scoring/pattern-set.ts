@@ -15,7 +15,6 @@ import {
   type PatternState,
 } from './pattern.js';
 import { createPlan, type Plan, type StreamRef, streamsMax } from './plan.js';
-import { createTextCache, type TextCache } from './text-cache.js';
 import { baseStreams } from './vocabulary/definitions.js';
 import { parseWindow, type WorkingDays } from './window.js';
 
@@ -53,7 +52,6 @@ export interface PatternSet {
   readonly plan: Plan;
   /** The functions that the patterns' code calls. */
   readonly helpers: readonly Helper[];
-  readonly texts: TextCache;
 }
 
 export type CompileResult =
@@ -75,7 +73,6 @@ export function compilePatternSet(sources: readonly PatternSource[], workingDays
 function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
   const problems: PatternProblem[] = [];
   const patterns: CompiledPattern[] = [];
-  const texts = createTextCache();
   const helpers: Helper[] = [];
   const seen = new Map<string, string>();
   if (sources.length > patternsMax)
@@ -93,11 +90,11 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
       problems.push({ file: source.file, line: 1, column: 1, path: 'id', message: twice });
       continue;
     }
-    const compiled = compilePattern(parsed, state, { plan, texts, workingDays, helpers }, problems);
+    const compiled = compilePattern(parsed, state, { plan, workingDays, helpers }, problems);
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
-  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers, texts } };
+  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers } };
 }
 
 /** A pattern may stand in a set in several versions, of which one is active. Says what is wrong with this one. */
@@ -125,7 +122,6 @@ function hash(text: string): string {
 
 interface Shared {
   readonly plan: Plan;
-  readonly texts: Scope['texts'];
   readonly workingDays: WorkingDays;
   readonly helpers: Helper[];
 }

@@ -3,19 +3,18 @@ import { generate } from './generated.js';
 import type { Parameter } from './pattern.js';
 import type { LooksAt } from './history-walk.js';
 import type { Plan, StreamRef } from './plan.js';
-import type { TextCache } from './text-cache.js';
 import type { WorkingDays } from './window.js';
 
 /** What checked expressions are made of: typed pieces of generated code, and what they may refer to. */
 
 /**
  * `code` is an expression over the names that `prelude` declares; it gives a number, or true or false. Of a text, `code`
- * is a call that gives the text; of an enum, its number.
+ * gives the text; of an enum, its number. `known` is code that gives the `KnownText` of a text of the transaction.
  */
 export type Typed =
   | { readonly type: 'number'; readonly code: string; readonly constant?: number }
   | { readonly type: 'bool'; readonly code: string }
-  | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly span?: Span }
+  | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly known?: string }
   | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
   | { readonly type: 'list'; readonly words: readonly string[] }
   | { readonly type: 'stream'; readonly stream: StreamRef }
@@ -25,12 +24,6 @@ export type Typed =
   | { readonly type: 'profile'; readonly who: Who };
 
 export type Who = 'self' | 'other' | 'payer' | 'payee';
-
-/** Where a text lies in the transaction's bytes, for searches that need no string. */
-export interface Span {
-  readonly start: string;
-  readonly end: string;
-}
 
 /** What code may name, declared once at the beginning of a function of `leg`. */
 export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
@@ -46,7 +39,6 @@ export type About = (typeof abouts)[number];
 
 export interface Scope {
   readonly plan: Plan;
-  readonly texts: TextCache;
   readonly workingDays: WorkingDays;
   /** Functions that the code of the whole set calls. */
   readonly helpers: Helper[];

@@ -3,6 +3,7 @@ import { sharedKinds } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import { type About, callHelper, type Typed } from '../typed-code.js';
 import type { PartyView } from '../transaction-view.js';
+import { texts } from '../text-cache.js';
 import type { FieldDefinition } from './definitions.js';
 import { caseLevelOf } from './knowledge.js';
 import { loginFields } from './profiles.js';
@@ -19,21 +20,19 @@ export function boolField(doc: string, code: string, about?: About): FieldDefini
   return { type: 'bool', doc, make: () => ({ type: 'bool', code }), ...(about ? { about } : {}) };
 }
 
-/** `start` and `end` name the text's span as code and as a function. */
-function textField(
-  doc: string,
-  start: string,
-  end: string,
-  span: (leg: Evaluation) => readonly [number, number],
-): FieldDefinition {
+/** A text that most conditions ask about: the engine has looked it up before they do. */
+function shortText(doc: string, known: string): FieldDefinition {
+  return { type: 'text', doc, make: () => ({ type: 'text', code: `${known}.text`, known }) };
+}
+
+function textField(doc: string, span: (leg: Evaluation) => readonly [number, number]): FieldDefinition {
   return {
     type: 'text',
     doc,
-    make: (scope) => ({
-      type: 'text',
-      span: { start, end },
-      code: callHelper(scope, (leg) => scope.texts.text(leg.view, ...span(leg))),
-    }),
+    make(scope) {
+      const known = callHelper(scope, (leg) => texts.entry(leg.view, ...span(leg)));
+      return { type: 'text', code: `${known}.text`, known };
+    },
   };
 }
 
@@ -74,20 +73,12 @@ function partyFields(
       'fen',
       `${code}.balanceFen`,
     ),
-    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, `${code}.nameStart`, `${code}.nameEnd`, (leg) => [
-      of(leg).nameStart,
-      of(leg).nameEnd,
+    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, (leg) => [of(leg).nameStart, of(leg).nameEnd]),
+    [`${prefix}.bank`]: textField(`Bank number of ${who}`, (leg) => [of(leg).bankStart, of(leg).bankEnd]),
+    [`${prefix}.creditCode`]: textField(`Unified social credit code of the holder of ${who}`, (leg) => [
+      of(leg).creditCodeStart,
+      of(leg).creditCodeEnd,
     ]),
-    [`${prefix}.bank`]: textField(`Bank number of ${who}`, `${code}.bankStart`, `${code}.bankEnd`, (leg) => [
-      of(leg).bankStart,
-      of(leg).bankEnd,
-    ]),
-    [`${prefix}.creditCode`]: textField(
-      `Unified social credit code of the holder of ${who}`,
-      `${code}.creditCodeStart`,
-      `${code}.creditCodeEnd`,
-      (leg) => [of(leg).creditCodeStart, of(leg).creditCodeEnd],
-    ),
   };
 }
 
@@ -122,18 +113,12 @@ export const fields: Readonly<Record<string, FieldDefinition>> = {
   'tx.status': enumField('Status (failed and reversed transactions are never scored)', transactionStatuses, 'view.status'),
   'tx.isCny': boolField('The currency is CNY', 'view.isCny'),
   'leg.isDebit': boolField('The account pays on this leg', 'leg.isDebit'),
-  'tx.remark': textField('Remark (附言)', 'view.remarkStart', 'view.remarkEnd', ({ view }) => [view.remarkStart, view.remarkEnd]),
-  'tx.channel': textField('Channel, such as ebank or counter', 'view.channelStart', 'view.channelEnd', ({ view }) => [
-    view.channelStart,
-    view.channelEnd,
-  ]),
-  'tx.ip': textField('IP address of the session', 'view.ipStart', 'view.ipEnd', ({ view }) => [view.ipStart, view.ipEnd]),
-  'tx.device': textField('Device number', 'view.deviceStart', 'view.deviceEnd', ({ view }) => [view.deviceStart, view.deviceEnd]),
-  'tx.mac': textField('MAC address', 'view.macStart', 'view.macEnd', ({ view }) => [view.macStart, view.macEnd]),
-  'tx.operator': textField('Who entered the payment (经办人)', 'view.operatorStart', 'view.operatorEnd', ({ view }) => [
-    view.operatorStart,
-    view.operatorEnd,
-  ]),
+  'tx.remark': shortText('Remark (附言)', 'leg.remark'),
+  'tx.channel': shortText('Channel, such as ebank or counter', 'leg.channel'),
+  'tx.ip': textField('IP address of the session', ({ view }) => [view.ipStart, view.ipEnd]),
+  'tx.device': textField('Device number', ({ view }) => [view.deviceStart, view.deviceEnd]),
+  'tx.mac': textField('MAC address', ({ view }) => [view.macStart, view.macEnd]),
+  'tx.operator': textField('Who entered the payment (经办人)', ({ view }) => [view.operatorStart, view.operatorEnd]),
   ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self, 'self'),
   ...partyFields('other', 'the counterparty', (leg) => leg.other, 'other'),
   ...partyFields('payer', "the payer's account", (leg) => leg.view.payer, 'view.payer'),

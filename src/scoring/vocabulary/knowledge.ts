@@ -2,7 +2,7 @@ import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import { callHelper, type Typed, type Who } from '../typed-code.js';
 import { openedKey } from '../knowledge.js';
-import type { PartyView } from '../transaction-view.js';
+import { hashBytes, type PartyView } from '../transaction-view.js';
 import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 
 /** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
@@ -11,15 +11,31 @@ function partyOf(leg: Evaluation, who: Who): PartyView {
   return who === 'self' ? leg.self : who === 'other' ? leg.other : who === 'payer' ? leg.view.payer : leg.view.payee;
 }
 
-/** An account is on a list by its number, or by the credit code of its holder. */
+/** An account is on a list by its number, or by the credit code of its holder. Asked once a payment. */
 export function isListed(leg: Evaluation, who: Who, list: number): boolean {
-  const { lists, listNumbers } = leg.memory;
-  const number = listNumbers[list]!;
-  if (!lists.isKnown(number)) return false;
-  const { accountStart, accountEnd, accountHash, creditCodeStart, creditCodeEnd } = partyOf(leg, who);
-  const { bytes } = leg.view;
-  if (lists.hasBytes(number, bytes, accountStart, accountEnd, accountHash, leg.timeMs)) return true;
-  return creditCodeStart >= 0 && lists.hasText(number, leg.view.text(creditCodeStart, creditCodeEnd), leg.timeMs);
+  const party = partyOf(leg, who);
+  const at = party === leg.view.payer ? list : leg.memory.listNumbers.length + list;
+  if (leg.listed[at] === 0) leg.listed[at] = isOnList(leg, party, leg.memory.listNumbers[list]!) ? 2 : 1;
+  return leg.listed[at] === 2;
+}
+
+function isOnList(leg: Evaluation, party: PartyView, list: number): boolean {
+  const { lists } = leg.memory;
+  if (!lists.isKnown(list)) return false;
+  const { accountStart, accountEnd, accountHash, creditCodeStart, creditCodeEnd } = party;
+  const { view, timeMs } = leg;
+  if (lists.hasBytes(list, view.bytes, accountStart, accountEnd, accountHash, timeMs)) return true;
+  return (
+    creditCodeStart >= 0 &&
+    lists.hasBytes(
+      list,
+      view.bytes,
+      creditCodeStart,
+      creditCodeEnd,
+      hashBytes(view.bytes, creditCodeStart, creditCodeEnd),
+      timeMs,
+    )
+  );
 }
 
 export function caseLevelOf(leg: Evaluation, list: number): number {

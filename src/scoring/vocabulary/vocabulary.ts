@@ -1,4 +1,5 @@
 import { callHelper } from '../typed-code.js';
+import { texts } from '../text-cache.js';
 import { codeOf, type FunctionDefinition } from './definitions.js';
 import { knowledgeFunctions } from './knowledge.js';
 import { windowFunctions } from './windows.js';
@@ -39,13 +40,10 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
     exactness: 'exact',
     cost: 'look-up',
     doc: 'The text holds at least one of the words.',
-    make([text, words], scope, fail) {
+    make([text, words], _, fail) {
       const listed = words!.type === 'list' ? words!.words : [];
-      if (text!.type !== 'text' || !text!.span) return fail(0, 'expected a text of the transaction, such as tx.remark');
-      const list = scope.texts.register(listed);
-      const { start, end } = text!.span;
-      const { texts } = scope;
-      return { type: 'bool', code: callHelper(scope, (leg, from, to) => texts.mentions(leg.view, from, to, list), start, end) };
+      if (text!.type !== 'text' || !text!.known) return fail(0, 'expected a text of the transaction, such as tx.remark');
+      return { type: 'bool', code: `${text!.known}.mentions(${texts.register(listed)})` };
     },
   },
   unknown: {
