@@ -254,7 +254,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
 
   function noteName(): void {
     const { other, view } = leg;
-    if (other.nameStart < 0) return;
+    // Persons are nobody's suppliers: their names would only take room.
+    if (other.nameStart < 0 || other.kind === personalKind) return;
     const holder = texts.text(view, other.nameStart, other.nameEnd);
     memory.names.note(leg.subject, leg.otherNumber, holder, view.amountFen, leg.timeMs);
   }

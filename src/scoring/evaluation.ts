@@ -149,6 +149,7 @@ export class Evaluation {
 
   /** Puts another payment, or a record in the form of one, in hand. */
   take(view: TransactionView): void {
+    texts.begin();
     this.view = view;
     this.loginOf = -1;
     this.listed.fill(0);

@@ -271,7 +271,7 @@ function hashOf(pair: number, name: number): number {
   return spread(Math.imul(subject, 0x9e3779b1 | 0) ^ Math.imul(pair - subject * keyFactor, 0x85ebca6b) ^ name);
 }
 
-const normalisedMax = 4_096;
+const normalisedMax = 65_536;
 
 /** Remembers the names it was asked for lately: a payment's is asked for more than once. */
 function createNormaliser(): (name: string) => HolderName {

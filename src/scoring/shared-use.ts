@@ -139,16 +139,24 @@ const user = { firm: 0, account: 1, uses: 2 } as const;
 const userWidth = user.uses + usesMax;
 type Who = typeof user.firm | typeof user.account;
 
+interface Thing {
+  head: number;
+}
+
 export function createFirms(): Firms {
   const users = new RowPool(userWidth);
   /** First user of a thing. Chains run from the latest use to the earliest. */
-  const things = new Map<string, number>();
+  const things = new Map<string, Thing>();
   let names = createNames();
   let newestMs = -Infinity;
   let sweepAt = sweepFrom;
   let keyCharacters = 0;
   const seen = new Set<number>();
   const of = (row: number, wanted: number): number => users.numbers[row * userWidth + wanted]!;
+
+  function headOf(key: string): number {
+    return things.get(key)?.head ?? -1;
+  }
 
   /** Adds a use to a user's latest, in order; an earlier one, or the same again, changes nothing. */
   function addUse(row: number, timeMs: number): void {
@@ -162,11 +170,11 @@ export function createFirms(): Firms {
   }
 
   /** The thing's user, taken out of its chain; a new one where there is none. */
-  function takeUser(key: string, firm: number, account: number): number {
+  function takeUser(thing: Thing, firm: number, account: number): number {
     let previous = -1;
-    for (let row = things.get(key) ?? -1; row >= 0; row = users.next[row]!) {
+    for (let row = thing.head; row >= 0; row = users.next[row]!) {
       if (of(row, user.account) === account && of(row, user.firm) === firm) {
-        if (previous < 0) things.set(key, users.next[row]!);
+        if (previous < 0) thing.head = users.next[row]!;
         else users.next[previous] = users.next[row]!;
         return row;
       }
@@ -180,16 +188,16 @@ export function createFirms(): Firms {
     return row;
   }
 
-  function link(key: string, row: number): void {
+  function link(thing: Thing, row: number): void {
     let newer = -1;
-    let at = things.get(key) ?? -1;
+    let at = thing.head;
     let count = 1;
     for (; at >= 0 && of(at, user.uses) > of(row, user.uses); at = users.next[at]!) {
       newer = at;
       count++;
     }
     users.next[row] = at;
-    if (newer < 0) things.set(key, row);
+    if (newer < 0) thing.head = row;
     else users.next[newer] = row;
     let previous = newer;
     let last = row;
@@ -213,7 +221,7 @@ export function createFirms(): Firms {
 
   function count(key: string, who: Who, sinceMs: number, atMs: number): number {
     seen.clear();
-    for (let row = things.get(key) ?? -1; row >= 0 && of(row, user.uses) > sinceMs; row = users.next[row]!) {
+    for (let row = headOf(key); row >= 0 && of(row, user.uses) > sinceMs; row = users.next[row]!) {
       for (let use = 0; use < usesMax && of(row, user.uses + use) > sinceMs; use++) {
         if (of(row, user.uses + use) > atMs) continue;
         seen.add(of(row, who));
@@ -226,7 +234,7 @@ export function createFirms(): Firms {
   /** Forgets things that no window reaches any more, and names that nothing bears any more. */
   function sweep(): void {
     const live = createNames();
-    for (const [key, head] of things) {
+    for (const [key, { head }] of things) {
       if (of(head, user.uses) < newestMs - keptMs) {
         cutAfter(head);
         users.release(head);
@@ -245,23 +253,26 @@ export function createFirms(): Firms {
   return {
     use(key, firm, account, timeMs) {
       newestMs = Math.max(newestMs, timeMs);
-      if (!things.has(key)) {
+      let thing = things.get(key);
+      if (!thing) {
         if (things.size >= sweepAt) sweep();
         keyCharacters += key.length;
+        thing = { head: -1 };
+        things.set(key, thing);
       }
-      const row = takeUser(key, names.numberOf(firm), names.numberOf(account));
+      const row = takeUser(thing, names.numberOf(firm), names.numberOf(account));
       addUse(row, timeMs);
-      link(key, row);
+      link(thing, row);
     },
     firms: (key, sinceMs, atMs) => count(key, user.firm, sinceMs, atMs),
     accounts: (key, sinceMs, atMs) => count(key, user.account, sinceMs, atMs),
     isShared(key) {
-      const head = things.get(key);
-      return head !== undefined && users.next[head]! >= 0;
+      const head = headOf(key);
+      return head >= 0 && users.next[head]! >= 0;
     },
     accountsOf(key) {
       seen.clear();
-      for (let row = things.get(key) ?? -1; row >= 0; row = users.next[row]!) seen.add(of(row, user.account));
+      for (let row = headOf(key); row >= 0; row = users.next[row]!) seen.add(of(row, user.account));
       return [...seen].map((account) => names.texts[account]!);
     },
     bytesUsed: () => users.bytesUsed() + things.size * 56 + keyCharacters + names.bytesUsed(),

@@ -302,7 +302,7 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
   knownName: named(
     'knownName',
     ({ count }) => count,
-    "Debits within the window to other accounts whose holder's name equals or resembles this counterparty's (Jaro-Winkler at least `similarity`); unknown without a name.",
+    "Debits within the window to other accounts whose holder's name equals or resembles this counterparty's (Jaro-Winkler at least `similarity`); persons are not remembered; unknown without a name.",
   ),
   knownNameMeanFen: named(
     'knownNameMeanFen',
