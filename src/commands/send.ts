@@ -22,10 +22,12 @@ const help = `
 Sends the lines in their order, a batch a request; a batch goes again when the platform is busy or away, and what it has
 already is counted as resent. Refused lines are shown with their line number and reason. A file may hold transactions and
 reference records (profiles, logins, lists …, told by their "type") in any mixture; records count from their place on.
+Lists, accounts of cases and exchange rates count for every bank: they need a key of the centre.
 
 Examples:
   $ huqi send day.ndjson --to http://127.0.0.1:8080 --key hq_…
   $ huqi send day.ndjson.gz --to https://huqi.example --key "$HUQI_KEY" --rate 500
+  $ huqi send lists.ndjson --to http://127.0.0.1:8080 --key "$CENTRE"      lists for all banks, with a key of the centre
 
 Exit codes: 0 every line was taken or was there already, 1 lines were refused or the platform cannot be reached,
 2 wrong arguments.`;
@@ -38,7 +40,7 @@ export function registerSend(program: Command, context: CommandContext): void {
     .description('Streams files of transactions and reference records (NDJSON) to a running platform, as a bank would.')
     .argument('<files...>', 'NDJSON files of transactions and reference records')
     .requiredOption('--to <url>', 'address of the platform')
-    .option('--key <key>', 'API key of the bank; HUQI_KEY in the environment otherwise')
+    .option('--key <key>', 'API key of the bank or the centre; HUQI_KEY in the environment otherwise')
     .option('--rate <number>', 'lines a second; as fast as it goes otherwise')
     .option('--batch <number>', 'lines in one request', '1000')
     .option('--json', 'print the outcome as JSON')

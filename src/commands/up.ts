@@ -42,7 +42,7 @@ export function registerUp(program: Command, context: CommandContext, version: s
     .option('--port <number>', 'port to listen on; 0 takes a free one')
     .option('--data <directory>', 'data directory')
     .option('--no-sample', 'do not play the bundled sample day')
-    .option('--sample-rate <number>', 'transactions of the sample a second', '1500')
+    .option('--sample-rate <number>', 'records of the sample a second', '1500')
     .option('--exit-after-sample', 'end when the sample is played and everything is stored')
     .addHelpText('after', help)
     .action((flags: Flags) => up(flags, context, version));
@@ -138,9 +138,7 @@ async function demonstrate(platform: Platform, rate: number, context: CommandCon
   for (const [i, { creditCode, name }] of (await sampleVictims(directory, sampleEnterprises)).entries())
     await register(`sample-enterprise-${i + 1}`, 'enterprise', creditCode, name);
 
-  context.stdout.write(
-    `playing the sample day at ${rate.toLocaleString('en')} transactions a second; watch the warnings at ${url}\n`,
-  );
+  context.stdout.write(`playing the sample day at ${rate.toLocaleString('en')} records a second; watch the warnings at ${url}\n`);
   const progress = createProgress(context, 0);
   const sent = await Promise.race([
     playSample({
@@ -149,7 +147,7 @@ async function demonstrate(platform: Platform, rate: number, context: CommandCon
       rate,
       clock: context.clock,
       stop: context.stop,
-      onProgress: (done) => progress.show(done, `${done.toLocaleString('en')} transactions sent`),
+      onProgress: (done) => progress.show(done, `${done.toLocaleString('en')} records sent`),
     }),
     platform.failed,
   ]);
@@ -181,28 +179,37 @@ function stopAsked(stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
 }
 
+/** Fits a terminal of 120 columns beside the other two. */
+const noteColumnsMax = 88;
+
+/** The words in lines of so many columns, each word whole. */
+function inLines(words: readonly string[], columnsMax: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 2 + word.length <= columnsMax) lines[lines.length - 1] = `${line}, ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 const levelWords = { red: '红 red', orange: '橙 orange', yellow: '黄 yellow', blue: '蓝 blue' } as const;
 
 function describe(status: StatusSummary, { sent, url, receiver }: { sent: number; url: string; receiver: Receiver }): string {
   const count = (value: number): string => value.toLocaleString('en');
-  const { transactions, rejected, hits, warnings, deliveries, latencyMs } = status;
+  const { transactions, references, rejected, hits, warnings, deliveries, latencyMs } = status;
+  const listed = (counts: Readonly<Record<string, number>>): string[] =>
+    Object.entries(counts).map(([name, n]) => `${name} ${n}`);
+  const byPattern = inLines(listed(hits.byPattern), noteColumnsMax);
+  const onTrial = Object.keys(hits.shadows.byPattern).length;
   const rows = [
     ['transactions', count(transactions.accepted), `of ${count(sent)} lines sent`],
-    [
-      'rejected',
-      count(rejected.total),
-      Object.entries(rejected.byReason)
-        .map(([reason, n]) => `${reason} ${n}`)
-        .join(', '),
-    ],
+    ['reference records', count(references.accepted), 'profiles, logins, lists … among them'],
+    ['rejected', count(rejected.total), listed(rejected.byReason).join(', ')],
     ['resent', count(transactions.duplicates), 'counted once'],
-    [
-      'hits',
-      count(hits.total),
-      Object.entries(hits.byPattern)
-        .map(([pattern, n]) => `${pattern} ${n}`)
-        .join(', '),
-    ],
+    ['hits', count(hits.total), byPattern[0] ?? ''],
+    ...byPattern.slice(1).map((line) => ['', '', line]),
+    ['hits in shadow', count(hits.shadows.total), `of ${onTrial} patterns on trial, which warn nobody`],
     [
       'warnings',
       count(warnings.total),

@@ -23,7 +23,13 @@ export interface StatusSummary {
   /** Reference records on the log. */
   readonly references: { readonly accepted: number };
   readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  readonly hits: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
+  readonly hits: {
+    /** Of active patterns. */
+    readonly total: number;
+    readonly byPattern: Readonly<Record<string, number>>;
+    /** Of patterns on trial, which warn nobody. */
+    readonly shadows: { readonly total: number; readonly byPattern: Readonly<Record<string, number>> };
+  };
   readonly warnings: {
     readonly total: number;
     readonly open: number;

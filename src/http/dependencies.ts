@@ -49,7 +49,15 @@ export interface Caller {
 
 export interface Intake {
   /** `body` is NDJSON, of reference records `only` where set; one result per line that is not blank. Resolves after the durable append. */
-  accept(body: Uint8Array, options: { bank: string | undefined; only: 'references' | undefined }): Promise<readonly LineResult[]>;
+  accept(body: Uint8Array, options: IntakeOptions): Promise<readonly LineResult[]>;
+}
+
+export interface IntakeOptions {
+  /** The one bank that the caller may report for. */
+  readonly bank: string | undefined;
+  /** Some types of reference records are taken from the centre only. */
+  readonly sender: 'bank' | 'centre';
+  readonly only: 'references' | undefined;
 }
 
 export interface LineResult {

@@ -102,7 +102,11 @@ export const statusSchema = z
     transactions: z.object({ accepted: z.int(), duplicates: z.int(), conflicts: z.int(), scored: z.int() }),
     references: z.object({ accepted: z.int() }),
     rejected: z.object({ total: z.int(), byReason: counts }),
-    hits: z.object({ total: z.int(), byPattern: counts }),
+    hits: z.object({
+      total: z.int().meta({ description: 'of active patterns' }),
+      byPattern: counts,
+      shadows: z.object({ total: z.int(), byPattern: counts }).meta({ description: 'of patterns in shadow, which warn nobody' }),
+    }),
     warnings: z.object({
       total: z.int(),
       open: z.int(),

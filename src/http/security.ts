@@ -55,7 +55,10 @@ function decide(request: FastifyRequest, access: Access, options: SecurityOption
   if (caller === null) return unauthorized('The key is not known. Ask the centre for a new one.');
   request.caller = caller;
   if (caller.role === 'centre' || (caller.role === 'bank' && access === 'intake')) return null;
-  const may = caller.role === 'bank' ? 'A bank key may only send transactions.' : 'An enterprise key may not use this address.';
+  const may =
+    caller.role === 'bank'
+      ? 'A bank key may only send transactions and reference records.'
+      : 'An enterprise key may not use this address.';
   return new Problem(403, 'forbidden', may);
 }
 

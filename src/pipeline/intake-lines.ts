@@ -53,6 +53,8 @@ interface BodyFacts {
   readonly attempt: string;
   /** The bank that the caller's key is bound to. */
   readonly bank: string | undefined;
+  /** The caller is a bank, bound to one number or not. */
+  readonly isBank: boolean;
   readonly receivedAtMs: number;
   /** False only where the line cannot be a reference record with its `type` in plain letters. */
   readonly mayHaveType: (start: number, end: number) => boolean;
@@ -120,13 +122,13 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
   };
 
   function readReference(bytes: Buffer, start: number, end: number, number: number, body: BodyFacts): Line {
-    const { attempt, bank: keyBank, receivedAtMs } = body;
+    const { attempt, bank: keyBank } = body;
     const reading = parseReference(bytes, start, end);
     if (!reading.ok) return refuse(bytes, start, end, number, keyBank, reading);
     const { id, time } = reading.reference;
     const bank = keyBank ?? reading.reference.bank ?? '';
     const timeMs = transactionTimeMs(time);
-    const refusal = referenceRuleBroken(reading.reference, timeMs, keyBank, receivedAtMs);
+    const refusal = referenceRuleBroken(reading.reference, timeMs, body);
     if (refusal) return { kind: 'refused', number, id, bank, bytes, start, end, refusal };
     // Who said it stands on the log, whether or not the sender wrote it.
     const reference = bank === '' ? reading.reference : { ...reading.reference, bank };
@@ -160,9 +162,10 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
     return routes === 'all' ? everyPartition : [...new Set(routes.map((key) => partitionOf(key, partitions)))];
   }
 
-  function referenceRuleBroken({ bank }: Reference, timeMs: number, keyBank: string | undefined, nowMs: number): Refusal | null {
-    if (timeMs > nowMs + futureMsMax) return futureDated();
-    return keyBank !== undefined && bank !== undefined && bank !== keyBank ? otherBank : null;
+  function referenceRuleBroken({ type, bank }: Reference, timeMs: number, body: BodyFacts): Refusal | null {
+    if (body.isBank && centreTypes.has(type)) return centreOnly(type);
+    if (timeMs > body.receivedAtMs + futureMsMax) return futureDated();
+    return body.bank !== undefined && bank !== undefined && bank !== body.bank ? otherBank : null;
   }
 
   /**
@@ -208,6 +211,13 @@ const slash = 0x2f;
 const space = 0x20;
 
 const otherBank: Refusal = { reason: 'invalid', field: 'bank', message: 'is not the bank that this key belongs to' };
+/** They count for accounts of every bank, and nothing in them says whose account it is. */
+const centreTypes: ReadonlySet<Reference['type']> = new Set(['list', 'case-account', 'exchange-rate']);
+const centreOnly = (type: string): Refusal => ({
+  reason: 'invalid',
+  field: 'type',
+  message: `a bank may not send ${type} records, which count for the accounts of every bank; send them with a key of the centre`,
+});
 const isTransaction: Refusal = {
   reason: 'invalid',
   field: 'type',

@@ -35,6 +35,8 @@ export interface Intake {
 
 interface AcceptOptions {
   readonly bank?: string | undefined;
+  /** Whose key it is. A bank tells what concerns its own accounts only. Left out for what this process sends itself. */
+  readonly sender?: 'bank' | 'centre' | undefined;
   readonly only?: 'references' | undefined;
 }
 
@@ -115,6 +117,7 @@ const sliceBytes = 256 * 1024;
 interface Body {
   readonly attempt: string;
   readonly bank: string | undefined;
+  readonly isBank: boolean;
   readonly only: 'references' | undefined;
   readonly mayHaveType: (start: number, end: number) => boolean;
   readonly lines: Line[];
@@ -133,13 +136,15 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
   let bytesInHand = 0;
   let attempts = 0;
 
-  async function accept(input: Uint8Array, { bank, only }: AcceptOptions = {}): Promise<LineResult[]> {
+  async function accept(input: Uint8Array, { bank, sender, only }: AcceptOptions = {}): Promise<LineResult[]> {
     const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
     admit(bytes);
     const { promise: done, resolve: release } = deferred();
     const attempt = `${instance}${(attempts++).toString(36)}`;
     const mayHaveType = createTypeFinder(bytes);
-    const body: Body = { attempt, bank, only, mayHaveType, lines: [], candidates: [], receivedAtMs: clock.now(), done };
+    const isBank = sender === 'bank' || bank !== undefined;
+    const receivedAtMs = clock.now();
+    const body: Body = { attempt, bank, isBank, only, mayHaveType, lines: [], candidates: [], receivedAtMs, done };
     bodiesInHand.set(attempt, body);
     bytesInHand += bytes.length;
     try {

@@ -95,7 +95,11 @@ export function createStatus(options: StatusOptions): Status {
       },
       references: { accepted: found.references },
       rejected: { total: total(found.rejected), byReason: found.rejected },
-      hits: { total: total(found.hits), byPattern: found.hits },
+      hits: {
+        total: total(found.hits),
+        byPattern: found.hits,
+        shadows: { total: total(found.shadows), byPattern: found.shadows },
+      },
       warnings: {
         total: total(found.levels),
         open: found.open,
@@ -158,6 +162,7 @@ interface Counts {
   readonly references: number;
   readonly rejected: Record<string, number>;
   readonly hits: Record<string, number>;
+  readonly shadows: Record<string, number>;
   readonly levels: Record<string, number>;
   readonly open: number;
   readonly deliveries: Record<string, number>;
@@ -166,9 +171,9 @@ interface Counts {
 
 /** FINAL: rows that a restart wrote twice count once, a warning counts with its latest revision. */
 async function countAll(warehouse: Warehouse): Promise<Counts> {
-  const grouped = (column: string, table: string, what = 'count()') =>
+  const grouped = (column: string, table: string, what = 'count()', where = 'true') =>
     warehouse.query<{ word: string; count: number }>(
-      `SELECT ${column} AS word, ${what} AS count FROM ${table} FINAL GROUP BY word ORDER BY word`,
+      `SELECT ${column} AS word, ${what} AS count FROM ${table} FINAL WHERE ${where} GROUP BY word ORDER BY word`,
     );
   const rowsOf = async (table: string) =>
     (await warehouse.query<{ count: number }>(`SELECT count() AS count FROM ${table} FINAL`))[0]?.count ?? 0;
@@ -176,7 +181,8 @@ async function countAll(warehouse: Warehouse): Promise<Counts> {
   const references = await rowsOf('references');
   // The same wrong record sent again is the same refusal.
   const rejected = await grouped('reason', 'rejected', 'uniqExact(id)');
-  const hits = await grouped('pattern', 'hits');
+  const hits = await grouped('pattern', 'hits', 'count()', `state = 'active'`);
+  const shadows = await grouped('pattern', 'hits', 'count()', `state = 'shadow'`);
   const levels = await grouped('level', 'warnings');
   const states = await grouped('status', 'warnings');
   const deliveries = await grouped('outcome', 'deliveries');
@@ -188,6 +194,7 @@ async function countAll(warehouse: Warehouse): Promise<Counts> {
     references,
     rejected: toRecord(rejected),
     hits: toRecord(hits),
+    shadows: toRecord(shadows),
     levels: toRecord(levels),
     open: toRecord(states)['open'] ?? 0,
     deliveries: toRecord(deliveries),

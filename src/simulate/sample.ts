@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
-import { transactionBytesMax } from '../domain/transaction.js';
+import { referenceBytesMax } from '../domain/reference-record.js';
 import { createLineSplitter } from '../scoring/lines.js';
 
 /** The bundled sample day: made by `huqi simulate`, with some broken records mixed in as real streams have them. */
 export interface SampleOptions {
   /** `config/sample`. */
   readonly directory: string;
-  /** Takes a body of NDJSON, as the platform's intake does. */
+  /** Takes a body of NDJSON, transactions and reference records, as the platform's intake does. */
   readonly accept: (body: Uint8Array) => Promise<unknown>;
-  /** Transactions a second. */
+  /** Lines a second. */
   readonly rate: number;
   readonly clock: { now(): number };
   readonly stop: AbortSignal;
@@ -45,7 +45,7 @@ const newline = Uint8Array.of(0x0a);
 async function* sampleBodies(directory: string): AsyncGenerator<Uint8Array[]> {
   let lines: Uint8Array[] = [];
   const full: Uint8Array[][] = [];
-  const splitter = createLineSplitter(transactionBytesMax, (bytes, start, end) => {
+  const splitter = createLineSplitter(referenceBytesMax, (bytes, start, end) => {
     lines.push(bytes.slice(start, end), newline);
     if (lines.length === linesPerBody * 2) {
       full.push(lines);

@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { temporaryDirectory } from '../support/embedded.js';
-import { config, failureOf, huqi, sample, startHuqi } from '../support/huqi.js';
+import { config, failureOf, huqi, sample, sampleLines, startHuqi } from '../support/huqi.js';
 import { shippedPatterns } from '../support/patterns.js';
 
 const directory = temporaryDirectory();
@@ -235,9 +234,9 @@ describe('huqi patterns backtest over what a platform stored', () => {
     const keys = z
       .looseObject({ bank: z.string(), centre: z.string() })
       .parse(JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8')));
-    const all = gunzipSync(readFileSync(sample.day)).toString('utf8').trim().split('\n');
+    const all = sampleLines();
     // Some of the days before and some of the day itself.
-    const lines = [...all.slice(0, 2_000), ...all.slice(-4_000)];
+    const lines = [...all.transactions.slice(0, 2_000), ...all.transactions.slice(-4_000)];
     const profile = {
       type: 'profile',
       id: 'P1',
@@ -253,29 +252,32 @@ describe('huqi patterns backtest over what a platform stored', () => {
       action: 'add',
       entries: ['41000001'],
     };
-    const references = [profile, list].map((record) => JSON.stringify(record));
+    const references = [...[profile, list].map((record) => JSON.stringify(record)), ...all.references];
     writeFileSync(at('sent.ndjson'), `${[...references, ...lines].join('\n')}\n`);
-    const sent = await huqi(['send', at('sent.ndjson'), '--to', url, '--key', keys.bank, '--json']);
-    expect(JSON.parse(sent.stdout)).toMatchObject({ sent: lines.length + 2, accepted: lines.length + 2 });
+    const sent = await huqi(['send', at('sent.ndjson'), '--to', url, '--key', keys.centre, '--json']);
+    const count = lines.length + references.length;
+    expect(JSON.parse(sent.stdout)).toMatchObject({ sent: count, accepted: count });
     const status = async () =>
       z
         .looseObject({ archiveLag: z.int(), transactions: z.looseObject({ scored: z.int() }) })
         .parse(await (await fetch(`${url}/v1/status`)).json());
     await expect.poll(async () => (await status()).archiveLag, { timeout: 60_000, interval: 200 }).toBe(0);
 
-    // The warehouse gives transactions in order of time, bank and number.
+    // The warehouse gives records in order of time, bank and number, reference records before the transactions of their instant.
     const keyed = [...references, ...lines].map((line) => {
-      const { time, id, bank, payer } = z
+      const { time, id, type, bank, payer } = z
         .looseObject({
           time: z.string(),
           id: z.string(),
+          type: z.string().optional(),
           bank: z.string().optional(),
           payer: z.looseObject({ bank: z.string().optional() }).optional(),
         })
         .parse(JSON.parse(line));
-      return { line, timeMs: Date.parse(time), key: `${bank ?? payer?.bank ?? ''}\n${id}` };
+      const order = type === undefined ? 1 : 0;
+      return { line, timeMs: Date.parse(time), order, key: `${bank ?? payer?.bank ?? ''}\n${id}` };
     });
-    keyed.sort((a, b) => a.timeMs - b.timeMs || (a.key < b.key ? -1 : 1));
+    keyed.sort((a, b) => a.timeMs - b.timeMs || a.order - b.order || (a.key < b.key ? -1 : 1));
     writeFileSync(at('sorted.ndjson'), keyed.map(({ line }) => line).join('\n'));
     const expected = sameFor(await backtest('--against', at('sorted.ndjson')));
     expect(expected.hits.draft).toBeGreaterThan(50);

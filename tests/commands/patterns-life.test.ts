@@ -25,12 +25,16 @@ const payments = (name: string, count: number, amountFen: number): string =>
     }),
   ).join('\n');
 
+interface Counts {
+  readonly byPattern: Readonly<Record<string, number>>;
+}
+
 interface Status {
   readonly patternSet?: string;
   readonly patternSetPending?: string;
   readonly patternsTakenBack?: readonly { readonly id: string; readonly version: number; readonly reason: string }[];
   readonly transactions: { readonly scored: number };
-  readonly hits: { readonly byPattern: Readonly<Record<string, number>> };
+  readonly hits: Counts & { readonly shadows: Counts };
   readonly warnings: { readonly total: number };
 }
 
@@ -57,7 +61,10 @@ describe('the life of a pattern in a running platform', () => {
       const body = payments(name, count, amountFen);
       expect(await (await fetch(`${url}/v1/transactions`, { method: 'POST', headers, body })).text()).toContain('"accepted"');
     };
-    const hitsOf = async (id: string): Promise<number> => (await status()).hits.byPattern[id] ?? 0;
+    const hitsOf = async (id: string): Promise<number> => {
+      const { byPattern, shadows } = (await status()).hits;
+      return (byPattern[id] ?? 0) + (shadows.byPattern[id] ?? 0);
+    };
 
     writeFileSync(at('T01.yaml'), patternText());
     expect(done(await patterns(centre, 'push', at('T01.yaml'), '--note', 'seen twice'))).toContain('proposed: 1 added');

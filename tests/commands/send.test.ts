@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/embedded.js';
-import { failureOf, huqi, type Running, sample, startHuqi } from '../support/huqi.js';
+import { failureOf, huqi, type Running, sampleLines, startHuqi } from '../support/huqi.js';
 import { metricTotal } from '../support/metrics.js';
 import { exampleRecords } from '../support/references.js';
 
 const directory = temporaryDirectory();
 const at = (name: string): string => join(directory, name);
-const lines = gunzipSync(readFileSync(sample.day)).toString().split('\n');
+const lines = sampleLines().transactions;
 let running: Running | undefined;
 afterEach(async () => {
   await running?.end('SIGKILL');
@@ -19,25 +19,26 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+type Role = 'bank' | 'centre';
+
 /** Starts a platform in `data` and returns what `huqi send` needs to reach it. */
-async function startPlatform(data: string, port = 0): Promise<{ url: string; to: string[] }> {
+async function startPlatform(data: string, port = 0, role: Role = 'bank'): Promise<{ url: string; to: string[] }> {
   running = startHuqi(['up', '--no-sample', '--port', String(port), '--data', at(data)]);
   const [, url = ''] = await running.printed(/runs at (http:\S+)\n/);
-  return { url, to: ['--to', url, '--key', await bankKey(running, data)] };
+  return { url, to: ['--to', url, '--key', await keyOf(running, data, role)] };
 }
 
-const keys = new Map<string, string>();
+const keys = new Map<string, Record<Role, string>>();
 
-async function bankKey(up: Running, data: string): Promise<string> {
+async function keyOf(up: Running, data: string, role: Role): Promise<string> {
   const known = keys.get(data);
-  if (known !== undefined) return known;
+  if (known !== undefined) return known[role];
   await up.printed(/keys\.json/);
-  const { bank } = JSON.parse(readFileSync(join(at(data), 'keys.json'), 'utf8')) as { bank: string };
-  keys.set(data, bank);
-  return bank;
+  const made = JSON.parse(readFileSync(join(at(data), 'keys.json'), 'utf8')) as Record<Role, string>;
+  keys.set(data, made);
+  return made[role];
 }
 
-/** As the warehouse counts. */
 /** As the warehouse counts, which follows when there is time. */
 async function acceptedAt(url: string): Promise<number> {
   const { transactions } = (await (await fetch(`${url}/v1/status`)).json()) as { transactions: { accepted: number } };
@@ -65,7 +66,7 @@ it(
 );
 
 it('sends a file of transactions and reference records, a long list among them', { timeout: 120_000 }, async () => {
-  const { url, to } = await startPlatform('records');
+  const { url, to } = await startPlatform('records', 0, 'centre');
   const entries = Array.from({ length: 1_000 }, (_, n) => `4100100000${String(n).padStart(30, '0')}`);
   const long = { ...exampleRecords.list, id: 'long', entries };
   const records = [...Object.values(exampleRecords), long].map((record) => JSON.stringify(record));
@@ -76,6 +77,16 @@ it('sends a file of transactions and reference records, a long list among them',
   expect(JSON.parse(stdout)).toMatchObject({ sent: 108, accepted: 108, duplicates: 0, refused: {} });
   expect(await metricTotal(url, 'huqi_transactions_accepted_total')).toBe(100);
   expect(await metricTotal(url, 'huqi_references_accepted_total')).toBe(8);
+});
+
+it('shows a bank that a list is for the centre to send, and takes what else it knows', { timeout: 120_000 }, async () => {
+  const { to } = await startPlatform('own');
+  const { profile, list, login } = exampleRecords;
+  writeFileSync(at('own.ndjson'), [profile, list, login].map((record) => JSON.stringify(record)).join('\n'));
+  const { code, stdout, stderr } = await huqi(['send', at('own.ndjson'), ...to, '--json']);
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ sent: 3, accepted: 2, refused: { invalid: 1 } });
+  expect(stderr).toMatch(/own\.ndjson:2 refused, invalid: type a bank may not send list records.* key of the centre/);
 });
 
 it('takes the key from the environment', { timeout: 120_000 }, async () => {

@@ -45,6 +45,13 @@ describe('sending reference records', () => {
     ]);
   });
 
+  test('whose key it was goes with the body', async () => {
+    for (const key of [bankKey, centreKey]) {
+      for (const path of ['/v1/reference', '/v1/transactions']) await post(path, '{"id":"P1"}\n', { ...ndjson, ...bearer(key) });
+    }
+    expect(platform.received.map(({ sender }) => sender)).toEqual(['bank', 'bank', 'centre', 'centre']);
+  });
+
   test('an empty body is refused in words of its own', async () => {
     const response = await post('/v1/reference', '\n', { ...ndjson, ...bearer(bankKey) });
     expect(response.status).toBe(400);
@@ -372,6 +379,9 @@ describe('operation', () => {
       [
         '/metrics',
         '/readyz',
+        '/v1/backtests',
+        '/v1/backtests/{id}',
+        '/v1/backtests/{id}/report.html',
         '/v1/patterns',
         '/v1/patterns/diff',
         '/v1/patterns/log',

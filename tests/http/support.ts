@@ -90,7 +90,7 @@ export function makeWarning(id: string, change: Partial<Warning> = {}): Warning 
 export interface Platform {
   readonly dependencies: HttpDependencies;
   readonly items: FeedItem[];
-  readonly received: { body: Buffer; bank: string | undefined; only: 'references' | undefined }[];
+  readonly received: ({ body: Buffer } & Parameters<HttpDependencies['intake']['accept']>[1])[];
   readonly commands: { id: string; command: WarningCommand; by: string; idempotencyKey: string | undefined }[];
   readonly faults: RequestFault[];
   readonly status: StatusSummary;
@@ -119,7 +119,7 @@ export function createPlatform(): Platform {
       transactions: { accepted: 31_284, duplicates: 12, conflicts: 1, scored: 31_284 },
       references: { accepted: 5_210 },
       rejected: { total: 37, byReason: { malformed: 20, invalid: 17 } },
-      hits: { total: 1_208, byPattern: { V01: 108, M01: 1100 } },
+      hits: { total: 1_208, byPattern: { V01: 108, M01: 1100 }, shadows: { total: 42, byPattern: { N01: 42 } } },
       warnings: { total: 214, open: 40, byLevel: { red: 12, orange: 41, yellow: 93, blue: 68 } },
       deliveries: { delivered: 200, acknowledged: 3, pending: 2, refused: 1, exhausted: 0, cancelled: 4, retries: 5 },
       latencyMs: { p50: 18, p99: 64 },
@@ -135,10 +135,10 @@ export function createPlatform(): Platform {
     },
     dependencies: {
       intake: {
-        async accept(body, { bank, only }) {
+        async accept(body, options) {
           if (platform.failure) throw platform.failure;
           const copy = Buffer.from(body);
-          platform.received.push({ body: copy, bank, only });
+          platform.received.push({ body: copy, ...options });
           return judgeLines(copy);
         },
       },

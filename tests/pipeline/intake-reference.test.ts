@@ -135,6 +135,27 @@ describe('the rules of transactions hold for reference records', () => {
     expect(result).toMatchObject({ status: 'rejected', reason: 'invalid', field: 'bank', id: 'L1' });
   });
 
+  const forAll = ['list', 'case-account', 'exchange-rate'] as const;
+  test.each(forAll)('a %s counts for every bank: a bank may not send it, bound to a number or not', async (type) => {
+    const record = exampleRecords[type];
+    for (const options of [{ bank }, { sender: 'bank' }, { bank, sender: 'bank' }] as const) {
+      const results = await accept([login, record, payment('T1')], options);
+      expect(results[1]).toMatchObject({ line: 2, id: record.id, status: 'rejected', reason: 'invalid', field: 'type' });
+      expect(results[1]?.message).toContain('send them with a key of the centre');
+      expect([results[0]?.status, results[2]?.status]).not.toContain('rejected');
+    }
+    expect((await Promise.all([0, 1, 2].map(entries))).flat().map(({ id }) => id)).not.toContain(record.id);
+    expect((await accept([record], { sender: 'centre' }))[0]).toMatchObject({ status: 'accepted' });
+    expect((await rejected())[0]).toMatchObject({ reason: 'invalid', id: record.id });
+  });
+
+  test('what a bank knows of its own accounts it may send', async () => {
+    const own = Object.values(exampleRecords).filter(({ type }) => !forAll.some((other) => other === type));
+    expect(own).toHaveLength(4);
+    const results = await accept(own, { bank, sender: 'bank' });
+    expect(results.map(({ status }) => status)).toEqual(['accepted', 'accepted', 'accepted', 'accepted']);
+  });
+
   test('a wrong one is refused alone, and kept', async () => {
     const results = await accept([login, { ...profile, capital: 5 }, payment('T1')]);
     expect(results.map(({ status }) => status)).toEqual(['accepted', 'rejected', 'accepted']);

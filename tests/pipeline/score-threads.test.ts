@@ -15,6 +15,8 @@ const { createThreadedScorer } = (await import(built)) as Threads;
 
 const calendar = calendarSchema.parse(parse(readFileSync(`${config}/catalogue/calendar.yaml`, 'utf8')));
 const day = gunzipSync(readFileSync(sample.day));
+/** Enough to find something, few enough to be quick. */
+const some = shippedPatterns().filter(({ file }) => /^(M0[1-8]|M12|M16|V01|V11|V12)-/.test(file));
 const quiet = { calendar, partitions: 1, nowMs: Infinity, onRejected: () => undefined };
 
 async function pushAll(scorer: Awaited<ReturnType<Threads['createThreadedScorer']>>, between: () => void = () => undefined) {
@@ -29,13 +31,12 @@ async function pushAll(scorer: Awaited<ReturnType<Threads['createThreadedScorer'
 
 describe('scoring on several threads', () => {
   it('hands over the hits of two sets for the same records side by side', async () => {
-    const sources = shippedPatterns();
-    const few = sources.filter(({ file }) => file.startsWith('M0'));
+    const few = some.filter(({ file }) => file.startsWith('M0'));
     const hits: Hit[][] = [[], []];
     const lines: number[] = [];
     const scorer = await createThreadedScorer({
       ...quiet,
-      sets: [sources, few],
+      sets: [some, few],
       onSlot: (scored) => {
         lines.push(scored.lines);
         for (const [set, found] of scored.hits.entries()) hits[set]!.push(...found);
@@ -47,7 +48,9 @@ describe('scoring on several threads', () => {
       await scorer.close();
     }
     expect(hits[1]!.length).toBeGreaterThan(50);
-    expect(hits[1]).toEqual(hits[0]!.filter(({ pattern }) => pattern.startsWith('M0')));
+    // What a hit says beside depends on what else its set keeps.
+    const idsOf = (of: readonly Hit[]) => of.map(({ id }) => id);
+    expect(idsOf(hits[1]!)).toEqual(idsOf(hits[0]!.filter(({ pattern }) => pattern.startsWith('M0'))));
     expect(lines.length).toBeGreaterThan(5);
     expect(lines).toEqual(lines.toSorted((a, b) => a - b));
     expect(lines.at(-1)).toBe(scorer.totals.lines);
@@ -58,7 +61,7 @@ describe('scoring on several threads', () => {
       const hits: Hit[] = [];
       const scorer = await createThreadedScorer({
         ...quiet,
-        sets: [shippedPatterns()],
+        sets: [some],
         warmLines,
         onSlot: (scored) => hits.push(...scored.hits[0]!),
       });
@@ -82,7 +85,7 @@ describe('scoring on several threads', () => {
     let ahead = 0;
     const scorer = await createThreadedScorer({
       ...quiet,
-      sets: [shippedPatterns()],
+      sets: [some],
       onSlot: ({ lines }) => (scored = lines),
     });
     try {
@@ -108,7 +111,7 @@ describe('scoring on several threads', () => {
   it('ends with the fault of whoever takes the hits', async () => {
     const scorer = await createThreadedScorer({
       ...quiet,
-      sets: [shippedPatterns()],
+      sets: [some],
       onSlot: () => {
         throw new Error('the disk is full');
       },

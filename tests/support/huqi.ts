@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = `${root}dist/main.js`;
@@ -13,6 +14,13 @@ export const sample = {
   labels: `${config}/sample/labels.ndjson`,
   broken: `${config}/sample/broken.ndjson`,
 };
+
+/** The lines of the sample day, told apart. */
+export function sampleLines(): { readonly transactions: readonly string[]; readonly references: readonly string[] } {
+  const lines = gunzipSync(readFileSync(sample.day)).toString('utf8').trim().split('\n');
+  const isReference = (line: string): boolean => 'type' in (JSON.parse(line) as object);
+  return { transactions: lines.filter((line) => !isReference(line)), references: lines.filter(isReference) };
+}
 
 export interface Outcome {
   /** Null where a signal ended it. */

@@ -68,7 +68,9 @@ export function intakeRoutes(app: App, { dependencies, limits }: RouteContext, a
       async (request, reply) => {
         const { body } = request;
         if (!(body instanceof Uint8Array) || body.length === 0) throw emptyBody(holds);
-        const results = await dependencies.intake.accept(body, { bank: request.caller?.bank, only });
+        const { caller } = request;
+        const sender = caller?.role === 'centre' ? 'centre' : 'bank';
+        const results = await dependencies.intake.accept(body, { bank: caller?.bank, sender, only });
         if (results.length === 0) throw emptyBody(holds);
         return reply.type('application/x-ndjson').send(renderResults(results));
       },
