@@ -23,7 +23,12 @@ const summarySchema = z.looseObject({
       cases: z.looseObject({ total: z.int(), found: z.int(), delaySeconds: z.object({ median: z.number(), p90: z.number() }) }),
       byTypology: z.record(
         z.string(),
-        z.looseObject({ labelled: z.int(), found: z.int(), foundBy: z.record(z.string(), z.int()) }),
+        z.looseObject({
+          labelled: z.int(),
+          found: z.int(),
+          foundBy: z.record(z.string(), z.int()),
+          cases: z.looseObject({ total: z.int(), found: z.int() }),
+        }),
       ),
     })
     .optional(),
@@ -73,7 +78,7 @@ describe('huqi score on the day that ships', () => {
     expect(reference.hits.toString('utf8').trimEnd().split('\n')).toHaveLength(reference.summary.hits.total);
   });
 
-  it('finds what was planted for a pattern by that very pattern, for at least four of five', () => {
+  it('finds what was planted for a pattern by that very pattern, for all of the catalogue but five', () => {
     const planted = new Map<string, string>();
     for (const line of readFileSync(sample.labels, 'utf8').trim().split('\n')) {
       const { transaction, typology } = z.object({ transaction: z.string(), typology: z.string() }).parse(JSON.parse(line));
@@ -87,12 +92,19 @@ describe('huqi score on the day that ships', () => {
       if (typology !== undefined && pattern.replace(/[a-z]$/, '') === typology) found.add(typology);
     }
     const missed = [...new Set(planted.values())].filter((typology) => !found.has(typology));
-    expect(missed.length, `not found: ${missed.join(', ')}`).toBeLessThanOrEqual((missed.length + found.size) / 5);
+    expect(found.size + missed.length).toBe(58);
+    // M30 holds when a record names the account; the others ask for more of a history, or quicker steps, than this day shows.
+    expect(missed.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['M06', 'M26', 'M30', 'M33', 'V08']);
   });
 
-  it('finds four of five planted cases, and says how soon and at which budget', () => {
-    const { cases, budgets, overall } = reference.summary.labels!;
-    expect(cases.found / cases.total).toBeGreaterThanOrEqual(0.8);
+  it('finds nearly all planted cases of the catalogue, and says how soon and at which budget', () => {
+    const { cases, budgets, overall, byTypology } = reference.summary.labels!;
+    // The shapes of money laundering in general, such as `cycle` and `stack`, have no pattern of their own.
+    const catalogued = Object.entries(byTypology).flatMap(([typology, one]) => (/^[MV]\d/.test(typology) ? one.cases : []));
+    const sum = (of: 'found' | 'total') => catalogued.reduce((all, one) => all + one[of], 0);
+    expect(sum('total')).toBe(58);
+    expect(sum('found')).toBeGreaterThanOrEqual(Math.floor(sum('total') * 0.9));
+    expect(cases.found / cases.total).toBeGreaterThanOrEqual(0.85);
     expect(cases.delaySeconds.median).toBeLessThanOrEqual(cases.delaySeconds.p90);
     expect(budgets.map(({ share }) => share)).toEqual([0.001, 0.005, 0.01]);
     expect(budgets.every(({ recall }, i) => recall <= (budgets[i + 1]?.recall ?? 1))).toBe(true);
