@@ -26,9 +26,9 @@ const warmTransactions = 1_000_000;
 
 export async function benchEngine(
   set: PatternSet,
-  options: { accounts: number; transactions: number; runs: number },
+  options: { accounts: number; transactions: number; runs: number; material?: Material },
 ): Promise<EngineFigures> {
-  const material = createMaterial(options.accounts, options.transactions);
+  const material = options.material ?? createMaterial(options.accounts, options.transactions);
   const read: number[] = [];
   let last = scoreAll(set, material);
   // The compiler has seen as much before a small day is measured as before a large one.

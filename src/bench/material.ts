@@ -28,3 +28,27 @@ export function createMaterial(accounts: number, transactions: number, seed = 1)
   }
   return { bytes, starts, count };
 }
+
+/** The same material in which every fifth payment goes to one and the same account. */
+export function withHotAccount(material: Material): Material {
+  const text = new TextDecoder();
+  const encoder = new TextEncoder();
+  const records = Array.from({ length: material.count }, (_, i) => {
+    const record = material.bytes.subarray(material.starts[i], material.starts[i + 1]);
+    if (i % 5 !== 0) return record;
+    const transaction = JSON.parse(text.decode(record)) as { payee: { account: string; kind?: string } };
+    transaction.payee = { ...transaction.payee, account: hotAccount, kind: 'corporate' };
+    return encoder.encode(JSON.stringify(transaction));
+  });
+  const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  const starts = new Uint32Array(material.count + 1);
+  let end = 0;
+  records.forEach((record, i) => {
+    bytes.set(record, end);
+    end += record.length;
+    starts[i + 1] = end;
+  });
+  return { bytes, starts, count: material.count };
+}
+
+const hotAccount = '41000000000000000001';

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput } from '../bench/live.js';
+import { createMaterial, withHotAccount } from '../bench/material.js';
 import { medianOf } from '../bench/measure.js';
+import { measurePatterns, measureSlowest } from '../bench/pattern-costs.js';
 import { dayNumber } from '../domain/bank-day.js';
 import { runBacktest } from '../pipeline/backtest.js';
 import { withDrafts } from '../pipeline/backtest-sets.js';
@@ -23,11 +25,13 @@ interface Flags {
   readonly json?: boolean;
 }
 
-export const benchNames = ['engine', 'score', 'backtest', 'growth', 'live', 'latency'] as const;
+export const benchNames = ['engine', 'patterns', 'hot', 'score', 'backtest', 'growth', 'live', 'latency'] as const;
 type BenchName = (typeof benchNames)[number];
 
 const help = `
   engine    the engine alone on transactions that are read already, all patterns, one core; and what reading costs
+  patterns  what each pattern costs, the dearest first; the slowest transactions
+  hot       how much dearer it gets when one account has a fifth of all traffic
   score     huqi score on a file of full records: read, checked, deduplicated, scored
   backtest  a history scored twice in one reading: with the patterns and with a draft among them
   growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
@@ -56,6 +60,9 @@ export function registerBench(program: Command, context: CommandContext, version
     .addHelpText('after', help)
     .action((names: string[], flags: Flags) => runBench(names, flags, context, version));
 }
+
+/** The dearest so many are printed. */
+const patternsShown = 20;
 
 interface Row {
   readonly bench: BenchName;
@@ -124,6 +131,40 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
         readMicroseconds,
       ),
       row('engine', 'µs to read and score it', bothMicroseconds.median.toFixed(2), bothMicroseconds),
+    ];
+  },
+  async patterns({ set, scaled }) {
+    const material = createMaterial(20_000, scaled(200_000));
+    // Twice: the first time the compiler learns.
+    measurePatterns(set, material);
+    const dearest = measurePatterns(set, material).slice(0, patternsShown);
+    measureSlowest(set, material);
+    const p99 = measureSlowest(set, material);
+    return [
+      { bench: 'patterns', what: 'µs, 99th percentile of one transaction by itself', figure: p99.toFixed(1), value: p99 },
+      ...dearest.map(({ id, perTransaction }): Row => ({
+        bench: 'patterns',
+        what: `ns a transaction for ${id}`,
+        figure: rate(perTransaction),
+        value: perTransaction,
+      })),
+    ];
+  },
+  async hot({ set, runs, scaled }) {
+    const material = createMaterial(20_000, scaled(200_000));
+    const options = { accounts: 20_000, transactions: material.count, runs: Math.min(runs, 3) };
+    const even = await benchEngine(set, { ...options, material });
+    const hot = await benchEngine(set, { ...options, material: withHotAccount(material) });
+    const ratio = hot.bothMicroseconds.median / even.bothMicroseconds.median;
+    return [
+      row(
+        'hot',
+        'µs to read and score a transaction, traffic as usual',
+        even.bothMicroseconds.median.toFixed(2),
+        even.bothMicroseconds,
+      ),
+      row('hot', 'µs where one account has a fifth of all traffic', hot.bothMicroseconds.median.toFixed(2), hot.bothMicroseconds),
+      { bench: 'hot', what: 'times the cost', figure: ratio.toFixed(2), value: ratio },
     ];
   },
   async score({ patterns, set, runs, scaled }) {
