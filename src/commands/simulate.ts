@@ -52,6 +52,7 @@ arguments give the same bytes. A name that ends in .gz is compressed.
 
 Examples:
   $ huqi simulate --out day.ndjson --labels labels.ndjson
+  $ huqi simulate --transactions 28000 --plants all --references --out day.ndjson.gz --labels labels.ndjson
   $ huqi simulate --accounts 1000000 --transactions 5000000 --seed 7 --out day.ndjson --labels labels.ndjson
   $ huqi simulate --days 30 --from 2026-07-01 --accounts 15000 --out month.ndjson --labels month.labels.ndjson
   $ huqi simulate --days 60 --plants V02,M13,cycle --no-references --out months.ndjson.gz --labels months.labels.ndjson
