@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { temporaryDirectory } from '../support/embedded.js';
 import { config, failureOf, huqi, sample, sampleLines, startHuqi } from '../support/huqi.js';
@@ -230,6 +230,7 @@ describe('huqi patterns backtest over what a platform stored', () => {
   it('equals the backtest of a file with the same transactions, by command and by HTTP', { timeout: 240_000 }, async () => {
     const data = at('data');
     const up = startHuqi(['up', '--port', '0', '--data', data, '--no-sample']);
+    onTestFinished(async () => void (await up.end('SIGKILL')));
     const url = (await up.printed(/(http:\/\/\S+)[\s\S]*keys\.json/))[1]!;
     const keys = z
       .looseObject({ bank: z.string(), centre: z.string() })
