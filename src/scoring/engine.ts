@@ -98,6 +98,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
   const memory = {
     legs,
+    legsMs: plan.legsMs,
     pairs,
     named,
     lists,

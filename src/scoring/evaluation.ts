@@ -19,6 +19,8 @@ import { type PartyView, TransactionView } from './transaction-view.js';
 /** What the engine keeps besides its rows, for conditions to ask. */
 export interface Memory {
   readonly legs: LegLog;
+  /** For so long single legs are kept for certain. */
+  readonly legsMs: number;
   readonly pairs: PairTable;
   readonly named: NamedWindows;
   readonly lists: Lists;

@@ -252,16 +252,19 @@ export interface LooksAt {
 export function evidence(leg: Evaluation, looksAt: LooksAt, most: number): string[] {
   const { legs, named } = leg.memory;
   const found = new Map<string, number>();
+  const keptFromMs = leg.clockMs - leg.memory.legsMs;
   for (const window of looksAt.named) {
     named.each(leg, window, (events, event) => {
       const slot = events.slot(event);
       // A slot that was given to another leg since shows itself by its subject or by its time.
-      if (slot >= 0 && legs.word(slot, legWord.subject) === leg.subject && legs.timeMs(slot) <= events.timeMs(event))
-        found.set(legs.transactionId(slot), legs.timeMs(slot));
+      // Legs older than promised may be there still, or not: they are left out.
+      if (slot < 0 || events.timeMs(event) <= keptFromMs || legs.word(slot, legWord.subject) !== leg.subject) return true;
+      const timeMs = legs.timeMs(slot);
+      if (timeMs > keptFromMs && timeMs <= events.timeMs(event)) found.set(legs.transactionId(slot), timeMs);
       return true;
     });
   }
-  const startMs = leg.clockMs - looksAt.spanMs;
+  const startMs = leg.clockMs - Math.min(looksAt.spanMs, leg.memory.legsMs);
   let slot = leg.row[leg.base + column.newest]!;
   for (let steps = 0; slot >= 0 && steps < subjectLegsMax && found.size < most + eventsVisitedMax; steps++) {
     if (looksAt.bits === 0 || legs.timeMs(slot) <= startMs) break;
