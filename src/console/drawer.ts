@@ -52,7 +52,7 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
         'p',
         { class: 'drawer-title' },
         ui.say(warning.title),
-        element('strong', {}, formatAmount(warning.amountFen, warning.currency, ui.language)),
+        element('strong', {}, warning.amountFen > 0 ? formatAmount(warning.amountFen, warning.currency, ui.language) : ''),
         element('span', { class: 'small' }, ui.hits(warning.hitCount)),
       ),
     );
@@ -145,6 +145,7 @@ function facts(ui: Ui, warning: PresentedWarning): HTMLElement {
   const delay = Date.parse(warning.raisedAt) - Date.parse(warning.receivedAt);
   const raised = `${formatFull(warning.raisedAt)}${delay >= 0 ? ` · ${ui.t('delay', { n: formatDuration(delay) })}` : ''}`;
   const entries: readonly (readonly [MessageKey, string])[] = [
+    ...(subject.shared ? [['sharedThing', ui.shared(subject.shared)] as const] : []),
     ['account', subject.account],
     ['creditCode', subject.creditCode ?? '—'],
     ['bank', `${bankName(subject.bank, ui.language)}${subject.bank === undefined ? '' : ` · ${subject.bank}`}`],
@@ -184,9 +185,9 @@ function hits(ui: Ui, warning: PresentedWarning, conditions: Conditions): HTMLEl
   const list = element('ol', { class: 'hits' });
   for (const hit of warning.hits) {
     const { counterparty } = hit;
-    const other = [counterparty.name, counterparty.account, bankName(counterparty.bank, ui.language)].filter(
-      (part) => part && part !== '—',
-    );
+    const other = counterparty
+      ? [counterparty.name, counterparty.account, bankName(counterparty.bank, ui.language)].filter((part) => part && part !== '—')
+      : [];
     const details = element('details', {}, element('summary', {}, ui.t('condition')));
     details.addEventListener('toggle', () => {
       if (details.open && details.childElementCount === 1) void conditions.write(hit.pattern, details, ui);
@@ -201,14 +202,22 @@ function hits(ui: Ui, warning: PresentedWarning, conditions: Conditions): HTMLEl
           { class: 'hit-head' },
           element('span', { class: 'pattern' }, hit.pattern),
           element('strong', {}, ui.say(hit.title)),
-          element('span', { class: 'hit-amount' }, formatAmount(hit.amountFen, warning.currency, ui.language)),
+          element(
+            'span',
+            { class: 'hit-amount' },
+            counterparty ? formatAmount(hit.amountFen, warning.currency, ui.language) : '',
+          ),
         ),
         element('p', {}, ui.say(hit.reason)),
-        element('p', { class: 'small' }, `${formatFull(hit.time)} · ${ui.t('counterparty')} ${other.join(' ')}`),
         element(
           'p',
           { class: 'small' },
-          `${ui.t('transaction')} ${hit.transaction} · ${ui.t('version', { n: hit.version })}${code}`,
+          `${formatFull(hit.time)}${counterparty ? ` · ${ui.t('counterparty')} ${other.join(' ')}` : ''}`,
+        ),
+        element(
+          'p',
+          { class: 'small' },
+          `${ui.t(counterparty ? 'transaction' : 'record')} ${hit.transaction} · ${ui.t('version', { n: hit.version })}${code}`,
         ),
         details,
       ),

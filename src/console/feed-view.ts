@@ -139,14 +139,16 @@ function makeRow(ui: Ui, warning: PresentedWarning): Row {
 function fillRow(ui: Ui, { line, countdown, warning }: Row): void {
   const { language } = ui;
   const { subject } = warning;
+  const { shared } = subject;
+  const amount = warning.amountFen > 0 ? formatAmount(warning.amountFen, warning.currency, language) : '—';
   const at = formatMoment(warning.lastTime, ui.now());
   line.className = `row level-${warning.level} is-${warning.status}${line.classList.contains('is-new') ? ' is-new' : ''}`;
   fillCountdown(ui, countdown, warning);
   const mule = warning.side === 'mule' ? [element('span', { class: 'tag' }, ui.t('mule'))] : [];
   line.replaceChildren(
     element('td', { class: 'c-level' }, levelBadge(ui, warning.level)),
-    cell('c-enterprise', [subject.name], subject.account),
-    cell('c-amount', [formatAmount(warning.amountFen, warning.currency, language)], ui.hits(warning.hitCount)),
+    cell('c-enterprise', [subject.name], shared ? ui.shared(shared) : subject.account),
+    cell('c-amount', [amount], ui.hits(warning.hitCount)),
     cell('c-reason', [...mule, ui.say(warning.title)], ui.say(warning.reason)),
     cell('c-place', [bankName(subject.bank, language)], regionName(subject.region, language)),
     cell('c-time', [at.time], at.date),

@@ -8,6 +8,8 @@ export interface Ui {
   /** The language's side of a text. */
   say(text: { readonly zh: string; readonly en: string }): string;
   hits(count: number): string;
+  /** What several enterprises share, such as a device: its kind and its masked value. */
+  shared(thing: NonNullable<PresentedWarning['subject']['shared']>): string;
   now(): number;
 }
 
@@ -19,6 +21,7 @@ export function createUi(): Ui {
     t: (key, values) => translate(ui.language, key, values),
     say: (text) => text[ui.language] || text.zh,
     hits: (count) => ui.t(count === 1 ? 'hitCountOne' : 'hitCount', { n: count }),
+    shared: ({ kind, value }) => `${ui.t(`shared_${kind}`)} ${value}`,
     now: () => Date.now(),
   };
   return ui;

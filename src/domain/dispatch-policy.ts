@@ -128,7 +128,7 @@ function bankTest({ audience, subject, hits }: Warning): (match: string) => bool
   const banks = new Set<string>();
   if (audience.includes('own-bank') && subject.bank !== undefined) banks.add(subject.bank);
   if (audience.includes('other-bank')) {
-    for (const { counterparty } of hits) if (counterparty.bank !== undefined) banks.add(counterparty.bank);
+    for (const { counterparty } of hits) if (counterparty?.bank !== undefined) banks.add(counterparty.bank);
   }
   return (match) => [...banks].some((bank) => bank.startsWith(match));
 }

@@ -68,6 +68,9 @@ export function warningIdOf(hit: Hit): string {
   return warningId(subjectKeyOf(hit), hit.family, dayOf(hit));
 }
 
+/** A payment has at least one fen: without an amount a reference record led to the hit, and there is no other party. */
+const isPayment = ({ amountFen }: Hit): boolean => amountFen > 0;
+
 /** The transaction that a hit is about, as one warning tells transactions apart. */
 export function transactionOf(hit: Hit): string {
   return transactionIdentity(hit.bank ?? '', hit.transaction);
@@ -164,11 +167,15 @@ function listed(hit: Hit): WarningHit {
     amountFen: hit.amountFen,
     title: hit.title,
     reason: { zh: hit.explanation.zh, en: hit.explanation.en },
-    counterparty: {
-      account: counterparty.account,
-      ...(counterparty.name === undefined ? {} : { name: counterparty.name }),
-      ...(counterparty.bank === undefined ? {} : { bank: counterparty.bank }),
-    },
+    ...(isPayment(hit)
+      ? {
+          counterparty: {
+            account: counterparty.account,
+            ...(counterparty.name === undefined ? {} : { name: counterparty.name }),
+            ...(counterparty.bank === undefined ? {} : { bank: counterparty.bank }),
+          },
+        }
+      : {}),
     ...(hit.bankCode === undefined ? {} : { bankCode: hit.bankCode }),
   };
 }

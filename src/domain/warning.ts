@@ -34,7 +34,8 @@ export const warningHitSchema = z.object({
   amountFen: z.int(),
   title: bilingual,
   reason: bilingual,
-  counterparty: z.object({ account: z.string(), name: z.string().optional(), bank: z.string().optional() }),
+  /** Absent where a reference record led to the hit. */
+  counterparty: z.object({ account: z.string(), name: z.string().optional(), bank: z.string().optional() }).optional(),
   bankCode: z.string().optional(),
 });
 export type WarningHit = z.infer<typeof warningHitSchema>;

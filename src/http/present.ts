@@ -1,8 +1,18 @@
 import { maskAccount, maskPartyName, maskText } from '../domain/privacy.js';
+import { sharedKey, sharedKinds, type SharedKind } from '../domain/reference.js';
 import type { Level, Warning, WarningHit } from '../domain/warning.js';
 
 /** A warning as it leaves the platform: accounts, persons' names, phones and ID numbers masked. */
-export type PresentedWarning = Warning & { readonly levelWord: { readonly zh: string; readonly en: string } };
+export type PresentedWarning = Omit<Warning, 'subject'> & {
+  readonly subject: Warning['subject'] & { readonly shared?: SharedThing };
+  readonly levelWord: { readonly zh: string; readonly en: string };
+};
+
+/** What several enterprises share, where the warning is about that; the subject is then one of the enterprises. */
+interface SharedThing {
+  readonly kind: SharedKind;
+  readonly value: string;
+}
 
 const levelWords: Readonly<Record<Level, PresentedWarning['levelWord']>> = {
   red: { zh: '红色预警', en: 'Red warning' },
@@ -14,13 +24,15 @@ const levelWords: Readonly<Record<Level, PresentedWarning['levelWord']>> = {
 export function presentWarning(warning: Warning): PresentedWarning {
   const { subject } = warning;
   const named = subject.creditCode === undefined ? maskUnknownName(subject.name) : subject.name;
+  const shared = sharedThing(subject.key);
   return {
     ...warning,
     subject: {
       ...subject,
-      key: subject.key === subject.creditCode ? subject.key : maskAccount(subject.key),
+      key: presentKey(subject, shared),
       name: subject.name === subject.account ? maskAccount(subject.name) : named,
       account: maskAccount(subject.account),
+      ...(shared ? { shared } : {}),
     },
     title: maskBoth(warning.title),
     reason: maskBoth(warning.reason),
@@ -31,11 +43,29 @@ export function presentWarning(warning: Warning): PresentedWarning {
   };
 }
 
+function presentKey({ key, creditCode }: Warning['subject'], shared: SharedThing | null): string {
+  if (shared) return sharedKey(shared.kind, shared.value);
+  return key === creditCode ? key : maskAccount(key);
+}
+
+/** Masked. Null for the key of an account or an enterprise, which holds no colon. */
+function sharedThing(key: string): SharedThing | null {
+  const kind = sharedKinds.find((known) => key.startsWith(sharedKey(known, '')));
+  if (kind === undefined) return null;
+  const value = key.slice(sharedKey(kind, '').length);
+  // Long codes, numbers and addresses on the net keep their ends; what may be a person's name or a place keeps its beginning.
+  if (kind === 'phone') return { kind, value: `****${value.slice(-4)}` };
+  const isCode = /^[\x21-\x7e]{10,}$/.test(value);
+  return { kind, value: isCode ? maskAccount(value) : maskPartyName(value, 'personal') };
+}
+
 function presentHit(hit: WarningHit): WarningHit {
   const { counterparty } = hit;
+  const reason = maskBoth(hit.reason);
+  if (!counterparty) return { ...hit, reason };
   return {
     ...hit,
-    reason: maskBoth(hit.reason),
+    reason,
     counterparty: {
       ...counterparty,
       account: maskAccount(counterparty.account),

@@ -9,7 +9,8 @@ import {
   setDiffSchema,
 } from '../domain/pattern-views.js';
 import { recipientIdSchema, recipientInputSchema, recipientKinds, type RecipientInput } from '../domain/recipient.js';
-import { verdicts, warningSchema } from '../domain/warning.js';
+import { sharedKinds } from '../domain/reference.js';
+import { verdicts, warningSchema, warningSubjectSchema } from '../domain/warning.js';
 
 /** Shapes of requests and answers; the OpenAPI document is derived from them. */
 
@@ -38,7 +39,15 @@ export const lineResultSchema = z
   .meta({ id: 'LineResult', description: 'One a line (NDJSON), in the order of the lines sent' });
 
 export const presentedWarningSchema = warningSchema
-  .extend({ levelWord: bilingual })
+  .extend({
+    subject: warningSubjectSchema.extend({
+      shared: z
+        .object({ kind: z.enum(sharedKinds), value: z.string() })
+        .optional()
+        .meta({ description: 'what several enterprises share, where the warning is about that' }),
+    }),
+    levelWord: bilingual,
+  })
   .meta({ id: 'Warning', description: 'Accounts, names of persons and numbers in free text are masked' });
 
 /** Opaque to callers; bounded so that it may travel in a header. */

@@ -120,6 +120,24 @@ describe('the feed', () => {
     expect(errors).toEqual([]);
   });
 
+  test('what enterprises share is named, masked, and a record that led to a warning shows no amount and no other party', async () => {
+    const page = await openPage();
+    const warning = makeWarning('1');
+    const { counterparty: _, ...hit } = { ...warning.hits[0]!, transaction: 'R-1', amountFen: 0 };
+    const subject = { ...warning.subject, key: 'legal-rep:rep-13493521' };
+    platform.raise({ ...warning, subject, amountFen: 0, hits: [hit] });
+    const row = page.locator('#rows tr');
+    await row.waitFor();
+    expect(await row.locator('.c-enterprise').textContent()).toContain('共同法定代表人 rep-****3521');
+    expect(await row.locator('.c-amount .main').textContent()).toBe('—');
+    await row.click();
+    const detail = page.locator('aside .hits');
+    await detail.waitFor();
+    expect(await detail.textContent()).toContain('参考数据编号 R-1');
+    expect(await detail.textContent()).not.toMatch(/对方|0\.00元/);
+    expect(errors).toEqual([]);
+  });
+
   test('stands still while the pointer is on it, counts what is new, and goes on when told to', async () => {
     const page = await openPage();
     raise('1', '2', '3');

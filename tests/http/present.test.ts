@@ -18,6 +18,28 @@ describe('a warning as it leaves the platform', () => {
     expect(subject).toEqual({ key: '4100***********2345', name: '4100***********2345', account: '4100***********2345' });
   });
 
+  test.each([
+    ['device:4f31aa90bc', 'device', '4f31**90bc'],
+    ['ip:203.0.113.77', 'ip', '203.****3.77'],
+    ['operator:袁文6873', 'operator', '袁*****'],
+    ['legal-rep:李某', 'legal-rep', '李*'],
+    ['legal-rep:rep-13493521', 'legal-rep', 'rep-****3521'],
+    ['phone:13812345678', 'phone', '****5678'],
+    ['address:郑州市金水区花园路1号', 'address', '郑**********'],
+  ] as const)('what several enterprises share, %s, is named and masked', (key, kind, value) => {
+    const { subject } = makeWarning('w1');
+    const shown = presentWarning(makeWarning('w1', { subject: { ...subject, key } })).subject;
+    expect(shown).toMatchObject({ key: `${kind}:${value}`, shared: { kind, value } });
+    expect(presentWarning(makeWarning('w1')).subject).not.toHaveProperty('shared');
+  });
+
+  test('a hit that a reference record led to has no other party', () => {
+    const [hit] = makeWarning('w1').hits;
+    if (!hit) throw new Error('the warning has no hit');
+    const { counterparty: _, ...alone } = { ...hit, amountFen: 0 };
+    expect(presentWarning(makeWarning('w1', { hits: [alone] })).hits[0]).not.toHaveProperty('counterparty');
+  });
+
   test('leaves the warning itself untouched', () => {
     const warning = makeWarning('w1');
     const before = structuredClone(warning);

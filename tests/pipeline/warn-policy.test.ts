@@ -87,6 +87,21 @@ describe('one warning per enterprise, family and day', () => {
     expect(at('2026-07-02T00:00:00+08:00')).not.toBe(at('2026-07-01T23:59:59+08:00'));
   });
 
+  test('enterprises that share a thing are one warning; what a reference record led to names no other party', () => {
+    const subject = { kind: 'legal-rep', id: 'rep-1' } as const;
+    const byRecord = { subject, transaction: 'R1', amountFen: 0, payee: { account: '0000' } };
+    const byPayment = makeHit({ subject, transaction: 'T2', payer: { account: '41002', creditCode: '91410100MA0000002X' } });
+    const warning = warningOf([makeHit(byRecord), byPayment]);
+    expect(warning).toMatchObject({ hitCount: 2, subject: { key: 'legal-rep:rep-1' }, amountFen: byPayment.amountFen });
+    const others = new Map(warning.hits.map(({ transaction, counterparty }) => [transaction, counterparty?.account]));
+    expect(others).toEqual(
+      new Map([
+        ['R1', undefined],
+        ['T2', '622200002'],
+      ]),
+    );
+  });
+
   test('another family is another warning', () => {
     expect(warningIdOf(makeHit({ family: 'impersonation' }))).not.toBe(warningIdOf(makeHit({ family: 'first-payment' })));
   });
