@@ -5,8 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Hit } from '../../src/domain/hit.js';
+import { warningIdOf } from '../../src/domain/warning-facts.js';
 import { temporaryDirectory } from '../support/embedded.js';
 import { type Outcome, startHuqi } from '../support/huqi.js';
+import { settledPatterns } from '../support/patterns.js';
 import type { PlatformContents } from '../support/read-platform.js';
 
 const directory = temporaryDirectory();
@@ -28,6 +31,14 @@ async function contentsOf(data: string): Promise<PlatformContents> {
   const out = join(directory, `${data}.json`);
   await promisify(execFile)(process.execPath, ['--import', 'tsx', reader, join(directory, data), out]);
   return JSON.parse(readFileSync(out, 'utf8')) as PlatformContents;
+}
+
+/** What the others find depends on how partitions interleave: docs/reliability.md. */
+const settled = new Set(settledPatterns().map(({ file }) => file.split('-')[0]));
+const unsettledOf = (hits: PlatformContents['hits']): Hit[] => Object.values(hits).filter(({ pattern }) => !settled.has(pattern));
+
+function pick<A>(all: Readonly<Record<string, A>>, isWanted: (id: string, value: A) => boolean): Record<string, A> {
+  return Object.fromEntries(Object.entries(all).filter(([id, value]) => isWanted(id, value)));
 }
 
 /** Milliseconds after it said that it runs, early enough that the sample is still playing; other moments on every run. */
@@ -70,13 +81,22 @@ describe(`a platform killed ${kills} times while the sample plays (${moments.joi
   });
 
   it('has the hits of an undisturbed run, each with the same content', () => {
-    expect(Object.keys(undisturbed.hits).length).toBeGreaterThan(200);
-    expect(killed.hits).toEqual(undisturbed.hits);
+    const [was, is] = [undisturbed, killed].map(({ hits }) => pick(hits, (_, { pattern }) => settled.has(pattern)));
+    expect(Object.keys(was!).length).toBeGreaterThan(10_000);
+    expect(is).toEqual(was);
   });
 
   it('has the warnings of an undisturbed run, each with the same content', () => {
-    expect(Object.keys(undisturbed.warnings).length).toBeGreaterThan(100);
-    expect(killed.warnings).toEqual(undisturbed.warnings);
+    const touched = new Set([undisturbed, killed].flatMap(({ hits }) => unsettledOf(hits).map((hit) => warningIdOf(hit))));
+    const [was, is] = [undisturbed, killed].map(({ warnings }) => pick(warnings, (id) => !touched.has(id)));
+    expect(Object.keys(was!).length).toBeGreaterThan(100);
+    expect(is).toEqual(was);
+  });
+
+  it('has about as many hits as an undisturbed run by patterns that ask what partitions tell one another', () => {
+    const [was, is] = [undisturbed, killed].map(({ hits }) => unsettledOf(hits).length);
+    expect(was).toBeGreaterThan(100);
+    expect(Math.abs(is! - was!) / was!).toBeLessThan(0.05);
   });
 
   it('holds every transaction, hit and warning of the log once in the warehouse, as the undisturbed one does', () => {

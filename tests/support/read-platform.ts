@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openChdbWarehouse } from '../../src/adapters/warehouse/chdb.js';
 import { readFrame, role } from '../../src/domain/frame.js';
-import { hitSchema } from '../../src/domain/hit.js';
+import { hitSchema, type Hit } from '../../src/domain/hit.js';
 import { warningSchema, type Warning } from '../../src/domain/warning.js';
 import type { Log } from '../../src/ports/log.js';
 import { loadSettings } from '../../src/settings.js';
@@ -16,7 +16,7 @@ export interface PlatformContents {
   /** Distinct ids of transactions on the log. */
   readonly transactions: number;
   /** By id, in the order of ids, without what depends on the clock. A hit that came twice with other words throws. */
-  readonly hits: Readonly<Record<string, unknown>>;
+  readonly hits: Readonly<Record<string, Hit>>;
   /** The latest revision by id, without what depends on the clock. */
   readonly warnings: Readonly<Record<string, unknown>>;
   readonly warehouse: Readonly<Record<'transactions' | 'hits' | 'warnings', Difference>>;
@@ -66,10 +66,10 @@ async function transactionIds(log: Log): Promise<Set<string>> {
   return ids;
 }
 
-async function hitsById(log: Log): Promise<Map<string, unknown>> {
-  const found = new Map<string, unknown>();
+async function hitsById(log: Log): Promise<Map<string, Hit>> {
+  const found = new Map<string, Hit>();
   for (const { data } of await eventsOn(log, 'hits')) {
-    const { receivedAtMs: _, ...hit } = hitSchema.parse(data);
+    const hit = { ...hitSchema.parse(data), receivedAtMs: 0 };
     const before = found.get(hit.id);
     if (before !== undefined && JSON.stringify(before) !== JSON.stringify(hit)) throw new Error(`hit ${hit.id} has two contents`);
     found.set(hit.id, hit);
@@ -106,6 +106,6 @@ async function difference(table: string, ids: ReadonlySet<string>): Promise<Diff
   };
 }
 
-function sorted(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+function sorted<A>(values: ReadonlyMap<string, A>): Record<string, A> {
   return Object.fromEntries([...values].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
