@@ -56,6 +56,28 @@ describe('huqi simulate', () => {
     expect(readdirSync(directory).toSorted()).toEqual(['day.ndjson', 'labels.ndjson']);
   });
 
+  it('writes the sample day that ships by the command that the README names', async () => {
+    const readme = readFileSync(join(paths.config, '../README.md'), 'utf8');
+    const [, flags = ''] = /sample day is made by `npx huqi simulate ([^`]+)`/.exec(readme) ?? [];
+    expect(flags).not.toBe('');
+    await simulate(...flags.split(' '), '--out', path('day.gz'), '--labels', path('labels.ndjson'));
+    const shipped = (name: string) => readFileSync(join(paths.config, 'sample', name));
+    const day = gunzipSync(shipped('day.ndjson.gz'));
+    // The packing differs from one release of zlib to another.
+    expect(gunzipSync(readFileSync(path('day.gz'))).equals(day)).toBe(true);
+    expect(readFileSync(path('labels.ndjson')).equals(shipped('labels.ndjson'))).toBe(true);
+
+    const records = day.toString('utf8').trimEnd().split('\n');
+    const payments = records
+      .map((line) => JSON.parse(line) as { type?: string; payer: { creditCode?: string }; payee: { creditCode?: string } })
+      .filter(({ type }) => type === undefined);
+    const enterprises = new Set(payments.flatMap(({ payer, payee }) => [payer.creditCode, payee.creditCode]));
+    expect(payments).toHaveLength(28_000);
+    expect(enterprises.size).toBeGreaterThan(2_000);
+    expect(new Set(lines('labels.ndjson').map((line) => (JSON.parse(line) as { typology: string }).typology)).size).toBe(66);
+    expect(shipped('day.ndjson.gz').length).toBeLessThan(3_000_000);
+  }, 60_000);
+
   it('writes the same bytes again, compressed where the name ends in .gz', async () => {
     await simulate(...small, '--seed', '4', '--out', path('day.ndjson'));
     await simulate(...small, '--seed', '4', '--out', path('a.gz'));
