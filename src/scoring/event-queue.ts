@@ -1,6 +1,6 @@
 import type { StreamEvent } from './named-windows.js';
 
-/** The events of all named windows in one place, 32 bytes each; whoever owns a queue links them. An event is named by its number. */
+/** The events of all named windows in one place, 40 bytes each; whoever owns a queue links them. An event is named by its number. */
 export interface EventQueue {
   take(event: StreamEvent): number;
   release(event: number): void;
@@ -12,15 +12,17 @@ export interface EventQueue {
   region(event: number): number;
   next(event: number): number;
   setNext(event: number, next: number): void;
+  previous(event: number): number;
+  setPrevious(event: number, previous: number): void;
   /** Adds an amount to the event and one to its `other`. */
   grow(event: number, amountFen: number): void;
   bytesUsed(): number;
 }
 
-/** An event is two doubles and four words. */
-const numberWidth = 4;
-const wordWidth = 8;
-const word = { slot: 4, other: 5, region: 6, next: 7 } as const;
+/** An event is two doubles and five words. */
+const numberWidth = 5;
+const wordWidth = 10;
+const word = { slot: 4, other: 5, region: 6, next: 7, previous: 8 } as const;
 
 export function createEventQueue(): EventQueue {
   let capacity = 1024;
@@ -68,6 +70,10 @@ export function createEventQueue(): EventQueue {
     next: (event) => words[event * wordWidth + word.next]!,
     setNext(event, next) {
       words[event * wordWidth + word.next] = next;
+    },
+    previous: (event) => words[event * wordWidth + word.previous]!,
+    setPrevious(event, previous) {
+      words[event * wordWidth + word.previous] = previous;
     },
     grow(event, amountFen) {
       numbers[event * numberWidth + 1]! += amountFen;

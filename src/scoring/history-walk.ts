@@ -1,6 +1,7 @@
 import { dayMs, dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { legWord } from './leg-log.js';
+import type { EventQueue } from './event-queue.js';
 import { eventsVisitedMax } from './named-windows.js';
 import { pairColumn } from './pair-table.js';
 import { column, type StreamRef } from './plan.js';
@@ -11,6 +12,8 @@ import type { Window } from './window.js';
 /** Bounds on a walk, so that a busy account costs no more than this per question. */
 export const subjectLegsMax = 2_000;
 export const pairLegsMax = 256;
+/** Evidence is looked for among so many of the latest legs of the account and of each stream. */
+const evidenceVisitedMax = 200;
 const extremeLegsMax = 4_096;
 
 export const placeKinds = ['province', 'region', 'hour', 'day', 'month'] as const;
@@ -254,7 +257,7 @@ export function evidence(leg: Evaluation, looksAt: LooksAt, most: number): strin
   const found = new Map<string, number>();
   const keptFromMs = leg.clockMs - leg.memory.legsMs;
   for (const window of looksAt.named) {
-    named.each(leg, window, (events, event) => {
+    const look = (events: EventQueue, event: number): boolean => {
       const slot = events.slot(event);
       // A slot that was given to another leg since shows itself by its subject or by its time.
       // Legs older than promised may be there still, or not: they are left out.
@@ -262,11 +265,12 @@ export function evidence(leg: Evaluation, looksAt: LooksAt, most: number): strin
       const timeMs = legs.timeMs(slot);
       if (timeMs > keptFromMs && timeMs <= events.timeMs(event)) found.set(legs.transactionId(slot), timeMs);
       return true;
-    });
+    };
+    named.each(leg, window, look, evidenceVisitedMax);
   }
   const startMs = leg.clockMs - Math.min(looksAt.spanMs, leg.memory.legsMs);
   let slot = leg.row[leg.base + column.newest]!;
-  for (let steps = 0; slot >= 0 && steps < subjectLegsMax && found.size < most + eventsVisitedMax; steps++) {
+  for (let steps = 0; slot >= 0 && steps < evidenceVisitedMax; steps++) {
     if (looksAt.bits === 0 || legs.timeMs(slot) <= startMs) break;
     if ((legs.word(slot, legWord.streams) & looksAt.bits) !== 0) {
       const id = legs.transactionId(slot);

@@ -17,8 +17,8 @@ export interface NamedWindows {
   /** NaN where the window is empty. */
   max(subject: Subject, window: number): number;
   min(subject: Subject, window: number): number;
-  /** Visits the events inside, oldest first, until `visit` says false; at most `eventsVisitedMax`, the latest ones. */
-  each(subject: Subject, window: number, visit: (events: EventQueue, event: number) => boolean): void;
+  /** Visits the events inside, latest first, until `visit` says false; at most `most`, and never more than `eventsVisitedMax`. */
+  each(subject: Subject, window: number, visit: (events: EventQueue, event: number) => boolean, most?: number): void;
   /** Time of the latest event that is not `exceptSlot`; -Infinity where there is none. */
   latestMs(subject: Subject, window: number, exceptSlot: number): number;
   /** Gives back the windows of one row that have been empty before `beforeMs` less their span; rows are taken in turn. */
@@ -129,6 +129,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     const next = events.next(event);
     nodes[node + field.head] = next;
     if (next < 0) nodes[node + field.tail] = -1;
+    else events.setPrevious(next, -1);
     events.release(event);
   }
 
@@ -178,15 +179,14 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     const timeMs = events.timeMs(event);
     const tail = nodes[node + field.tail]!;
     let previous = tail;
-    if (tail >= 0 && events.timeMs(tail) > timeMs) {
-      previous = -1;
-      for (let at = nodes[node + field.head]!; at >= 0 && events.timeMs(at) <= timeMs; at = events.next(at)) previous = at;
-    }
+    while (previous >= 0 && events.timeMs(previous) > timeMs) previous = events.previous(previous);
     const next = previous < 0 ? nodes[node + field.head]! : events.next(previous);
     events.setNext(event, next);
+    events.setPrevious(event, previous);
     if (previous < 0) nodes[node + field.head] = event;
     else events.setNext(previous, event);
     if (next < 0) nodes[node + field.tail] = event;
+    else events.setPrevious(next, event);
   }
 
   /** One event a day: its `other` counts the legs. */
@@ -194,8 +194,8 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     const dayStartMs = startOfDayMs(dayNumber(event.timeMs));
     const tail = nodes[node + field.tail]!;
     let found = tail >= 0 && events.timeMs(tail) === dayStartMs ? tail : -1;
-    if (found < 0 && tail >= 0 && events.timeMs(tail) > dayStartMs)
-      for (let at = nodes[node + field.head]!; at >= 0; at = events.next(at)) if (events.timeMs(at) === dayStartMs) found = at;
+    for (let at = tail; found < 0 && at >= 0 && events.timeMs(at) >= dayStartMs; at = events.previous(at))
+      if (events.timeMs(at) === dayStartMs) found = at;
     if (found >= 0) events.grow(found, event.amountFen);
     else insert(node, events.take({ timeMs: dayStartMs, amountFen: event.amountFen, slot: -1, other: 1, region: 0 }));
   }
@@ -249,23 +249,20 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     distinct: (subject, id) => number(subject, id, field.distinct),
     max: (subject, id) => extreme(subject, id, field.max, (a, b) => a > b),
     min: (subject, id) => extreme(subject, id, field.min, (a, b) => a < b),
-    each(subject, id, visit) {
+    each(subject, id, visit, most = eventsVisitedMax) {
       const node = settled(subject, id);
       if (node < 0) return;
-      let event = nodes[node + field.head]!;
-      for (let skip = nodes[node + field.count]! - eventsVisitedMax; skip > 0 && event >= 0; skip--) event = events.next(event);
-      for (; event >= 0; event = events.next(event)) if (!visit(events, event)) return;
+      let left = most;
+      for (let event = nodes[node + field.tail]!; event >= 0 && left > 0; event = events.previous(event), left--)
+        if (!visit(events, event)) return;
     },
     latestMs(subject, id, exceptSlot) {
       const node = settled(subject, id);
-      let latest = -Infinity;
-      if (node < 0) return latest;
-      const tail = nodes[node + field.tail]!;
-      if (tail < 0) return latest;
+      const tail = node < 0 ? -1 : nodes[node + field.tail]!;
+      if (tail < 0) return -Infinity;
       if (events.slot(tail) !== exceptSlot) return events.timeMs(tail);
-      for (let event = nodes[node + field.head]!; event >= 0; event = events.next(event))
-        if (events.slot(event) !== exceptSlot) latest = events.timeMs(event);
-      return latest;
+      const before = events.previous(tail);
+      return before < 0 ? -Infinity : events.timeMs(before);
     },
     sweep(beforeMs, rowsMost) {
       if (named.length === 0 || rows.size === 0) return;
