@@ -82,7 +82,7 @@ describe(`a platform killed ${kills} times while the sample plays (${moments.joi
 
   it('has the hits of an undisturbed run, each with the same content', () => {
     const [was, is] = [undisturbed, killed].map(({ hits }) => pick(hits, (_, { pattern }) => settled.has(pattern)));
-    expect(Object.keys(was!).length).toBeGreaterThan(10_000);
+    expect(Object.keys(was!).length).toBeGreaterThan(1_000);
     expect(is).toEqual(was);
   });
 
