@@ -164,7 +164,9 @@ describe('the archive', () => {
   test('takes over reference records, each in one row, and nothing of what partitions tell one another', async () => {
     const pipeline = await startPipeline(parts);
     const { profile, login, list } = exampleRecords;
-    await pipeline.intake.accept(body([profile, login, list].map((record) => JSON.stringify(record))), { bank: '102491002011' });
+    const bank = '102491002011';
+    await pipeline.intake.accept(body([profile, login].map((record) => JSON.stringify(record))), { bank });
+    await pipeline.intake.accept(body([JSON.stringify({ ...list, bank })]), { sender: 'centre' });
     const forward = {
       kind: 'notice',
       to: login.account,
