@@ -105,6 +105,13 @@ async function show(named: string, flags: ShowFlags, context: CommandContext): P
   });
 }
 
+/** In shadow: what was the only part of the condition that did not hold. */
+function nearMissesOf({ live }: PatternDetail): string[] {
+  if (!live || live.nearMisses.length === 0) return [];
+  const lines = live.nearMisses.map(({ condition, count }) => `  ${count.toLocaleString('en')} times only: ${condition}`);
+  return ['did not hold since the platform started:', ...lines, ''];
+}
+
 function describe(found: PatternDetail, params: Readonly<Record<string, unknown>>, story: string): string {
   const { id, version, state, title, side, severity, family, audience, condition, advice, versions } = found;
   const remarks = remarksOf(found);
@@ -117,6 +124,7 @@ function describe(found: PatternDetail, params: Readonly<Record<string, unknown>
     '',
     condition,
     '',
+    ...nearMissesOf(found),
     ...Object.entries(params).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`),
     '',
     advice.zh,

@@ -34,6 +34,9 @@ export const patternItemSchema = z.object({
       hits: z.int(),
       perThousand: z.number().nullable().meta({ description: 'hits per 1,000 scored transactions' }),
       microseconds: z.number().nullable().meta({ description: 'mean time of asking its condition once' }),
+      nearMisses: z
+        .array(z.object({ condition: z.string(), count: z.int() }))
+        .meta({ description: 'in shadow: parts of the condition that were the only one not to hold, most frequent first' }),
       faults: z.int(),
     })
     .optional(),

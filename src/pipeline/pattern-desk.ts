@@ -245,14 +245,21 @@ function versionsShownOf({ active, shadows, draft, latest }: LifeLine): number[]
   return shown.length > 0 ? shown : [latest];
 }
 
+/** Parts of a condition that were the only one not to hold, most frequent first. */
+const nearMissesShown = 5;
+
 function liveOf(meter: PatternMeter, id: string, version: number): NonNullable<PatternItem['live']> {
   const { scored, patterns } = meter.counts();
-  const count = patterns.find((one) => one.id === id && one.version === version);
-  const { hits = 0, asked = 0, faults = 0, nanoseconds = 0 } = count ?? {};
+  const found = patterns.find((one) => one.id === id && one.version === version);
+  const { hits = 0, asked = 0, faults = 0, nanoseconds = 0, nearMisses = {} } = found ?? {};
   return {
     hits,
     faults,
     perThousand: scored === 0 ? null : (hits / scored) * 1_000,
     microseconds: asked === 0 || nanoseconds === 0 ? null : nanoseconds / asked / 1_000,
+    nearMisses: Object.entries(nearMisses)
+      .map(([condition, count]) => ({ condition, count }))
+      .toSorted((a, b) => b.count - a.count)
+      .slice(0, nearMissesShown),
   };
 }

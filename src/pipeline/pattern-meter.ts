@@ -28,6 +28,8 @@ export interface PatternCount {
   readonly asked: number;
   readonly faults: number;
   readonly nanoseconds: number;
+  /** Of a shadow: how often all parts of its condition held but this one, as it is written; since the engines were made. */
+  readonly nearMisses: Readonly<Record<string, number>>;
 }
 
 /** What an engine may tell of its patterns, since it was made. */
@@ -38,6 +40,7 @@ export interface PatternStats {
   readonly held: number;
   readonly faults: number;
   readonly nanoseconds: number;
+  readonly nearMisses?: ReadonlyMap<string, number>;
 }
 
 type MeteredEngine = Pick<ScoringEngine, 'score' | 'scoreBatch'> & {
@@ -62,7 +65,7 @@ export function createPatternMeter(): PatternMeter {
     const key = `${id}@${version}`;
     const known = counts.get(key);
     if (known) return known;
-    const made = { id, version, hits: 0, asked: 0, faults: 0, nanoseconds: 0 };
+    const made = { id, version, hits: 0, asked: 0, faults: 0, nanoseconds: 0, nearMisses: {} };
     counts.set(key, made);
     return made;
   }
@@ -87,6 +90,9 @@ export function createPatternMeter(): PatternMeter {
       count.asked += since('asked');
       count.faults += since('faults');
       count.nanoseconds += since('nanoseconds');
+      const near = new Map(Object.entries(count.nearMisses));
+      for (const [part, times] of stats.nearMisses ?? []) near.set(part, (near.get(part) ?? 0) + times);
+      count.nearMisses = Object.fromEntries(near);
       last.set(key, { ...stats });
     }
   }
@@ -135,6 +141,7 @@ export function createPatternMeter(): PatternMeter {
       (...args) =>
         meter(make(...args)),
     counts() {
+      for (const count of counts.values()) count.nearMisses = {};
       for (const { engine, last } of living()) addDifferences(engine, last);
       return { scored, patterns: [...counts.values()].map((count) => ({ ...count })) };
     },

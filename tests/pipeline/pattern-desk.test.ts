@@ -35,7 +35,7 @@ beforeEach(async () => {
     metering: (make) => make,
     counts: () => ({
       scored: 4_000,
-      patterns: [{ id: 'T01', version: 1, hits: 10, asked: 2_000, faults: 0, nanoseconds: 100_000 }],
+      patterns: [{ id: 'T01', version: 1, hits: 10, asked: 2_000, faults: 0, nanoseconds: 100_000, nearMisses: {} }],
     }),
     seen: () => seen,
   };

@@ -55,7 +55,7 @@ async function activate(version: number, extra = ''): Promise<void> {
 }
 
 async function after(scored: number, hits: number, version = 2, faults = 0): Promise<void> {
-  counts = { scored, patterns: [{ id: 'T01', version, hits, asked: scored, faults, nanoseconds: 0 }] };
+  counts = { scored, patterns: [{ id: 'T01', version, hits, asked: scored, faults, nanoseconds: 0, nearMisses: {} }] };
   await guard.check();
 }
 

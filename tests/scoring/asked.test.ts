@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { role } from '../../src/domain/frame.js';
+import type { Hit } from '../../src/domain/hit.js';
+import { encodeTransaction } from '../../src/domain/transaction-record.js';
+import { createAsked, type PatternStats } from '../../src/scoring/asked.js';
+import { createEngine } from '../../src/scoring/engine.js';
+import type { Evaluation } from '../../src/scoring/evaluation.js';
+import type { CompiledPattern } from '../../src/scoring/pattern-set.js';
+import { scanTransaction } from '../../src/scoring/reader.js';
+import { TransactionView } from '../../src/scoring/transaction-view.js';
+import { compileOrThrow } from '../support/patterns.js';
+
+const pattern = (id: string, state: string, when: string, more = ''): { file: string; text: string } => ({
+  file: `${id}.yaml`,
+  text: `
+id: ${id}
+version: 1
+state: ${state}
+title: { zh: 试, en: test }
+side: victim
+family: test-family
+severity: low
+audience: [city-centre]
+subjects: any
+on: debit
+when: |
+  ${when}
+${more}
+reason: { zh: '-', en: '-' }
+advice: { zh: '-', en: '-' }
+story: '-'
+source: '-'
+examples:
+  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
+  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
+`,
+});
+
+function pay(engine: ReturnType<typeof createEngine>, amountFen: number, hour: number): Hit[] {
+  const bytes = encodeTransaction({
+    id: `t-${amountFen}-${hour}`,
+    time: `2026-07-01T${String(hour).padStart(2, '0')}:00:00+08:00`,
+    amountFen,
+    currency: 'CNY',
+    status: 'settled',
+    payer: { account: '1000', kind: 'corporate' },
+    payee: { account: '2000', kind: 'corporate' },
+  });
+  const view = new TransactionView();
+  expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
+  const hits: Hit[] = [];
+  engine.score(view, role.debit | role.credit, 0, 0, hits);
+  return hits;
+}
+
+describe('a pattern in shadow', () => {
+  it('counts which part of its condition was the only one that did not hold', () => {
+    const engine = createEngine(compileOrThrow([pattern('T01', 'shadow', 'tx.amountFen >= 1000 && tx.hour >= 22')]));
+    expect(pay(engine, 500, 9)).toEqual([]);
+    expect(pay(engine, 1_000, 10)).toEqual([]);
+    expect(pay(engine, 2_000, 11)).toEqual([]);
+    expect(pay(engine, 500, 22)).toEqual([]);
+    expect(pay(engine, 1_000, 23)).toMatchObject([{ pattern: 'T01', state: 'shadow' }]);
+    const [stats] = engine.patternStats();
+    expect(stats).toMatchObject({ id: 'T01', asked: 5, held: 1, faults: 0 });
+    expect(Object.fromEntries(stats!.nearMisses)).toEqual({ 'tx.hour >= 22': 2, 'tx.amountFen >= 1000': 1 });
+  });
+});
+
+describe('the strength of a hit', () => {
+  it('is its score, kept between 0 and 1; unknown falls back to the severity', () => {
+    const graded = (strength: string) =>
+      pay(createEngine(compileOrThrow([pattern('T01', 'active', 'tx.amountFen > 0', `strength: ${strength}`)])), 4_000, 9)[0]
+        ?.score;
+    expect(graded('tx.amountFen / 10000')).toBe(0.4);
+    expect(graded('tx.amountFen')).toBe(1);
+    expect(graded('"-1"')).toBe(0);
+    expect(graded('self.balanceFen')).toBe(0.3);
+  });
+});
+
+describe('a pattern that throws', () => {
+  it('is stopped alone: the others are asked on the same leg and ever after', () => {
+    const set = compileOrThrow(['T01', 'T02', 'T03'].map((id) => pattern(id, 'active', 'tx.amountFen > 0')));
+    const [first, second, third] = set.patterns;
+    const broken: CompiledPattern = { ...second!, code: '(leg.nothing.there > 0)' };
+    const stats = new Map<CompiledPattern, PatternStats>(
+      [first!, broken, third!].map(({ pattern: { id, version }, state }, i) => [
+        [first!, broken, third!][i]!,
+        { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, nearMisses: new Map() },
+      ]),
+    );
+    const asked = createAsked([first!, broken, third!], { helpers: set.helpers, statsOf: (one) => stats.get(one)! });
+    const leg = { view: { amountFen: 5 }, self: { kind: 1 } } as unknown as Evaluation;
+    for (let i = 0; i < 2; i++) {
+      const found: string[] = [];
+      asked.evaluate(leg, ({ pattern: { id } }) => found.push(id));
+      expect(found).toEqual(['T01', 'T03']);
+    }
+    expect(stats.get(broken)?.faults).toBe(1);
+  });
+});
