@@ -24,7 +24,10 @@ export interface WarningsOptions {
   readonly partitions: number;
 }
 
-const storedSchema = z.object({ warning: z.looseObject({ id: z.string() }), facts: z.looseObject({ id: z.string() }) });
+const storedSchema = z.object({
+  warning: z.looseObject({ id: z.string() }).nullable(),
+  facts: z.looseObject({ id: z.string() }),
+});
 
 /** Looks into every partition: an id does not tell where its warning lies, and an index beside it could be wrong after a crash. */
 export function createWarningsReader(options: WarningsOptions): WarningsReader {
@@ -38,7 +41,10 @@ async function findStored(
   const slots = Array.from({ length: partitions }, (_, partition) => warnSlot(partition));
   const found = await Promise.all(slots.map((slot) => state.get(slot, [`w/${id}`])));
   const value = found.flat().find((one) => one !== null);
-  return value ? (storedSchema.parse(decodeJson(value)) as unknown as { warning: Warning; facts: WarningFacts }) : null;
+  if (!value) return null;
+  const { warning, facts } = storedSchema.parse(decodeJson(value)) as unknown as { warning: Warning | null; facts: WarningFacts };
+  // Hits below the least score are kept without a warning: nobody was told.
+  return warning && { warning, facts };
 }
 
 type WarningWord =

@@ -56,6 +56,38 @@ describe('hits become warnings', () => {
     expect(await stored(makeHit({}))).toMatchObject({ hitCount: 20, amountFen: 20 * 5_000_000 });
   });
 
+  test('a base signal alone warns nobody; with another sign it counts, also after a restart', async () => {
+    const faint = { severity: 'medium', score: 0.25, pattern: 'V12' } as const;
+    const warn = await open();
+    await find(makeHit({ ...faint, transaction: 'T1' }), makeHit({ ...faint, transaction: 'T2' }));
+    await drain(warn);
+    expect(await eventsOn(parts.log, 'warnings')).toEqual([]);
+    expect(await stored(makeHit({}))).toBeNull();
+    await warn.leave();
+    const again = await open();
+    await find(makeHit({ transaction: 'T3' }));
+    await drain(again);
+    const told = await eventsOn(parts.log, 'warnings');
+    expect(told.map(({ type }) => type)).toEqual(['warning.raised']);
+    expect(told[0]?.data).toMatchObject({ revision: 1, hitCount: 3, amountFen: 3 * 5_000_000 });
+  });
+
+  test('enterprises that share a device are told of as one case, the payer of a prepayment instead of who took it', async () => {
+    const other = { account: '410010009', name: '河南样例二有限公司', creditCode: '91410100MA0000009X' };
+    const shared = { pattern: 'M17', side: 'mule', subject: { kind: 'device', id: 'dev-1' }, family: 'network' } as const;
+    const warn = await open();
+    await find(makeHit(shared), makeHit({ ...shared, transaction: 'T2', payer: other }));
+    await find(makeHit({ pattern: 'V14', warns: 'payers', transaction: 'T4', subject: { kind: 'account', id: '622200002' } }));
+    await drain(warn);
+    const told = (await eventsOn(parts.log, 'warnings')).map(({ data }) => data as Warning);
+    expect(told.filter(({ family }) => family === 'network').at(-1)).toMatchObject({
+      hitCount: 2,
+      subject: { key: 'device:dev-1' },
+      audience: expect.not.arrayContaining(['enterprise']) as unknown,
+    });
+    expect(told.find(({ hits }) => hits[0]?.pattern === 'V14')?.subject).toMatchObject({ creditCode: '91410100MA0000001X' });
+  });
+
   test('a shadow pattern never warns', async () => {
     const warn = await open();
     await find(makeHit({ state: 'shadow' }));
