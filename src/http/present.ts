@@ -53,9 +53,9 @@ function sharedThing(key: string): SharedThing | null {
   const kind = sharedKinds.find((known) => key.startsWith(sharedKey(known, '')));
   if (kind === undefined) return null;
   const value = key.slice(sharedKey(kind, '').length);
-  // Long codes, numbers and addresses on the net keep their ends; what may be a person's name or a place keeps its beginning.
+  // Devices, addresses on the net and long codes keep their ends; what may be a person's name or a place keeps its beginning.
   if (kind === 'phone') return { kind, value: `****${value.slice(-4)}` };
-  const isCode = /^[\x21-\x7e]{10,}$/.test(value);
+  const isCode = kind === 'device' || kind === 'ip' || kind === 'mac' || /^[\x21-\x7e]{10,}$/.test(value);
   return { kind, value: isCode ? maskAccount(value) : maskPartyName(value, 'personal') };
 }
 

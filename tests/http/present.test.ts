@@ -20,6 +20,7 @@ describe('a warning as it leaves the platform', () => {
 
   test.each([
     ['device:4f31aa90bc', 'device', '4f31**90bc'],
+    ['device:e4c1067c', 'device', '******7c'],
     ['ip:203.0.113.77', 'ip', '203.****3.77'],
     ['operator:袁文6873', 'operator', '袁*****'],
     ['legal-rep:李某', 'legal-rep', '李*'],
