@@ -235,8 +235,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     const streams = baseBit.any | (isDebit ? baseBit.debit : baseBit.credit);
     history.add(leg, streams);
     history.settleLots(leg);
-    (isDebit ? joinDebit : joinCredit)(leg, joiner);
     if ((streams & baselineBits) !== 0) addToBaselines(streams);
+    (isDebit ? joinDebit : joinCredit)(leg, joiner);
 
     if (hitsInHand) {
       if (isDebit) asks.legs.debit++;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/embedded.js';
+import { patternText } from '../support/pattern-text.js';
 import { huqi, type Running, startHuqi } from '../support/huqi.js';
 
 const directory = temporaryDirectory();
@@ -12,37 +13,6 @@ afterEach(() => running?.end('SIGKILL'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Only the payment of this test meets it. */
-const peculiarPattern = `id: T01
-version: 1
-state: active
-title: { zh: "特定金额", en: "A peculiar amount" }
-side: victim
-family: peculiar-amount
-severity: high
-audience: [enterprise]
-on: debit
-params:
-  peculiarFen: 12345677
-when: |
-  tx.amountFen == params.peculiarFen
-reason: { zh: "金额特定", en: "The amount is peculiar" }
-advice: { zh: "请核实", en: "Check it" }
-story: "A test of the life of patterns."
-source: "none"
-accounts:
-  acme: { kind: corporate }
-  other: { kind: corporate }
-examples:
-  hits:
-    - name: "the peculiar amount"
-      subject: acme
-      transactions: [{ at: 2026-07-01 10:00, from: acme, to: other, yuan: 123456.77 }]
-  misses:
-    - name: "one fen more"
-      subject: acme
-      transactions: [{ at: 2026-07-01 10:00, from: acme, to: other, yuan: 123456.78 }]
-`;
-
 /** Between two firms, of an amount that no pattern that ships minds. */
 const payment = (id: string): string =>
   JSON.stringify({
@@ -84,9 +54,9 @@ it(
 
     expect(await pay('before')).toContain('"accepted"');
     await expect.poll(scored, { timeout: 90_000 }).toBe(1);
-    writeFileSync(at('T01.yaml'), peculiarPattern.replace('tx.amountFen ==', 'tx.amuntFen =='));
+    writeFileSync(at('T01.yaml'), patternText().replace('tx.amountFen ==', 'tx.amuntFen =='));
     expect(await huqi(['patterns', 'push', at('T01.yaml'), '--data', data])).toMatchObject({ code: 1 });
-    writeFileSync(at('T01.yaml'), peculiarPattern);
+    writeFileSync(at('T01.yaml'), patternText());
     const pushed = await huqi(['patterns', 'push', at('T01.yaml'), '--data', data]);
     expect(pushed, pushed.stderr).toMatchObject({ code: 0 });
     await sleep(takenWithinMs);
@@ -103,7 +73,7 @@ it(
 
 it('a file pushed again under another name changes nothing', { timeout: 120_000 }, async () => {
   const data = ['--data', at('again')];
-  for (const name of ['one.yaml', 'two.yaml']) writeFileSync(at(name), peculiarPattern);
+  for (const name of ['one.yaml', 'two.yaml']) writeFileSync(at(name), patternText());
   expect(await huqi(['patterns', 'push', at('one.yaml'), ...data])).toMatchObject({ code: 0 });
   const before = await huqi(['patterns', 'list', ...data, '--json']);
   expect((await huqi(['patterns', 'push', at('two.yaml'), ...data])).stdout).toContain('0 added, 0 changed, 1 the same');

@@ -9,31 +9,11 @@ import type { CompiledPattern } from '../../src/scoring/pattern-set.js';
 import { scanTransaction } from '../../src/scoring/reader.js';
 import { TransactionView } from '../../src/scoring/transaction-view.js';
 import { compileOrThrow } from '../support/patterns.js';
+import { askingPattern } from '../support/pattern-text.js';
 
-const pattern = (id: string, state: string, when: string, more = ''): { file: string; text: string } => ({
+const pattern = (id: string, state: string, when: string, extra = ''): { file: string; text: string } => ({
   file: `${id}.yaml`,
-  text: `
-id: ${id}
-version: 1
-state: ${state}
-title: { zh: 试, en: test }
-side: victim
-family: test-family
-severity: low
-audience: [city-centre]
-subjects: any
-on: debit
-when: |
-  ${when}
-${more}
-reason: { zh: '-', en: '-' }
-advice: { zh: '-', en: '-' }
-story: '-'
-source: '-'
-examples:
-  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
-  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
-`,
+  text: askingPattern({ id, state, when, extra }),
 });
 
 function pay(engine: ReturnType<typeof createEngine>, amountFen: number, hour: number): Hit[] {

@@ -8,6 +8,7 @@ import { createEngine } from '../../src/scoring/engine.js';
 import { scanTransaction } from '../../src/scoring/reader.js';
 import { TransactionView } from '../../src/scoring/transaction-view.js';
 import { compileOrThrow, workingDays } from '../support/patterns.js';
+import { askingPattern } from '../support/pattern-text.js';
 import { bigFen, createSlowHistory, dayBigFen, type SlowTransaction } from '../support/slow-history.js';
 
 /** Every question is written once and asked of both: of the engine as an expression, of the slow twin as a call. */
@@ -74,33 +75,16 @@ const questions: { expression: string; slow: (leg: Slow) => unknown }[] = [
   { expression: 'idle("1d")', slow: (leg) => leg.idle(1) },
 ];
 
-const pattern = (asked: typeof questions) => `
-id: T01
-version: 1
-state: active
-title: { zh: 试, en: test }
-side: mule
-family: test-family
-severity: low
-audience: [city-centre]
-subjects: any
-on: both
-streams:
+const pattern = (asked: typeof questions) =>
+  askingPattern({
+    on: 'both',
+    said: asked.map(({ expression }) => expression),
+    extra: `streams:
   big: { of: debit, when: tx.amountFen >= ${bigFen} }
   first: { of: any, when: 'newContact("30d")' }
   passed: { of: lots, share: 0.9, within: 30m }
-  dayBig: { of: day, when: day.turnoverFen >= ${dayBigFen} }
-when: tx.amountFen > 0
-reason:
-  zh: '-'
-  en: '${asked.map(({ expression }) => `\${${expression}}`).join(' ')}'
-advice: { zh: '-', en: '-' }
-story: '-'
-source: '-'
-examples:
-  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
-  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
-`;
+  dayBig: { of: day, when: day.turnoverFen >= ${dayBigFen} }`,
+  });
 /** The reason of a pattern file is bounded, so the questions are asked in groups. */
 const groups = Array.from({ length: Math.ceil(questions.length / 14) }, (_, i) => questions.slice(i * 14, i * 14 + 14));
 const sets = groups.map((group) => compileOrThrow([{ file: 'T01.yaml', text: pattern(group) }]));

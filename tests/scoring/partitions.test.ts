@@ -8,31 +8,10 @@ import { createFileEngines } from '../../src/pipeline/file-engines.js';
 import { createBatch } from '../../src/scoring/batch.js';
 import { scanTransaction } from '../../src/scoring/reader.js';
 import { compileOrThrow } from '../support/patterns.js';
+import { askingPattern } from '../support/pattern-text.js';
 
 /** Patterns that say all they know of what crosses partitions: money on its way, shared things, kin, lists, records. */
-const pattern = (id: string, on: string, when: string, said: readonly string[]): string => `
-id: ${id}
-version: 1
-state: active
-title: { zh: 试, en: test }
-side: mule
-family: test-family
-severity: low
-audience: [city-centre]
-subjects: any
-on: ${on}
-when: |
-  ${when}
-reason:
-  zh: '-'
-  en: '${said.map((expression) => `\${${expression}}`).join(' ')}'
-advice: { zh: '-', en: '-' }
-story: '-'
-source: '-'
-examples:
-  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
-  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
-`;
+const pattern = (id: string, on: string, when: string, said: readonly string[]): string => askingPattern({ id, on, when, said });
 
 const set = compileOrThrow(
   [

@@ -2,30 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { compilePatternSet } from '../../src/scoring/pattern-set.js';
 import { functions } from '../../src/scoring/vocabulary/vocabulary.js';
 import { workingDays } from '../support/patterns.js';
+import { askingPattern } from '../support/pattern-text.js';
 
 /** A pattern that asks one expression on the occasion on which it may stand. */
-function patternAsking(expression: string, on: string): string {
-  return `
-id: T01
-version: 1
-state: active
-title: { zh: 试, en: test }
-side: mule
-family: test-family
-severity: low
-audience: [city-centre]
-on: ${on}
-streams: ${on === 'use' ? '{}' : "{ feePayments: { of: debit, when: 'tx.amountFen > 100' } }"}
-when: |
-  ${expression}
-reason: { zh: '-', en: '-' }
-advice: { zh: '-', en: '-' }
-story: '-'
-source: '-'
-examples:
-  hits: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: a, to: b, yuan: 1 }] }]
-  misses: [{ name: a, subject: a, transactions: [{ at: 2026-07-01 09:00, from: b, to: c, yuan: 1 }] }]
-`;
+function patternAsking(when: string, on: string): string {
+  const extra = on === 'use' ? '' : "streams: { feePayments: { of: debit, when: 'tx.amountFen > 100' } }";
+  return askingPattern({ subjects: 'corporate', on, when, extra });
 }
 
 function problemsOf(expression: string, on: string): readonly string[] {
