@@ -3,7 +3,7 @@ import { accountChanges, sharedKinds, type Login, type Profile, type SharedKind 
 import { knownProfile, profileBytes, type KnownProfile } from './known-profile.js';
 import { loginColumn, loginSteps, viewOfLogin, type LoginView } from './login-view.js';
 import { mapEntryBytes, RowPool } from './row-pool.js';
-import { textKey } from './text-key.js';
+import { keyOfText } from './byte-key.js';
 
 /** `AccountChange`s are numbered by `accountChanges`; a set of them is a number with those bits. */
 export type AccountChange = (typeof accountChanges)[number];
@@ -170,11 +170,11 @@ export function createAccountRecords(): AccountRecords {
       bytesOfProfiles += profileBytes(known) - (before ? profileBytes(before) : 0);
     },
     takeChange(account, what, timeMs, id) {
-      insert(events, rowOf(account), column.changes, timeMs, accountChanges.indexOf(what), textKey(id));
+      insert(events, rowOf(account), column.changes, timeMs, accountChanges.indexOf(what), keyOfText(0, id));
     },
     takeLogin(account, login) {
       const step = loginSteps.indexOf(login.step);
-      const own = insert(logins, rowOf(account), column.logins, Date.parse(login.time), step, textKey(login.id));
+      const own = insert(logins, rowOf(account), column.logins, Date.parse(login.time), step, keyOfText(0, login.id));
       if (own < 0) return;
       const base = own * logins.width;
       const { numbers } = logins;
@@ -242,7 +242,7 @@ export function createAccountRecords(): AccountRecords {
   };
 }
 
-const keyOf = (text: string | undefined): number => (text === undefined ? 0 : textKey(text));
+const keyOf = (text: string | undefined): number => (text === undefined ? 0 : keyOfText(0, text));
 
 function isNewer(numbers: Float64Array, base: number, timeMs: number, rank: number, key: number): boolean {
   if (numbers[base + timeColumn] !== timeMs) return numbers[base + timeColumn]! > timeMs;
