@@ -33,13 +33,14 @@ export async function openChdbWarehouse({ directory, database = 'huqi' }: ChdbOp
   const writer = connect(engine, directory);
   const client = clientOver(reader);
   const writerClient = clientOver(writer);
+  const prepareSession = async (session: ClickHouseClient) => {
+    await session.command({ query: `USE ${database}` });
+    // The engine keeps what is SET for the rest of the connection.
+    for (const [name, value] of Object.entries(sessionSettings)) await session.command({ query: `SET ${name} = '${value}'` });
+  };
   const prepare = async () => {
     await client.command({ query: createDatabaseSql(database) });
-    for (const each of [client, writerClient]) {
-      await each.command({ query: `USE ${database}` });
-      // The engine keeps what is SET for the rest of the connection.
-      for (const [name, value] of Object.entries(sessionSettings)) await each.command({ query: `SET ${name} = '${value}'` });
-    }
+    for (const each of [client, writerClient]) await prepareSession(each);
   };
   await prepare();
   const warehouse = createClickHouseWarehouse(client, {
@@ -54,6 +55,25 @@ export async function openChdbWarehouse({ directory, database = 'huqi' }: ChdbOp
   });
   return {
     ...warehouse,
+    // What a statement had written before it failed comes out of the next one on its connection. So something is asked whose
+    // answer nobody reads; and long reads, which may also be left early, have a connection of their own each.
+    async query<Row>(sql: string, parameters?: Record<string, unknown>) {
+      try {
+        return await warehouse.query<Row>(sql, parameters);
+      } catch (error) {
+        await client.command({ query: 'SELECT 1' }).catch(() => undefined);
+        throw error;
+      }
+    },
+    async *lines(sql, parameters) {
+      const session = clientOver(connect(engine, directory));
+      try {
+        await prepareSession(session);
+        yield* createClickHouseWarehouse(session, { database, createDatabase: prepare }).lines(sql, parameters);
+      } finally {
+        await session.close();
+      }
+    },
     close: async () => {
       await Promise.all([warehouse.close(), writerClient.close()]);
       await engine.drainPending();
