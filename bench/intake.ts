@@ -32,7 +32,7 @@ const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
 for (const slots of [8]) {
   const directory = mkdtempSync(join(tmpdir(), 'huqi-bench-'));
   const environment = openEnvironment({ directory });
-  const one = { rejected: 1, legs: 1, hits: 4, warnings: 1, deliveries: 1, commands: 4, events: 1, controls: 1 };
+  const one = { rejected: 1, legs: 1, hits: 4, warnings: 1, deliveries: 1, commands: 4, events: 1, controls: 1, incoming: 1 };
   const log = createLmdbLog(environment, { partitions: { transactions: 4, ...one } });
   const intake = createIntake({
     log,

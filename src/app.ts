@@ -88,7 +88,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     closers.push(() => lock.release());
     const environment = openEnvironment({ directory: settings.dataDir });
     closers.push(() => environment.close());
-    const log = createLmdbLog(environment, { partitions: settings.log.partitions });
+    const log = createLmdbLog(environment, { partitions: settings.log.partitions, onTrouble: telemetry.partitionClosed });
     const state = createLmdbState(environment);
     closers.push(
       () => log.close(),

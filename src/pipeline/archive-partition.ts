@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IPolicy } from 'cockatiel';
 import { z } from 'zod';
-import type { Log, LogBatch, LogRecord, Topic } from '../ports/log.js';
+import type { Log, LogBatch, LogRecord, ArchivedTopic } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -67,7 +67,7 @@ const slicesHeldMax = 2;
 /** `bulkhead` lets only so many inserts through at once; `fail` is told the fault that stops the partition. */
 export async function openArchivePartition(
   options: ArchiveOptions,
-  topic: Topic,
+  topic: ArchivedTopic,
   partition: number,
   bulkhead: IPolicy,
   fail: (fault: unknown) => void,
@@ -115,7 +115,7 @@ export async function openArchivePartition(
 }
 
 interface Storing {
-  readonly topic: Topic;
+  readonly topic: ArchivedTopic;
   readonly partition: number;
   readonly slot: OwnedSlot<ArchiveHead>;
   readonly buffer: ReturnType<typeof createBuffer>;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { decodeReference } from '../domain/reference-record.js';
-import type { Log, LogRecord, Topic } from '../ports/log.js';
+import type { Log, LogRecord, ArchivedTopic } from '../ports/log.js';
 import type { WarehouseTable } from '../ports/warehouse-rows.js';
 import { eventRows, referenceRow, tableOfTopic } from './event-rows.js';
 import { LogDamaged, readBetween } from './transaction-frames.js';
@@ -15,7 +15,7 @@ import { createTransactionRows } from './transaction-rows.js';
 export const sliceSchema = z.object({ from: z.int(), to: z.int() });
 export type Slice = z.infer<typeof sliceSchema>;
 
-export function tokenOf(topic: Topic, partition: number, { from, to }: Slice, table: WarehouseTable): string {
+export function tokenOf(topic: ArchivedTopic, partition: number, { from, to }: Slice, table: WarehouseTable): string {
   return `${topic}:${partition}:${from}-${to}${table === 'references' ? ':references' : ''}`;
 }
 
@@ -30,7 +30,7 @@ export interface SliceRows {
 const stretchBytes = 256 * 1024;
 
 /** The same records give the same bytes. The topic's own table comes first. Throws `LogDamaged`. */
-export async function buildRows(topic: Topic, partition: number, records: readonly LogRecord[]): Promise<SliceRows[]> {
+export async function buildRows(topic: ArchivedTopic, partition: number, records: readonly LogRecord[]): Promise<SliceRows[]> {
   const size = records.reduce((sum, { value }) => sum + value.length, 0);
   const build = topic === 'transactions' ? transactionRowBuilder(size) : eventRowBuilder(topic);
   let sinceTurn = 0;
@@ -49,7 +49,7 @@ export async function buildRows(topic: Topic, partition: number, records: readon
 }
 
 /** Reads exactly the records of a slice again. */
-export async function readSlice(log: Log, topic: Topic, partition: number, { from, to }: Slice): Promise<LogRecord[]> {
+export async function readSlice(log: Log, topic: ArchivedTopic, partition: number, { from, to }: Slice): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   const limit = { recordsMax: to - from, bytesMax: Number.MAX_SAFE_INTEGER };
   for await (const batch of readBetween(log, topic, partition, from, to, limit)) records.push(...batch.records);
@@ -76,7 +76,7 @@ function transactionRowBuilder(sizeHint: number): RowBuilder {
   };
 }
 
-function eventRowBuilder(topic: Exclude<Topic, 'transactions'>): RowBuilder {
+function eventRowBuilder(topic: Exclude<ArchivedTopic, 'transactions'>): RowBuilder {
   const lines: string[] = [];
   return {
     add: (record) => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bulkhead } from 'cockatiel';
-import { topics, type LogBatch, type Membership, type Topic } from '../ports/log.js';
+import { archivedTopics as topics, type ArchivedTopic, type LogBatch, type Membership } from '../ports/log.js';
 import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from './archive-partition.js';
 
 /**
@@ -14,9 +14,9 @@ export interface Archive {
   /** Records on the log that are not known to be stored. */
   lag(): Promise<number>;
   /** Resolves when everything that was on the log (or on these topics) at the call is stored; rejects where the archive has stopped or `signal` aborts. */
-  drained(signal?: AbortSignal, only?: readonly Topic[]): Promise<void>;
+  drained(signal?: AbortSignal, only?: readonly ArchivedTopic[]): Promise<void>;
   /** Records below it are stored and may be trimmed from the log; null where none is. */
-  storedUpTo(topic: Topic, partition: number): number | null;
+  storedUpTo(topic: ArchivedTopic, partition: number): number | null;
   leave(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const { log, settings, telemetry } = options;
   const inserts = bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER);
   const partitions = new Map<string, ArchivePartition>();
-  const drains = new Set<readonly Topic[]>();
+  const drains = new Set<readonly ArchivedTopic[]>();
   let fail: (fault: unknown) => void = () => undefined;
   const faulted = new Promise<never>((_, reject) => {
     fail = reject;
@@ -35,7 +35,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const memberships: Membership[] = [];
   for (const topic of topics) memberships.push(await log.join('archive', topic, (partition) => open(topic, partition)));
 
-  async function open(topic: Topic, number: number) {
+  async function open(topic: ArchivedTopic, number: number) {
     const stopWith = (error: unknown) => {
       telemetry.consumerFailed({ group: 'archive', topic, error });
       fail(error);
@@ -82,7 +82,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
     return records;
   }
 
-  async function ends(only: readonly Topic[]): Promise<Map<string, number>> {
+  async function ends(only: readonly ArchivedTopic[]): Promise<Map<string, number>> {
     const found = new Map<string, number>();
     for (const topic of only) {
       for (let p = 0; p < log.partitions(topic); p++) found.set(`${topic}/${p}`, (await log.bounds(topic, p)).next);
@@ -90,7 +90,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
     return found;
   }
 
-  function isAwaited(topic: Topic): boolean {
+  function isAwaited(topic: ArchivedTopic): boolean {
     return [...drains].some((awaited) => awaited.includes(topic));
   }
 

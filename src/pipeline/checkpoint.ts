@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { OwnershipLost } from '../ports/log.js';
 import type { State, StateEntry } from '../ports/state.js';
 
 /**
@@ -21,15 +22,6 @@ export type Link<T> = T & { readonly id: string; readonly previous: string | nul
 interface CheckpointChanges<T> {
   readonly put?: (link: Link<T>) => readonly StateEntry[];
   readonly delete?: readonly string[];
-}
-
-/** Another process works on the partition that this one believes to own. Whoever wrote last goes on; this one must stop. */
-export class OwnershipLost extends Error {
-  readonly retriable = false;
-  constructor(slot: string) {
-    super(`${slot}: another owner has taken over this partition; this one stops. See that only one process runs on this store.`);
-    this.name = 'OwnershipLost';
-  }
 }
 
 /** The checkpoint in the store is not one that this release can read. */

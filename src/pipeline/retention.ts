@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { topics, type Log } from '../ports/log.js';
+import { archivedTopics as topics, type Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Archive } from './archive.js';

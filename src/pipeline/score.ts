@@ -140,6 +140,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
     done: membership.done,
     lag,
     leave: () => membership.leave(),
+    owned: () => membership.owned(),
     underWay: () => underWay,
     stats: () => statsOf([...engines.values()].map((engine) => engine())),
   };

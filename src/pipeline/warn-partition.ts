@@ -9,6 +9,7 @@ import { absorbHit, transactionOf, warningIdOf, type WarningFacts } from '../dom
 import { isTold, obeyCommand, settleWarning, type WarningChange } from '../domain/warning-policy.js';
 import type { Warning } from '../domain/warning.js';
 import type { LogBatch, LogRecord, PartitionProcessor, Topic } from '../ports/log.js';
+import { createFailure } from './failure.js';
 import { openOwnedSlot, type Emission } from './owned-slot.js';
 import { LogDamaged } from './transaction-frames.js';
 import { createWarningShelf, type ShelvedWarning } from './warning-shelf.js';
@@ -35,8 +36,7 @@ export const warnSlot = (partition: number) => `warn/${partition}`;
 export async function openWarnPartition(
   options: Options,
   partition: number,
-  onFault: (fault: unknown) => void,
-): Promise<{ processor: PartitionProcessor; commandsLag(): Promise<number> }> {
+): Promise<{ processor: PartitionProcessor; heard(): number | null }> {
   const { log, state, policy, clock, newId, settings, telemetry } = options;
   const slot = await openOwnedSlot<Head>({
     state,
@@ -52,7 +52,8 @@ export async function openWarnPartition(
   /** Offset up to which commands were obeyed and told. */
   let heard = slot.head.commands;
   let turn: Promise<unknown> = Promise.resolve();
-  const listening = listen().catch(onFault);
+  const { failed, fail } = createFailure();
+  const listening = listen().catch(fail);
 
   /** Hits and commands take turns: both read, decide and commit on the same warnings. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -171,6 +172,7 @@ export async function openWarnPartition(
       start: slot.head.hits ?? 'earliest',
       limit: settings.limit,
       process: (batch) => inTurn(() => takeHits(batch)),
+      failed,
       close: async () => {
         stopping.abort();
         await listening;
@@ -178,10 +180,8 @@ export async function openWarnPartition(
         await slot.close();
       },
     },
-    async commandsLag() {
-      const { first, next } = await log.bounds('commands', partition);
-      return next - (heard ?? first);
-    },
+    /** Where it goes on with `commands`; null before the first. */
+    heard: () => heard,
   };
 }
 

@@ -48,35 +48,24 @@ export async function createWarn(options: WarnOptions): Promise<Membership> {
     throw new RangeError(`hits has ${hits} partitions and commands ${commands}; give them the same number in the settings`);
   }
   const settings = { ...warnDefaults, ...options.settings };
-  const opened = new Map<number, { commandsLag(): Promise<number> }>();
-  // A fault while listening to commands stops the member as one in a batch of hits does.
-  let stop: (fault: unknown) => void = () => undefined;
-  const broken = new Promise<never>((_, reject) => {
-    stop = reject;
-  });
-  broken.catch(() => undefined);
+  const heard = new Map<number, () => number | null>();
 
   const membership = await log.join('warn', 'hits', async (partition) => {
-    const warn = await openWarnPartition({ ...options, settings }, partition, stop);
-    opened.set(partition, warn);
-    return {
-      ...warn.processor,
-      close: async () => {
-        opened.delete(partition);
-        await warn.processor.close();
-      },
-    };
+    const warn = await openWarnPartition({ ...options, settings }, partition);
+    heard.set(partition, warn.heard);
+    return warn.processor;
   });
-  const done = Promise.race([membership.done, broken]).catch(async (fault: unknown) => {
-    await membership.leave();
-    throw fault;
-  });
-  done.catch(() => undefined);
+
+  async function commandsLag(partition: number): Promise<number> {
+    const { first, next } = await log.bounds('commands', partition);
+    return next - (heard.get(partition)?.() ?? first);
+  }
+
   return {
-    done,
-    leave: () => membership.leave(),
+    ...membership,
     async lag() {
-      const lags = await Promise.all([membership.lag(), ...[...opened.values()].map((one) => one.commandsLag())]);
+      const owned = membership.owned() ?? [];
+      const lags = await Promise.all([membership.lag(), ...owned.map(({ partition }) => commandsLag(partition))]);
       return lags.reduce((sum, lag) => sum + lag, 0);
     },
   };

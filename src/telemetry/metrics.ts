@@ -54,6 +54,7 @@ export function createMetrics(registry: Registry) {
     archiveRetries: counter('archive_retries_total', 'Slices that had to be tried again', ['table']),
     archiveFailing: gauge('archive_partitions_failing', 'Partitions whose slice fails at the moment'),
     consumerFaults: counter('consumer_faults_total', 'Consumers that a fault has stopped', ['group', 'topic']),
+    partitionsClosed: counter('partitions_closed_total', 'Partitions that a fault closed, to be opened anew', ['group', 'topic']),
     lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
   };
 }

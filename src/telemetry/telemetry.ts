@@ -231,6 +231,14 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.consumerFaults.inc({ group: fact.group, topic: fact.topic });
       log.error({ group: fact.group, topic: fact.topic, fault: describeFault(fact.error) }, 'a consumer has stopped');
     },
+    /** It is opened anew after a pause; the rest of the consumer goes on. */
+    partitionClosed(fact: { group: string; topic: string; partition: number; error: unknown }) {
+      const { error, ...rest } = fact;
+      metrics.partitionsClosed.inc({ group: fact.group, topic: fact.topic });
+      sampled('partition-closed', (suppressed) =>
+        log.warn({ ...rest, fault: describeFault(error), suppressed }, 'a partition was closed by a fault, it is opened anew'),
+      );
+    },
     consumerLag(fact: { group: string; topic: string; records: number }) {
       metrics.lag.set({ group: fact.group, topic: fact.topic }, fact.records);
     },

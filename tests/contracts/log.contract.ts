@@ -1,11 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OffsetOutOfRange, topics, type Log, type LogBatch, type PartitionProcessor, type Topic } from '../../src/ports/log.js';
+import {
+  OffsetOutOfRange,
+  OwnershipLost,
+  topics,
+  type Log,
+  type LogBatch,
+  type LogTrouble,
+  type PartitionProcessor,
+  type Topic,
+} from '../../src/ports/log.js';
+import { Unavailable } from '../../src/ports/unavailable.js';
 import { startChild, type Opener } from './child-process.js';
 
 export interface LogUnderTest {
   readonly log: Log;
   /** True where an append over several partitions is kept whole or not at all. */
   readonly atomic: boolean;
+  /** What the log's `onTrouble` was told. */
+  readonly troubles: readonly LogTrouble[];
   /** Opens the same log in another process. */
   readonly opener: Opener;
   close(): Promise<void>;
@@ -382,6 +394,22 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         await member.leave();
       });
 
+      it('tells what the group has given a member, and whether it is open', async () => {
+        let release: () => void = () => undefined;
+        const gate = new Promise<void>((resolve) => (release = resolve));
+        const open = async (partition: number) => {
+          if (partition === 1) await gate;
+          return noting('m', [])(partition);
+        };
+        const member = await log.join('g', 'hits', open);
+        const shown = () => (member.owned() ?? []).map(({ partition, isOpen }) => `${partition} ${isOpen}`).sort();
+        await eventually(() => expect(shown()).toEqual(['0 true', '1 false', '2 true', '3 true']));
+        release();
+        await eventually(() => expect(shown()).toEqual(['0 true', '1 true', '2 true', '3 true']));
+        await member.leave();
+        expect(member.owned() ?? []).toEqual([]);
+      });
+
       it('lets the batch in hand end before it leaves', async () => {
         const seen: string[] = [];
         let release: () => void = () => undefined;
@@ -400,6 +428,92 @@ export function describeLogContract(name: string, make: () => Promise<LogUnderTe
         await leaving;
         expect(seen.indexOf('ended')).toBeGreaterThan(0);
         expect(seen.indexOf('ended')).toBeLessThan(seen.indexOf('m closes 0'));
+      });
+    });
+
+    describe('trouble', () => {
+      /** Partition 0 keeps its own position and fails with each of `faults` once, at the record `bad`. */
+      function failing(faults: unknown[], seen: string[], how: 'process' | 'failed' | 'open') {
+        let position = 0;
+        return async (partition: number): Promise<PartitionProcessor> => {
+          seen.push(`opens ${partition}`);
+          const fault = partition === 0 ? faults[0] : undefined;
+          if (fault !== undefined && how === 'open') throw faults.shift();
+          let fail: (error: unknown) => void = () => undefined;
+          const failed = new Promise<never>((_, reject) => (fail = reject));
+          return {
+            start: partition === 0 ? position : 'earliest',
+            limit: { recordsMax: 1, bytesMax: 1_000 },
+            failed,
+            process: async (batch) => {
+              if (fault !== undefined && texts(batch).includes('bad')) {
+                faults.shift();
+                if (how === 'process') throw fault;
+                fail(fault);
+                // What failed beside it may end after the batch.
+              }
+              seen.push(...texts(batch));
+              if (partition === 0) position = batch.next;
+            },
+            close: async () => void seen.push(`closes ${partition}`),
+          };
+        };
+      }
+      const eventually = (check: () => void) => expect.poll(() => tryOut(check), { timeout: 30_000, interval: 10 }).toBe('ok');
+      const faultsThatReopen = [
+        ['another owner wrote', () => new OwnershipLost('slot/0')],
+        ['a store was away', () => new Unavailable('the store is away')],
+        ['of a retriable fault', () => Object.assign(new Error('busy'), { retriable: true })],
+      ] as const;
+
+      it.each(faultsThatReopen)('opens a partition anew from its own position when %s', async (_, make) => {
+        await append(0, 'good', 'bad', 'after');
+        const seen: string[] = [];
+        const fault = make();
+        const member = await log.join('g', 'hits', failing([fault, fault], seen, 'process'));
+        await eventually(() => expect(seen).toContain('after'));
+        const kept = seen.filter((line) => !/[1-3]$/.test(line));
+        expect(kept).toEqual(['opens 0', 'good', ...Array(2).fill(['closes 0', 'opens 0']).flat(), 'bad', 'after']);
+        expect(made.troubles).toEqual(Array(2).fill({ group: 'g', topic: 'hits', partition: 0, error: fault }));
+        // The others stayed open all the while.
+        expect(seen.filter((line) => line === 'opens 1')).toHaveLength(1);
+        expect(seen).not.toContain('closes 1');
+        await member.leave();
+        await member.done;
+      });
+
+      it('does the same when opening fails, and when a processor fails outside of a batch', async () => {
+        await append(0, 'bad');
+        for (const how of ['open', 'failed'] as const) {
+          const seen: string[] = [];
+          const member = await log.join(`g-${how}`, 'hits', failing([new Unavailable('away')], seen, how));
+          await eventually(() => expect(seen.filter((line) => line === 'opens 0')).toHaveLength(2));
+          await append(0, how);
+          await eventually(() => expect(seen).toContain(how));
+          expect(made.troubles.filter(({ group }) => group === `g-${how}`)).toHaveLength(1);
+          await member.leave();
+          await member.done;
+        }
+      });
+
+      it('stops the member for any other fault, one outside of a batch too', async () => {
+        await append(0, 'bad');
+        for (const how of ['open', 'process', 'failed'] as const) {
+          const member = await log.join(`s-${how}`, 'hits', failing([new Error(`broken in ${how}`)], [], how));
+          await expect(member.done).rejects.toThrow(`broken in ${how}`);
+          await member.leave();
+        }
+        expect(made.troubles).toEqual([]);
+      });
+
+      it('gives up at once when the member leaves while a partition waits to be opened', async () => {
+        const member = await log.join('g', 'hits', () => Promise.reject(new Unavailable('away')));
+        await eventually(() => expect(made.troubles.length).toBeGreaterThanOrEqual(8));
+        await member.leave();
+        await member.done;
+        const { length } = made.troubles;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        expect(made.troubles).toHaveLength(length);
       });
     });
   });

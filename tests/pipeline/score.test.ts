@@ -6,7 +6,7 @@ import { encodeFrame, role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
 import { subjectKeyOf } from '../../src/domain/warning-facts.js';
-import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
+import { OwnershipLost } from '../../src/ports/log.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
@@ -199,7 +199,7 @@ describe('a change of patterns is taken between batches', () => {
 });
 
 describe('faults', () => {
-  test('of two owners of one partition the second to write stops, and says why', async () => {
+  test('of two owners of one partition the second to write gives it up, says why, and goes on from where the other was', async () => {
     await send(lines.slice(0, 300), 300);
     const score = await open();
     await drain(score);
@@ -208,8 +208,19 @@ describe('faults', () => {
       await journal.append({ from: journal.head?.upTo ?? 0, upTo: journal.head?.upTo ?? 0, patternSetId: whole.id });
     }
     await send(lines.slice(300, 600), 300);
-    await expect(score.done).rejects.toThrow(OwnershipLost);
-    await expect(score.done).rejects.toThrow(/another owner has taken over/);
+    await drain(score);
+    const lost = parts.troubles.map(({ partition, error }) => [partition, error instanceof OwnershipLost]);
+    expect(lost.sort()).toEqual([0, 1, 2].map((partition) => [partition, true]));
+    expect(String(parts.troubles[0]?.error)).toMatch(/another owner has taken over/);
+    const fresh = temporaryEmbedded();
+    try {
+      await send(lines.slice(0, 600), 300, fresh);
+      await drain(await open({}, patternStoreOf(whole), fresh));
+      expect([...new Set(await hitIds())].sort()).toEqual([...new Set(await hitIds(fresh))].sort());
+    } finally {
+      await Promise.all(scores.splice(0).map((one) => one.leave()));
+      await fresh.remove();
+    }
   });
 
   test('a damaged frame stops the partition and is never skipped', async () => {

@@ -6,7 +6,7 @@ import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
 import { subjectKeyOf, warningIdOf } from '../../src/domain/warning-facts.js';
 import type { Warning } from '../../src/domain/warning.js';
-import { OwnershipLost } from '../../src/pipeline/checkpoint.js';
+import { OwnershipLost } from '../../src/ports/log.js';
 import { createWarn } from '../../src/pipeline/warn.js';
 import { createWarningCommands, createWarningsReader } from '../../src/pipeline/warnings.js';
 import type { Membership } from '../../src/ports/log.js';
@@ -147,7 +147,7 @@ describe('what is sent again is dropped', () => {
     expect(told.map(({ data }) => data)).toEqual([await stored(makeHit({}))]);
   });
 
-  test('of two owners the second to write stops', async () => {
+  test('of two owners the second to write gives the partition up, and goes on from where the other was', async () => {
     const warn = await open();
     await find(makeHit({ transaction: 'T1' }));
     await drain(warn);
@@ -160,7 +160,27 @@ describe('what is sent again is dropped', () => {
       await other.remove();
     }
     await find(makeHit({ transaction: 'T2' }));
-    await expect(warn.done).rejects.toThrow(OwnershipLost);
+    await drain(warn);
+    expect(parts.troubles.map(({ error }) => error instanceof OwnershipLost)).toEqual([true]);
+    expect(await stored(makeHit({}))).toMatchObject({ revision: 2, hitCount: 2 });
+  });
+
+  test('an owner that was replaced while it waited for commands gives the partition up as well', async () => {
+    const warn = await open();
+    await find(makeHit({ transaction: 'T1' }));
+    await drain(warn);
+    const other = temporaryEmbedded();
+    try {
+      const usurper = await createWarn({ ...options(), log: other.log });
+      await usurper.leave();
+    } finally {
+      await other.remove();
+    }
+    const { command } = createWarningCommands({ ...options(), partitions: testPartitions.hits });
+    await command(warningIdOf(makeHit({})), { kind: 'acknowledge' }, 'someone');
+    await drain(warn);
+    expect(parts.troubles.map(({ error }) => error instanceof OwnershipLost)).toEqual([true]);
+    expect(await stored(makeHit({}))).toMatchObject({ revision: 2, status: 'acknowledged' });
   });
 });
 

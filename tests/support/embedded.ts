@@ -5,7 +5,7 @@ import { createLmdbLog } from '../../src/adapters/log/lmdb.js';
 import { openEnvironment } from '../../src/adapters/lmdb-environment.js';
 import { createLmdbState } from '../../src/adapters/state/lmdb.js';
 import { decodeEvents, type Event } from '../../src/domain/event.js';
-import type { Log, Topic } from '../../src/ports/log.js';
+import type { Log, LogTrouble, Topic } from '../../src/ports/log.js';
 import type { State } from '../../src/ports/state.js';
 
 /** Partitions of the tests: few, and different from one another, so that a mistaken number shows. */
@@ -19,24 +19,29 @@ export const testPartitions: Record<Topic, number> = {
   commands: 2,
   events: 1,
   controls: 1,
+  incoming: 1,
 };
 
 export interface EmbeddedParts {
   readonly directory: string;
   readonly log: Log;
   readonly state: State;
+  /** Partitions that a fault has closed for a while. */
+  readonly troubles: readonly LogTrouble[];
   close(): Promise<void>;
 }
 
 /** The real log and state on LMDB in `directory`. */
 export function openEmbedded(directory: string, partitions: Record<Topic, number> = testPartitions): EmbeddedParts {
   const environment = openEnvironment({ directory, mapSizeMax: 4 * 2 ** 30 });
-  const log = createLmdbLog(environment, { partitions });
+  const troubles: LogTrouble[] = [];
+  const log = createLmdbLog(environment, { partitions, onTrouble: (trouble) => void troubles.push(trouble) });
   const state = createLmdbState(environment);
   return {
     directory,
     log,
     state,
+    troubles,
     close: async () => {
       await log.close();
       await state.close();

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Log, Membership, PartitionProcessor, Topic } from '../../ports/log.js';
+import type { Log, Membership, OnTrouble, OwnedPartition, PartitionProcessor, Topic } from '../../ports/log.js';
+import { keepReopening, watchFailed } from './reopening.js';
 
 type Open = (partition: number) => Promise<PartitionProcessor>;
 type ReadableLog = Pick<Log, 'partitions' | 'read' | 'bounds' | 'waitFor'>;
@@ -15,8 +16,9 @@ interface Member {
 interface Loop {
   readonly owner: Member;
   readonly stop: AbortController;
-  /** Where the loop reads next; undefined until its processor is open. */
+  /** Where the loop reads next; undefined until its processor was open once. */
   position: number | undefined;
+  isOpen: boolean;
   /** Resolves when the processor is closed and nothing more will be processed; never rejects. */
   ended: Promise<void>;
 }
@@ -33,7 +35,7 @@ interface Group {
 const idleWaitMs = 60_000;
 
 /** Consumer groups among the members of one process: each partition has one loop, owned by one member. */
-export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommitted) {
+export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommitted, onTrouble: OnTrouble) {
   const groups = new Map<string, Group>();
   const leavers = new Set<() => Promise<void>>();
 
@@ -56,7 +58,7 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
     leavers.add(leave);
     group.members.push(member);
     await rebalance(group);
-    return { done, leave, lag: () => lagOf(group, member) };
+    return { done, leave, lag: () => lagOf(group, member), owned: () => ownedBy(group, member) };
   }
 
   function groupOf(id: string, topic: Topic): Group {
@@ -92,8 +94,12 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
   }
 
   function start(group: Group, partition: number, owner: Member): Loop {
-    const loop: Loop = { owner, stop: new AbortController(), position: undefined, ended: Promise.resolve() };
-    loop.ended = runLoop(group, partition, loop).catch((error: unknown) => {
+    const loop: Loop = { owner, stop: new AbortController(), position: undefined, isOpen: false, ended: Promise.resolve() };
+    loop.ended = keepReopening({
+      signal: loop.stop.signal,
+      work: (progressed) => runLoop(group, partition, loop, progressed),
+      onTrouble: (error) => onTrouble({ group: group.id, topic: group.topic, partition, error }),
+    }).catch((error: unknown) => {
       if (owner.fault) return;
       owner.fault = { error };
       // Not awaited here: the removal waits for this very loop to end.
@@ -102,15 +108,17 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
     return loop;
   }
 
-  async function runLoop(group: Group, partition: number, loop: Loop): Promise<void> {
-    const { signal } = loop.stop;
+  async function runLoop(group: Group, partition: number, loop: Loop, progressed: () => void): Promise<void> {
     const processor = await loop.owner.open(partition);
     try {
-      await processAll(group, partition, loop, processor, signal);
+      loop.isOpen = true;
+      await processAll(group, partition, loop, processor, progressed);
     } catch (error) {
       // The first fault is the one to tell; a second from closing would hide it.
       await processor.close().catch(() => undefined);
       throw error;
+    } finally {
+      loop.isOpen = false;
     }
     await processor.close();
   }
@@ -120,24 +128,32 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
     partition: number,
     loop: Loop,
     processor: PartitionProcessor,
-    signal: AbortSignal,
+    progressed: () => void,
   ): Promise<void> {
     const { topic } = group;
+    const watch = watchFailed(processor.failed, loop.stop.signal);
     let position = processor.start === 'earliest' ? (await log.bounds(topic, partition)).first : processor.start;
     loop.position = position;
-    while (!signal.aborted) {
+    while (!watch.signal.aborted) {
       const batch = await log.read(topic, partition, position, processor.limit);
       if (batch.records.length === 0) {
-        await log.waitFor(topic, partition, position, idleWaitMs, signal);
+        await log.waitFor(topic, partition, position, idleWaitMs, watch.signal);
         continue;
       }
       await processor.process(batch);
       position = batch.next;
       loop.position = position;
+      progressed();
       noteCommitted(group.id, topic, partition, position);
       // A long backlog must not starve the rest of the process.
       await nextTurn();
     }
+    watch.check();
+  }
+
+  function ownedBy(group: Group, member: Member): OwnedPartition[] {
+    const mine = [...group.loops].filter(([, loop]) => loop.owner === member);
+    return mine.map(([partition, { isOpen }]) => ({ partition, isOpen }));
   }
 
   async function lagOf(group: Group, member: Member): Promise<number> {

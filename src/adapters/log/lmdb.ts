@@ -4,6 +4,7 @@ import {
   type Log,
   type LogBatch,
   type LogRecord,
+  type OnTrouble,
   type OutgoingRecord,
   type ReadLimit,
   type Topic,
@@ -30,13 +31,18 @@ interface Bounds {
   readonly next: number;
 }
 
+export interface LmdbLogOptions {
+  readonly partitions: Record<Topic, number>;
+  readonly onTrouble?: OnTrouble;
+}
+
 /**
  * The log port on LMDB. The offset of a record is its number within the partition. An append is one transaction over all
  * its topics and partitions; appends that come in while one is flushed share the next flush. Groups divide partitions among
  * the members of this process; `acquireDataDirectory` keeps other processes from consuming.
  * Throws `DataDirectoryError` where the directory was filled with another number of partitions: records would change owner.
  */
-export function createLmdbLog(environment: LmdbEnvironment, options: { readonly partitions: Record<Topic, number> }): LmdbLog {
+export function createLmdbLog(environment: LmdbEnvironment, options: LmdbLogOptions): LmdbLog {
   const records = environment.bytesTable('log-records');
   const boundsTable = environment.textTable('log-bounds');
   const commits = environment.textTable('log-commits');
@@ -55,7 +61,7 @@ export function createLmdbLog(environment: LmdbEnvironment, options: { readonly 
     environment.refresh,
   );
   const log = { partitions: (topic: Topic) => partitions[topic], append, read, bounds, waitFor, trim };
-  const groups = createConsumerGroups(log, noteCommitted);
+  const groups = createConsumerGroups(log, noteCommitted, options.onTrouble ?? (() => undefined));
 
   async function append(outgoing: readonly OutgoingRecord[]): Promise<void> {
     assertOpen();

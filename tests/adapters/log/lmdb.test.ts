@@ -2,15 +2,18 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLmdbLog } from '../../../src/adapters/log/lmdb.js';
 import { DataDirectoryError, openEnvironment } from '../../../src/adapters/lmdb-environment.js';
 import { createLmdbState } from '../../../src/adapters/state/lmdb.js';
+import type { LogTrouble } from '../../../src/ports/log.js';
 import { contractPartitions, describeLogContract } from '../../contracts/log.contract.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../temporary-directory.js';
 
 describeLogContract('LMDB', async () => {
   const directory = temporaryDirectory();
   const environment = openEnvironment({ directory: directory.path });
-  const log = createLmdbLog(environment, { partitions: contractPartitions });
+  const troubles: LogTrouble[] = [];
+  const log = createLmdbLog(environment, { partitions: contractPartitions, onTrouble: (trouble) => troubles.push(trouble) });
   return {
     log,
+    troubles,
     atomic: true,
     opener: { module: new URL('../openers.ts', import.meta.url).href, config: directory.path },
     close: async () => {
