@@ -82,7 +82,7 @@ export function* readFrame(bytes: Uint8Array): Generator<FrameEntry> {
 export interface ForwardOrigin {
   /** Partition that sent it. */
   readonly from: number;
-  /** The sender's journal entry, and the forward's place among all that this batch told. */
+  /** The record of the sender's log that led to it (its offset + 1), and the forward's place among all that this record led to. */
   readonly sequence: number;
   readonly index: number;
 }

@@ -4,22 +4,26 @@ import { encodeJson, openCheckpoints, type Link } from './checkpoint.js';
 
 /**
  * Which batch of the log was scored under which pattern set, written before the batch's hits leave. What is journaled is
- * scored again after a crash under the same set, and gives the same hits with the same ids and the same sequence.
+ * scored again after a crash under the same set, and gives the same hits with the same ids and numbers.
  */
 interface JournalBody {
-  /** Counts the batches of the partition, from 1. */
+  /** Counts the batches of the partition, from 1; 0 before the first. */
   readonly sequence: number;
   /** Offsets of `transactions`: `[from, upTo)`. */
   readonly from: number;
   readonly upTo: number;
   readonly patternSetId: string;
+  /** Id of the batch, and of the one before it. Whoever takes the partition over writes the last batch again under a link of their own. */
+  readonly batch: string;
+  readonly before: string | null;
 }
-type JournalEntry = Link<JournalBody>;
+export type JournalEntry = Link<JournalBody>;
 
 export interface Journal {
+  /** The last batch; null before the first. */
   readonly head: JournalEntry | null;
   /** Durable when it resolves. Throws `OwnershipLost` when another scorer has written to this journal. */
-  append(batch: Omit<JournalBody, 'sequence'>): Promise<JournalEntry>;
+  append(batch: Pick<JournalBody, 'from' | 'upTo' | 'patternSetId'>): Promise<JournalEntry>;
 }
 
 export const journalSlot = (partition: number) => `score/${partition}`;
@@ -27,40 +31,51 @@ export const journalHeadKey = 'journal/head';
 /** Entries kept behind the head, for people who ask which set was in force when. */
 const entriesKept = 1_024;
 
-const entrySchema = z.strictObject({
+export const journalEntrySchema = z.strictObject({
   id: z.string(),
   previous: z.string().nullable(),
-  sequence: z.int().min(1),
+  sequence: z.int().min(0),
   from: z.int().min(0),
   upTo: z.int().min(0),
   patternSetId: z.string(),
+  // Entries of earlier releases have none.
+  batch: z.string().default(''),
+  before: z.string().nullable().default(null),
 });
 
+const nothingScored: JournalBody = { sequence: 0, from: 0, upTo: 0, patternSetId: '', batch: '', before: null };
+
+/** Takes the journal over: whoever wrote to it before cannot any more. */
 export async function openJournal(state: State, partition: number, newId: () => string): Promise<Journal> {
   const chain = await openCheckpoints<JournalBody>({
     state,
     slot: journalSlot(partition),
     key: journalHeadKey,
-    schema: entrySchema,
+    schema: journalEntrySchema,
     newId,
   });
+  const { id: _, previous: _before, ...last } = chain.head ?? { id: '', previous: null, ...nothingScored };
+  await chain.advance(last);
+  const lastBatch = () => (chain.head && chain.head.sequence > 0 ? chain.head : null);
   return {
     get head() {
-      return chain.head;
+      return lastBatch();
     },
     append(batch) {
       const sequence = (chain.head?.sequence ?? 0) + 1;
       return chain.advance(
-        { ...batch, sequence },
+        { ...batch, sequence, batch: newId(), before: lastBatch()?.batch ?? null },
         {
-          put: (entry) => [{ key: entryKey(sequence), value: encodeJson(entry) }],
-          delete: sequence > entriesKept ? [entryKey(sequence - entriesKept)] : [],
+          put: (entry) => [{ key: journalEntryKey(sequence), value: encodeJson(entry) }],
+          delete: sequence > entriesKept ? [journalEntryKey(sequence - entriesKept)] : [],
         },
       );
     },
   };
 }
 
-function entryKey(sequence: number): string {
-  return `journal/entry/${String(sequence).padStart(15, '0')}`;
+export const journalEntryPrefix = 'journal/entry/';
+
+function journalEntryKey(sequence: number): string {
+  return `${journalEntryPrefix}${String(sequence).padStart(15, '0')}`;
 }

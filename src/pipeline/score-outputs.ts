@@ -18,14 +18,19 @@ export interface Quarantined {
   readonly fault: string;
 }
 
-export interface BatchOutputs {
-  readonly partition: number;
-  /** The journal's. */
-  readonly sequence: number;
+/** What one record of the partition's log led to. */
+export interface RecordOutputs {
+  readonly offset: number;
   readonly hits: readonly Hit[];
   readonly quarantined: readonly Quarantined[];
   /** For other partitions. */
   readonly told: readonly Told[];
+}
+
+export interface BatchOutputs {
+  readonly partition: number;
+  /** In the order of the log. */
+  readonly outputs: readonly RecordOutputs[];
   readonly partitions: number;
   readonly hitPartitions: number;
   readonly rejectedPartitions: number;
@@ -34,15 +39,26 @@ export interface BatchOutputs {
 /** Hits of patterns on trial are kept and counted; nobody who warns takes events of their type. */
 const typeOf = ({ state }: Hit): string => (state === 'active' ? 'hit.found' : 'hit.shadow');
 
-/** What leaves a scored batch: the same records for the same batch under the same pattern set, however often it is scored. */
+/**
+ * Numbers what a record led to, from 1. It is the record's place on the log and not a count of batches, so that it is the same
+ * however the log is cut into batches: a store that has lost its last commits leads to other batches, and to the same numbers.
+ */
+const sequenceOf = (offset: number): number => offset + 1;
+
+/** What leaves a scored batch: the same records under the same pattern set, but for the packing of what is told to partitions. */
 export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
+  return [...batch.outputs.flatMap((outputs) => eventRecords(batch, outputs)), ...forwardRecords(batch)];
+}
+
+function eventRecords(batch: BatchOutputs, outputs: RecordOutputs): OutgoingRecord[] {
   const producer = `score/${batch.partition}`;
   const source = `huqi/${producer}`;
-  const hits = batch.hits.map((hit) => ({
+  const sequence = sequenceOf(outputs.offset);
+  const hits = outputs.hits.map((hit) => ({
     partition: partitionOf(subjectKeyOf(hit), batch.hitPartitions),
     event: { id: hit.id, type: typeOf(hit), source, subject: hit.transaction, time: hit.time, data: hit },
   }));
-  const rejected = batch.quarantined.map(({ id, bank, timeMs, record, fault }) => ({
+  const rejected = outputs.quarantined.map(({ id, bank, timeMs, record, fault }) => ({
     partition: partitionOf(bank, batch.rejectedPartitions),
     event: rejectedEvent(
       {
@@ -59,26 +75,27 @@ export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
       timeMs,
     ),
   }));
-  const events = recordsOf([
-    ...framesOf({ topic: 'hits', producer, sequence: batch.sequence, events: hits }),
-    ...framesOf({ topic: 'rejected', producer, sequence: batch.sequence, events: rejected }),
+  return recordsOf([
+    ...framesOf({ topic: 'hits', producer, sequence, events: hits }),
+    ...framesOf({ topic: 'rejected', producer, sequence, events: rejected }),
   ]);
-  return [...events, ...forwardRecords(batch)];
 }
 
 /** One frame for each receiving partition, more only where it would become too large for a broker. */
-function forwardRecords({ partition, sequence, told, partitions }: BatchOutputs): OutgoingRecord[] {
+function forwardRecords({ partition, outputs, partitions }: BatchOutputs): OutgoingRecord[] {
   const byReceiver = new Map<number, FrameInput[][]>();
   const sizes = new Map<number, number>();
-  for (const [index, { forward, transaction, receivedAtMs }] of told.entries()) {
-    const receiver = partitionOf(forward.to, partitions);
-    const bytes = encodeForward({ from: partition, sequence, index }, forward, transaction);
-    const frames = byReceiver.get(receiver) ?? [];
-    byReceiver.set(receiver, frames);
-    const size = sizes.get(receiver) ?? Infinity;
-    if (size >= frameBytesMax) frames.push([]);
-    frames.at(-1)!.push({ roles: role.forward, flags: 0, receivedAtMs, bytes });
-    sizes.set(receiver, (size >= frameBytesMax ? 0 : size) + bytes.length);
+  for (const { offset, told } of outputs) {
+    for (const [index, { forward, transaction, receivedAtMs }] of told.entries()) {
+      const receiver = partitionOf(forward.to, partitions);
+      const bytes = encodeForward({ from: partition, sequence: sequenceOf(offset), index }, forward, transaction);
+      const frames = byReceiver.get(receiver) ?? [];
+      byReceiver.set(receiver, frames);
+      const size = sizes.get(receiver) ?? Infinity;
+      if (size >= frameBytesMax) frames.push([]);
+      frames.at(-1)!.push({ roles: role.forward, flags: 0, receivedAtMs, bytes });
+      sizes.set(receiver, (size >= frameBytesMax ? 0 : size) + bytes.length);
+    }
   }
   return [...byReceiver].flatMap(([receiver, frames]) =>
     frames.map((entries) => ({ topic: 'transactions' as const, partition: receiver, value: encodeFrame(entries) })),

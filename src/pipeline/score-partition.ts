@@ -9,8 +9,8 @@ import { createBatch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
 import { createHighWater, type HighWater } from './high-water.js';
 import { openJournal } from './journal.js';
-import { outputRecords, type Quarantined } from './score-outputs.js';
-import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings, Told } from './score.js';
+import { outputRecords, type Quarantined, type RecordOutputs } from './score-outputs.js';
+import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
 import { eachBatch, readBetween } from './transaction-frames.js';
 
 type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & { readonly settings: ScoreSettings };
@@ -31,13 +31,10 @@ class BatchFault extends Error {}
 
 /** What came of one batch. */
 interface Outcome {
-  readonly hits: Hit[];
-  readonly quarantined: Quarantined[];
+  readonly outputs: readonly RecordOutputs[];
   /** Debit legs scored, so that over all partitions each transaction is counted once. */
   readonly transactions: number;
   readonly others: Others;
-  /** What other partitions must hear of it. */
-  readonly told: readonly Told[];
 }
 
 /** Entries that are no transactions. */
@@ -71,17 +68,17 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   let oneByOne = false;
   let position = last?.upTo ?? (await log.bounds('transactions', partition)).first;
   let polledAtMs = -Infinity;
-  if (last) await recover(last.from, last.upTo, last.sequence);
+  if (last) await recover(last.from, last.upTo);
 
-  async function recover(from: number, upTo: number, sequence: number): Promise<void> {
+  async function recover(from: number, upTo: number): Promise<void> {
     const startedAtMs = clock.now();
     const transactions = await warmUp(memory.engine.patternSet, from);
     const records: LogRecord[] = [];
     for await (const batch of readBetween(log, 'transactions', partition, from, upTo, settings.limit))
       records.push(...batch.records);
-    // Whether this batch's hits ever left is not known: they leave again, under the same ids and the same sequence.
+    // Whether this batch's hits ever left is not known: they leave again, under the same ids and numbers.
     const outcome = await scoreRecords(records);
-    await send(sequence, outcome);
+    await send(outcome);
     telemetry?.partitionRecovered({
       partition,
       records: upTo,
@@ -126,7 +123,13 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   }
 
   /** Everything on the records in its order. `legs` counts entries of transactions. */
-  async function takeIn({ engine, had }: Memory<Patterns>, records: readonly LogRecord[], hits: Hit[] | null, onFault: OnFault) {
+  async function takeIn(
+    { engine, had }: Memory<Patterns>,
+    records: readonly LogRecord[],
+    hits: Hit[] | null,
+    onFault: OnFault,
+    end?: (offset: number) => void,
+  ) {
     const others: Others = { references: 0, received: 0, dropped: 0 };
     let legs = 0;
     let debits = 0;
@@ -147,6 +150,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
         const take = (): void => engine.takeForward?.(entry.forward, view, receivedAtMs, hits);
         attempt(hits, take, () => quarantineForward(entry, view, receivedAtMs), onFault);
       },
+      ...(end ? { end } : {}),
     });
     return { legs, debits, others };
   }
@@ -171,9 +175,9 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     const startedAtMs = clock.now();
     await takeCurrentSet();
     const outcome = await scoreRecords(batch.records);
-    const entry = await journal.append({ from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id });
+    await journal.append({ from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id });
     position = batch.next;
-    await send(entry.sequence, outcome);
+    await send(outcome);
     report(outcome, clock.now() - startedAtMs);
   }
 
@@ -190,21 +194,25 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   }
 
   async function scoreOnce(records: readonly LogRecord[]): Promise<Outcome> {
-    const hits: Hit[] = [];
-    const quarantined: Quarantined[] = [];
-    const { debits, others } = await takeIn(memory, records, hits, (faulty, fault) => {
+    const outputs: RecordOutputs[] = [];
+    const [hits, quarantined]: [Hit[], Quarantined[]] = [[], []];
+    let faults = 0;
+    const onFault: OnFault = (faulty, fault) => {
       quarantined.push(faulty());
-      if (quarantined.length > settings.quarantinedMax) throw new ScoringFault(partition, quarantined.length, fault);
+      if (++faults > settings.quarantinedMax) throw new ScoringFault(partition, faults, fault);
+    };
+    const { debits, others } = await takeIn(memory, records, hits, onFault, (offset) => {
+      const told = memory.engine.drainForwards?.() ?? [];
+      if (hits.length + quarantined.length + told.length === 0) return;
+      outputs.push({ offset, hits: hits.splice(0), quarantined: quarantined.splice(0), told });
     });
-    const told = memory.engine.drainForwards?.() ?? [];
-    return { hits, quarantined, transactions: debits, others, told };
+    return { outputs, transactions: debits, others };
   }
 
-  async function send(sequence: number, outcome: Outcome): Promise<void> {
+  async function send({ outputs }: Outcome): Promise<void> {
     const records: OutgoingRecord[] = outputRecords({
       partition,
-      sequence,
-      ...outcome,
+      outputs,
       partitions,
       hitPartitions: log.partitions('hits'),
       rejectedPartitions: log.partitions('rejected'),
@@ -239,11 +247,14 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     }
   }
 
-  function report({ hits, quarantined, transactions, others, told }: Outcome, durationMs: number): void {
+  function report({ outputs, transactions, others }: Outcome, durationMs: number): void {
     if (!telemetry) return;
+    const hits = outputs.flatMap((one) => one.hits);
+    const quarantined = outputs.reduce((sum, one) => sum + one.quarantined.length, 0);
+    const sent = outputs.reduce((sum, one) => sum + one.told.length, 0);
     telemetry.batchScored({ partition, transactions, hits: hits.length, durationMs });
-    telemetry.othersTaken({ partition, ...others, sent: told.length });
-    if (quarantined.length > 0) telemetry.transactionRejected('scoring-fault', quarantined.length);
+    telemetry.othersTaken({ partition, ...others, sent });
+    if (quarantined > 0) telemetry.transactionRejected('scoring-fault', quarantined);
     const counts = new Map<string, { pattern: string; severity: string; count: number }>();
     for (const { pattern, severity } of hits) {
       const key = `${pattern}/${severity}`;

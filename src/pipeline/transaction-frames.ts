@@ -26,6 +26,8 @@ export interface Takers {
   readonly reference: (reference: Reference, receivedAtMs: number) => void;
   /** `view` is the payment that it is about. */
   readonly forward: (entry: ForwardEntry, view: TransactionView | null, receivedAtMs: number) => void;
+  /** A record has been handed over whole. Where it is given, no batch goes beyond a record. */
+  readonly end?: (offset: number) => void;
 }
 
 /**
@@ -59,6 +61,9 @@ export async function eachBatch(records: readonly LogRecord[], partition: number
       sinceTurn = 0;
       await nextTurn();
     }
+    if (!takers.end) continue;
+    take();
+    takers.end(offset);
   }
   take();
 }

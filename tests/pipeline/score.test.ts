@@ -85,14 +85,14 @@ describe('hits are a pure function of the log', () => {
 describe('what was journaled is scored again as it was', () => {
   test('nothing leaves before its journal entry is durable', async () => {
     await send(lines, 1_200);
-    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 0, mode: 'before' });
+    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 3, mode: 'before' });
     await expect((await open({}, patternStoreOf(whole), faulty)).done).rejects.toThrow('before journal');
     expect(await hitIds()).toEqual([]);
   });
 
   test('a batch whose hits were lost is scored under the set that it was journaled with, though another is in force', async () => {
     await send(lines, 1_200);
-    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 2, mode: 'after' });
+    const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 5, mode: 'after' });
     await expect((await open({}, patternStoreOf(smaller), faulty)).done).rejects.toThrow('after journal');
     const store = patternStoreOf(whole, smaller);
     await drain(await open({}, store));
@@ -132,7 +132,7 @@ describe('what was journaled is scored again as it was', () => {
     const entries = stored.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>);
     expect(entries.length).toBeGreaterThan(5);
     for (const [i, entry] of entries.entries()) {
-      expect(entry['previous']).toBe(entries[i - 1]?.['id'] ?? null);
+      expect(entry['before']).toBe(entries[i - 1]?.['batch'] ?? null);
       expect(entry['from']).toBe(entries[i - 1]?.['upTo'] ?? 0);
       expect(entry['sequence']).toBe(i + 1);
     }
@@ -256,7 +256,8 @@ describe('faults', () => {
     await send(lines, 1_200);
     const score = await open({ quarantinedMax: 20 }, patternStoreOf(whole), parts, failingOn(''));
     await expect(score.done).rejects.toThrow(ScoringFault);
-    expect(await parts.state.get(journalSlot(0), [journalHeadKey])).toEqual([null]);
+    const [head] = await parts.state.get(journalSlot(0), [journalHeadKey]);
+    expect(JSON.parse(Buffer.from(head!).toString())).toMatchObject({ sequence: 0, upTo: 0 });
   });
 });
 

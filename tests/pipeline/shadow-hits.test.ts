@@ -16,13 +16,10 @@ beforeEach(() => {
 });
 afterEach(() => parts.remove());
 
-const outputs = (sequence: number, hits: readonly Hit[]) =>
+const outputs = (offset: number, hits: readonly Hit[]) =>
   outputRecords({
     partition: 0,
-    sequence,
-    hits,
-    quarantined: [],
-    told: [],
+    outputs: [{ offset, hits, quarantined: [], told: [] }],
     partitions: 1,
     hitPartitions: 1,
     rejectedPartitions: 1,
