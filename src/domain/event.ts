@@ -30,6 +30,8 @@ export const eventSchema = z.object({
 export interface EventFrame<E extends Event = Event> {
   readonly producer: string;
   readonly sequence: number;
+  /** When it was put on the log, epoch milliseconds: the hour of whoever acts on it, the same whenever it is read. */
+  readonly timeMs?: number | undefined;
   readonly events: readonly E[];
 }
 
@@ -40,7 +42,12 @@ export function encodeEvents(frame: EventFrame): Uint8Array {
   return encoder.encode(JSON.stringify(frame));
 }
 
-const frameSchema = z.object({ producer: z.string(), sequence: z.int(), events: z.array(eventSchema) });
+const frameSchema = z.object({
+  producer: z.string(),
+  sequence: z.int(),
+  timeMs: z.number().optional(),
+  events: z.array(eventSchema),
+});
 
 /** Throws for bytes that are no event frame: the log is damaged, nobody may skip it. */
 export function decodeEvents(bytes: Uint8Array): EventFrame {

@@ -24,7 +24,9 @@ export type EventTopic = keyof typeof tableOfTopic;
 
 export function eventRows(topic: EventTopic, record: Uint8Array): object[] {
   const toRow = rowOf[topic];
-  return decodeEvents(record).events.map(toRow);
+  const { events } = decodeEvents(record);
+  // Commands stand among the hits as well; they are archived from their own topic.
+  return (topic === 'hits' ? events.filter(({ type }) => type.startsWith('hit.')) : events).map(toRow);
 }
 
 const rowOf: Readonly<Record<EventTopic, (event: Event) => object>> = {

@@ -14,6 +14,8 @@ export interface EventBatch {
   readonly producer: string;
   /** Counts the producer's batches up; the same for the same batch, however often it is sent. */
   readonly sequence: number;
+  /** See `EventFrame`. */
+  readonly timeMs?: number;
   readonly events: readonly { readonly partition: number; readonly event: Event }[];
 }
 
@@ -38,6 +40,7 @@ export function framesOf(batch: EventBatch): { topic: Topic; partition: number; 
         frame: {
           producer: batch.producer,
           sequence: batch.sequence * framesPerBatchMax + part,
+          ...(batch.timeMs === undefined ? {} : { timeMs: batch.timeMs }),
           events: events.slice(at, at + eventsPerFrameMax),
         },
       });

@@ -29,6 +29,8 @@ export interface RecordOutputs {
 
 export interface BatchOutputs {
   readonly partition: number;
+  /** When it leaves. */
+  readonly timeMs: number;
   /** In the order of the log. */
   readonly outputs: readonly RecordOutputs[];
   readonly partitions: number;
@@ -45,7 +47,7 @@ const typeOf = ({ state }: Hit): string => (state === 'active' ? 'hit.found' : '
  */
 const sequenceOf = (offset: number): number => offset + 1;
 
-/** What leaves a scored batch: the same records under the same pattern set, but for the packing of what is told to partitions. */
+/** What leaves a scored batch: the same under the same pattern set, but for the hour and for how it is packed. */
 export function outputRecords(batch: BatchOutputs): OutgoingRecord[] {
   return [...batch.outputs.flatMap((outputs) => eventRecords(batch, outputs)), ...forwardRecords(batch)];
 }
@@ -76,7 +78,7 @@ function eventRecords(batch: BatchOutputs, outputs: RecordOutputs): OutgoingReco
     ),
   }));
   return recordsOf([
-    ...framesOf({ topic: 'hits', producer, sequence, events: hits }),
+    ...framesOf({ topic: 'hits', producer, sequence, timeMs: batch.timeMs, events: hits }),
     ...framesOf({ topic: 'rejected', producer, sequence, events: rejected }),
   ]);
 }

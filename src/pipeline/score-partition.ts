@@ -212,6 +212,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   async function send({ outputs }: Outcome): Promise<void> {
     const records: OutgoingRecord[] = outputRecords({
       partition,
+      timeMs: clock.now(),
       outputs,
       partitions,
       hitPartitions: log.partitions('hits'),

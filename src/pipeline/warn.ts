@@ -4,9 +4,8 @@ import type { State } from '../ports/state.js';
 import { openWarnPartition } from './warn-partition.js';
 
 /**
- * Groups hits into warnings and listens to what people say about them. The owner of a partition of `hits` also reads the same
- * partition of `commands`, so that one owner alone writes to a warning: two consumer groups could give the two partitions to
- * two processes.
+ * Groups hits into warnings and listens to what people say about them. The owner of a partition of `hits` also listens to the
+ * same partition of `commands` and puts what it hears among the hits, so that the log has settled in which order they came.
  */
 export interface WarnSettings {
   readonly limit: ReadLimit;
@@ -17,7 +16,7 @@ export interface WarnSettings {
 }
 
 const warnDefaults: WarnSettings = {
-  limit: { recordsMax: 16, bytesMax: 2 ** 20 },
+  limit: { recordsMax: 64, bytesMax: 2 ** 20 },
   closeAfterDays: 35,
   // 网络安全法 art. 21: records are kept for six months.
   keepDays: 190,
@@ -65,8 +64,9 @@ export async function createWarn(options: WarnOptions): Promise<Membership> {
     ...membership,
     async lag() {
       const owned = membership.owned() ?? [];
-      const lags = await Promise.all([membership.lag(), ...owned.map(({ partition }) => commandsLag(partition))]);
-      return lags.reduce((sum, lag) => sum + lag, 0);
+      // Commands first: what was handed on in between is among the hits.
+      const commands = await Promise.all(owned.map(({ partition }) => commandsLag(partition)));
+      return commands.reduce((sum, lag) => sum + lag, await membership.lag());
     },
   };
 }

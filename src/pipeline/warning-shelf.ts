@@ -12,9 +12,11 @@ import { decodeJson, encodeJson } from './checkpoint.js';
  * each hit and each amount counts once · `d/<day>/<warning>` on which day (wall-clock) it last changed, oldest first; `g/…` the same once its `t/` are removed.
  */
 export interface WarningShelf {
-  /** Reads the warnings of some hits; the answer finds them, and gives an empty place for one that is not there yet. */
-  load(wanted: readonly { warningId: string; transaction: string }[]): Promise<(warningId: string) => ShelvedWarning>;
-  find(warningId: string): Promise<ShelvedWarning | null>;
+  /**
+   * Reads the warnings of some hits and commands (which are about no transaction); the answer finds them, and gives an empty
+   * place for one that is not there yet.
+   */
+  load(wanted: readonly { warningId: string; transaction?: string }[]): Promise<(warningId: string) => ShelvedWarning>;
   /** What to write when `warning` (null: nobody is told yet) is the new state of `entry`; takes it over into what is held in memory. */
   changesFor(entry: ShelvedWarning, warning: Warning | null, nowMs: number): { put: StateEntry[]; delete: string[] };
   /** What to write to close and to remove warnings that are long without a change; bounded work. */
@@ -29,6 +31,8 @@ export interface ShelvedWarning {
   seen: Map<string, readonly string[]>;
   /** Transactions in `seen` that are not stored yet. */
   changed: Set<string>;
+  /** Ids of the latest commands that were obeyed. */
+  obeyed: readonly string[];
   touchedDay: string | null;
 }
 
@@ -55,6 +59,7 @@ const storedSchema = z.object({
   warning: z.looseObject({ id: z.string() }).nullable(),
   facts: z.looseObject({ id: z.string() }),
   touchedDay: z.string(),
+  obeyed: z.array(z.string()).default([]),
 });
 const seenSchema = z.array(z.string());
 
@@ -102,9 +107,12 @@ export function createWarningShelf({ state, slot, settings }: ShelfOptions): War
         entry.seen.clear();
         entry.changed.clear();
       }
-      const pairs = [...new Map(wanted.map((one) => [transactionPrefix(one.warningId) + one.transaction, one])).entries()];
-      const known = await read(pairs.map(([key]) => key));
-      for (const [i, [, { warningId, transaction }]] of pairs.entries()) {
+      const pairs = new Map<string, { warningId: string; transaction: string }>();
+      for (const { warningId, transaction } of wanted) {
+        if (transaction !== undefined) pairs.set(transactionPrefix(warningId) + transaction, { warningId, transaction });
+      }
+      const known = await read([...pairs.keys()]);
+      for (const [i, { warningId, transaction }] of [...pairs.values()].entries()) {
         const value = known[i];
         if (value) entryOf(warningId).seen.set(transaction, seenSchema.parse(decodeJson(value)));
       }
@@ -113,19 +121,13 @@ export function createWarningShelf({ state, slot, settings }: ShelfOptions): War
       return (id) => batch.get(id) ?? entryOf(id);
     },
 
-    async find(id) {
-      await fetch([id]);
-      const entry = entryOf(id);
-      if (!entry.warning) held.delete(id);
-      entry.seen.clear();
-      entry.changed.clear();
-      return entry.warning ? entry : null;
-    },
-
     changesFor(entry, warning, nowMs) {
       const today = formatDay(dayNumber(nowMs));
       const put: StateEntry[] = [
-        { key: warningKey(entry.id), value: encodeJson({ warning, facts: entry.facts, touchedDay: today }) },
+        {
+          key: warningKey(entry.id),
+          value: encodeJson({ warning, facts: entry.facts, touchedDay: today, obeyed: entry.obeyed }),
+        },
         ...[...entry.changed].map((transaction) => ({
           key: transactionPrefix(entry.id) + transaction,
           value: encodeJson(entry.seen.get(transaction) ?? []),
@@ -170,14 +172,15 @@ export function createWarningShelf({ state, slot, settings }: ShelfOptions): War
 }
 
 function emptyShelf(id: string): ShelvedWarning {
-  return { id, warning: null, facts: null, seen: new Map(), changed: new Set(), touchedDay: null };
+  return { id, warning: null, facts: null, seen: new Map(), changed: new Set(), obeyed: [], touchedDay: null };
 }
 
 function decodeShelved(value: Uint8Array): ShelvedWarning {
-  const { warning, facts, touchedDay } = storedSchema.parse(decodeJson(value)) as unknown as {
+  const { warning, facts, touchedDay, obeyed } = storedSchema.parse(decodeJson(value)) as unknown as {
     warning: Warning | null;
     facts: WarningFacts;
     touchedDay: string;
+    obeyed: string[];
   };
-  return { ...emptyShelf(facts.id), warning, facts, touchedDay };
+  return { ...emptyShelf(facts.id), warning, facts, touchedDay, obeyed };
 }

@@ -77,6 +77,7 @@ describe('what one partition tells another', () => {
   test('is cut where one record would become too large for a broker, in order', () => {
     const batch = {
       partition: 0,
+      timeMs: 0,
       partitions: 3,
       hitPartitions: 1,
       rejectedPartitions: 1,

@@ -19,6 +19,7 @@ afterEach(() => parts.remove());
 const outputs = (offset: number, hits: readonly Hit[]) =>
   outputRecords({
     partition: 0,
+    timeMs: 0,
     outputs: [{ offset, hits, quarantined: [], told: [] }],
     partitions: 1,
     hitPartitions: 1,

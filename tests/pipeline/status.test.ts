@@ -4,7 +4,7 @@ import { hitSchema } from '../../src/domain/hit.js';
 import { createStatus } from '../../src/pipeline/status.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
 import { createTelemetry } from '../../src/telemetry/telemetry.js';
-import { eventsOn, temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
+import { hitsOn, temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
 import { startPipeline } from '../support/pipeline.js';
 import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
@@ -69,7 +69,7 @@ describe('status', () => {
       deliveries: { pending: 3, delivered: 0 },
       latencyMs: { p50: 40, p99: 40 },
     });
-    const found = new Map((await eventsOn(parts.log, 'hits')).map(({ id, data }) => [id, hitSchema.parse(data).state]));
+    const found = new Map((await hitsOn(parts.log)).map(({ id, data }) => [id, hitSchema.parse(data).state]));
     const active = [...found.values()].filter((state) => state === 'active').length;
     expect(active).toBeGreaterThan(0);
     expect(contents.hits.length).toBeGreaterThan(active);

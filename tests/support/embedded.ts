@@ -76,6 +76,11 @@ export async function eventsOn(log: Log, topic: Topic): Promise<Event[]> {
   return events;
 }
 
+/** The hits of patterns in force and on trial; commands, which stand among them, are left out. */
+export async function hitsOn(log: Log): Promise<Event[]> {
+  return (await eventsOn(log, 'hits')).filter(({ type }) => type.startsWith('hit.'));
+}
+
 export async function valuesOn(log: Log, topic: Topic, partition: number): Promise<Uint8Array[]> {
   const { first, next } = await log.bounds(topic, partition);
   const values: Uint8Array[] = [];

@@ -13,7 +13,7 @@ import type { Log, Membership } from '../../src/ports/log.js';
 import type { State } from '../../src/ports/state.js';
 import { createEngine } from '../../src/scoring/engine.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
-import { eventsOn, valuesOn } from './embedded.js';
+import { eventsOn, hitsOn, valuesOn } from './embedded.js';
 import { compileOrThrow, settledPatterns } from './patterns.js';
 
 const policyFile = fileURLToPath(new URL('../../config/warnings.yaml', import.meta.url));
@@ -103,7 +103,7 @@ export async function resultOf(log: Log, state: State): Promise<RunResult> {
   await checkTold(log, warnings);
   return {
     transactions: await transactionsOn(log),
-    hits: distinctHits((await eventsOn(log, 'hits')).map(({ data }) => data as Hit)),
+    hits: distinctHits((await hitsOn(log)).map(({ data }) => data as Hit)),
     warnings: new Map([...warnings].map(([id, warning]) => [id, timeless(warning)])),
   };
 }

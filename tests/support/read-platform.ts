@@ -6,7 +6,7 @@ import { hitSchema, type Hit } from '../../src/domain/hit.js';
 import { warningSchema, type Warning } from '../../src/domain/warning.js';
 import type { Log } from '../../src/ports/log.js';
 import { loadSettings } from '../../src/settings.js';
-import { eventsOn, openEmbedded, valuesOn } from './embedded.js';
+import { eventsOn, hitsOn, openEmbedded, valuesOn } from './embedded.js';
 
 /**
  * Reads what a stopped platform has in its data directory, in a process of its own: a process has one chdb directory.
@@ -68,7 +68,7 @@ async function transactionIds(log: Log): Promise<Set<string>> {
 
 async function hitsById(log: Log): Promise<Map<string, Hit>> {
   const found = new Map<string, Hit>();
-  for (const { data } of await eventsOn(log, 'hits')) {
+  for (const { data } of await hitsOn(log)) {
     const hit = { ...hitSchema.parse(data), receivedAtMs: 0 };
     const before = found.get(hit.id);
     if (before !== undefined && JSON.stringify(before) !== JSON.stringify(hit)) throw new Error(`hit ${hit.id} has two contents`);
