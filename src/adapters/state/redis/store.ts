@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import type { CommitResult } from '../../../ports/state.js';
+import { refusalOf, type Calls } from './calls.js';
+import { textOf } from './connection.js';
+import { ConnectionLost, RedisRefused, ReplyRefused, StoreLost } from './faults.js';
+import { beginScript, runScript, slotKeys, storeKeys } from './scripts.js';
+import type { Server } from './server.js';
+
+/** Whose the keys are: an id that is written once, into a key of its own and into the head of every slot. */
+export interface Store {
+  readonly id: string;
+  readonly isNew: boolean;
+  /** Throws `StoreLost` where a server holds no store, or another one. */
+  recognise(server: Server): Promise<void>;
+  /** Commits of the slot so far, as of this connection. Throws `StoreLost` where it was begun and is gone. */
+  openSlot(server: Server, slot: string): Promise<number>;
+  hasBegun(slot: string): boolean;
+  /** Looks at the id that a slot's head held when it was read. */
+  check(server: Server, slot: string, owner: unknown): void;
+  /** What the commit script answered. */
+  settle(server: Server, slot: string, status: string, detail: number | Buffer): Promise<CommitResult | 'stale'>;
+}
+
+export async function createStore(calls: Calls, prefix: string, deadlineMs: number): Promise<Store> {
+  const keys = storeKeys(prefix);
+  const begun = new Set<string>();
+  const registered = new Set<string>();
+  const made = randomBytes(16).toString('hex');
+  const { id, isNew } = await calls.run(keys.store, deadlineMs, async ({ commits }) => {
+    const [found, fresh] = (await queued(commits.add(runScript(beginScript, true, [keys.store], [made]), 0))) as [Buffer, number];
+    return { id: found.toString(), isNew: fresh === 1 || found.toString() === made };
+  });
+
+  function check(server: Server, slot: string, owner: unknown): void {
+    if (owner === null || owner === undefined) {
+      if (begun.has(slot)) throw gone(server, slot);
+      return;
+    }
+    if (textOf(owner) !== id) throw new StoreLost(server.name, `slot "${slot}" belongs to another store of HuQi's`);
+    begun.add(slot);
+  }
+
+  /** So that a process that starts later knows that the slot must be there. */
+  async function register(slot: string): Promise<void> {
+    if (registered.has(slot)) return;
+    registered.add(slot);
+    try {
+      await calls.run(keys.slots, deadlineMs, ({ commits }) => queued(commits.add(['SADD', keys.slots, slot], 0)));
+    } catch (error) {
+      registered.delete(slot);
+      if (error instanceof StoreLost) throw error;
+    }
+  }
+
+  async function wasRegistered(slot: string): Promise<boolean> {
+    return calls.run(keys.slots, deadlineMs, async ({ reads }) => {
+      const [outcome] = await reads.send([['SISMEMBER', keys.slots, slot]]);
+      if (outcome?.error) throw refusalOf(outcome.error);
+      return outcome?.reply === 1;
+    });
+  }
+
+  return {
+    id,
+    isNew,
+    check,
+    hasBegun: (slot) => begun.has(slot),
+
+    async recognise({ name, reads }) {
+      const [outcome] = await reads.send([['HGET', keys.store, 'id']]);
+      if (!outcome || outcome.error) throw refusalOf(outcome?.error ?? new ConnectionLost(name, 'the connection was closed'));
+      if (outcome.reply === null) throw new StoreLost(name, 'it is empty: the state that it held is gone');
+      if (textOf(outcome.reply) !== id)
+        throw new StoreLost(name, 'it holds the state of another HuQi, not the one that was here before');
+    },
+
+    async openSlot(server, slot) {
+      const known = server.slots.get(slot);
+      if (known !== undefined) return known;
+      const [outcome] = await server.reads.send([['HMGET', slotKeys(prefix, slot).head, 'store', 'commits']]);
+      if (!outcome || outcome.error)
+        throw refusalOf(outcome?.error ?? new ConnectionLost(server.name, 'the connection was closed'));
+      const [owner, commits] = outcome.reply as readonly (Buffer | null)[];
+      check(server, slot, owner);
+      if (owner === null && (await wasRegistered(slot))) throw gone(server, slot);
+      const count = Number(commits?.toString() ?? '0');
+      server.slots.set(slot, count);
+      return count;
+    },
+
+    async settle(server, slot, status, detail) {
+      switch (status) {
+        case 'committed':
+          begun.add(slot);
+          server.slots.set(slot, detail as number);
+          await register(slot);
+          return status;
+        case 'conflict':
+          server.slots.set(slot, detail as number);
+          return status;
+        case 'stale':
+          return status;
+        case 'gone':
+          throw gone(server, slot);
+        default:
+          throw new RedisRefused(
+            `Redis ${server.name}: ${String(detail)} is not a key of this HuQi's; give HuQi a redis.prefix that nobody else uses.`,
+          );
+      }
+    },
+  };
+}
+
+const gone = (server: Server, slot: string): StoreLost => new StoreLost(server.name, `slot "${slot}", which held state, is gone`);
+
+async function queued<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    throw error instanceof ReplyRefused ? refusalOf(error) : error;
+  }
+}
