@@ -1,6 +1,6 @@
 import { dayMs } from '../domain/bank-day.js';
 import type { Forward } from '../domain/forward.js';
-import { frameFlag, role } from '../domain/frame.js';
+import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import type { Reference } from '../domain/reference.js';
 import { accountKinds, transactionStatuses } from '../domain/transaction.js';
@@ -188,16 +188,16 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     leg.receivedAtMs = receivedAtMs;
   }
 
-  function scoreTransaction(payer: number, payee: number, roles: number, flags: number): void {
+  function scoreTransaction(payer: number, payee: number, roles: number): void {
     const { timeMs, payer: payerView, payee: payeeView } = leg.view;
     legs.begin();
     leg.at(timeMs);
     if (timeMs > latestMs) latestMs = timeMs;
     if ((roles & role.debit) !== 0) {
       const isKept = payerView.kind !== skippedKind;
-      if (!isKept || scoreLeg(true, payer, payee, flags)) knowledge.leave(payer, isKept);
+      if (!isKept || scoreLeg(true, payer, payee)) knowledge.leave(payer, isKept);
     }
-    if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer, flags);
+    if ((roles & role.credit) !== 0 && payeeView.kind !== skippedKind) scoreLeg(false, payee, payer);
     knowledge.settle();
     if (++sinceSweep < sweepEveryTransactions) return;
     sinceSweep = 0;
@@ -207,7 +207,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   }
 
   /** False where the leg was counted before: a resent transaction changes nothing. */
-  function scoreLeg(isDebit: boolean, subject: number, other: number, flags: number): boolean {
+  function scoreLeg(isDebit: boolean, subject: number, other: number): boolean {
     const { view } = leg;
     leg.isDebit = isDebit;
     leg.self = isDebit ? view.payer : view.payee;
@@ -219,7 +219,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     leg.base = row * rows.width;
     leg.slot = -1;
     leg.legNumber++;
-    if ((flags & frameFlag.maybeResent) !== 0 && isCounted()) return false;
+    // Whatever its flags say: what was sent first may be on the log last. A leg later than all before it costs one comparison.
+    if (isCounted()) return false;
     const previousMs = leg.row[leg.base + column.clockMs]!;
     leg.previousLegMs = previousMs;
     leg.late = leg.timeMs < previousMs;
@@ -298,11 +299,11 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     get patternSet() {
       return patternSet;
     },
-    score(view, roles, flags, receivedAtMs, hits) {
+    score(view, roles, _flags, receivedAtMs, hits) {
       if (view.status > lastScoredStatus) return;
       begin(receivedAtMs, hits);
       leg.take(view);
-      scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles, flags);
+      scoreTransaction(numberOf(view.payer), numberOf(view.payee), roles);
     },
     scoreBatch(batch, hits) {
       prefetch.run(batch);
@@ -311,7 +312,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
         if (view.status > lastScoredStatus) continue;
         begin(batch.receivedAtMs[i]!, hits);
         leg.take(view);
-        scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!, batch.flags[i]!);
+        scoreTransaction(prefetch.payers[i]!, prefetch.payees[i]!, batch.roles[i]!);
       }
     },
     takeReference(reference, ownsKey, receivedAtMs, hits) {
