@@ -1,8 +1,9 @@
 import { dayMs } from '../domain/bank-day.js';
 import { accountChanges, sharedKinds, type Login, type Profile, type SharedKind } from '../domain/reference.js';
-import { knownProfile, profileBytes, type KnownProfile } from './known-profile.js';
+import { knownProfile, profileBytes, storedProfile, type KnownProfile } from './known-profile.js';
 import { loginColumn, loginSteps, viewOfLogin, type LoginView } from './login-view.js';
 import { mapEntryBytes, RowPool } from './row-pool.js';
+import { fillMap, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
 import { keyOfText } from './byte-key.js';
 
 /** `AccountChange`s are numbered by `accountChanges`; a set of them is a number with those bits. */
@@ -37,6 +38,7 @@ export interface AccountRecords {
   /** NaN unknown. */
   firms(account: number, shared: SharedKind): number;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const keptMs = 400 * dayMs;
@@ -239,6 +241,25 @@ export function createAccountRecords(): AccountRecords {
       events.bytesUsed() +
       bytesOfProfiles +
       (rows.size + profiles.size) * mapEntryBytes,
+    snapshot: snapshotted(
+      () => ({
+        rows: keptMap(rows),
+        accounts: accounts.snapshot.save(),
+        logins: logins.snapshot.save(),
+        events: events.snapshot.save(),
+        profiles: () => [...profiles],
+        bytesOfProfiles,
+      }),
+      (state) => {
+        fillMap(rows, state.rows);
+        accounts.snapshot.load(state.accounts);
+        logins.snapshot.load(state.logins);
+        events.snapshot.load(state.events);
+        profiles.clear();
+        for (const [account, profile] of state.profiles) profiles.set(account, storedProfile(profile));
+        ({ bytesOfProfiles } = state);
+      },
+    ),
   };
 }
 

@@ -1,3 +1,5 @@
+import { kept, keptTables, snapshotted, type Snapshotted } from './snapshot-state.js';
+
 /**
  * Approximate percentiles of a subject's amounts over a long window: counts in 64 logarithmic classes from 100 yuan to
  * 1 billion yuan, relative error at most ±14 %. Two halves of the window are kept and swapped, so an answer covers
@@ -26,11 +28,12 @@ export interface AmountSketches {
   /** Amount in fen that the share `rank` (0..1) of the amounts does not exceed; NaN without amounts. */
   percentile(row: Float64Array, at: number, rank: number, timeMs: number): number;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 export function createAmountSketches(windowMs: number): AmountSketches {
   const halfMs = windowMs / 2;
-  const chunks: Uint8Array[] = [];
+  let chunks: Uint8Array[] = [];
   let rows = 0;
 
   function open(): number {
@@ -89,6 +92,13 @@ export function createAmountSketches(windowMs: number): AmountSketches {
       return classMiddle(classes - 1);
     },
     bytesUsed: () => chunks.length * rowsPerChunk * rowBytes,
+    snapshot: snapshotted(
+      () => ({ chunks: keptTables(chunks.map((chunk) => kept(chunk))), rows }),
+      (state) => {
+        chunks = [...state.chunks];
+        ({ rows } = state);
+      },
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 import { shanghaiOffsetMs } from '../domain/bank-day.js';
 import { widerLength } from './growth.js';
 import { RowPool } from './row-pool.js';
+import { kept, loadEach, savedEach, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * What is usual for a subject: exponentially weighted mean and deviation of its turnover by the hour or the day (buckets in
@@ -19,6 +20,7 @@ export interface Baselines {
   /** Number of the baseline with these buckets and this half-life, the same for the same. */
   define(bucketMs: number, halfLifeMs: number): number;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 type Turnover = 'sum' | 'count';
 
@@ -99,7 +101,22 @@ export function createBaselines(): Baselines {
     },
     mean: (subject, baseline, timeMs, what) => norm(subject, baseline, timeMs, what)?.mean ?? NaN,
     bytesUsed: () => baselines.reduce((sum, { rows, index }) => sum + rows.bytesUsed() + index.byteLength, 0),
+    // Which baselines there are is the plan's.
+    snapshot: {
+      save: () => savedEach(baselines.map(snapshotOf)),
+      load: (state) => loadEach(baselines.map(snapshotOf), state),
+    },
   };
+}
+
+function snapshotOf(own: Baseline): Snapshotted {
+  return snapshotted(
+    () => ({ rows: own.rows.snapshot.save(), index: kept(own.index) }),
+    ({ rows, index }) => {
+      own.rows.snapshot.load(rows);
+      own.index = index;
+    },
+  );
 }
 
 const bucketOf = ({ bucketMs }: Baseline, timeMs: number): number => Math.floor((timeMs + shanghaiOffsetMs) / bucketMs);

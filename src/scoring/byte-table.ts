@@ -1,3 +1,5 @@
+import { kept, keptTables, snapshotted, type Snapshotted } from './snapshot-state.js';
+
 /**
  * Gives byte strings (account numbers) small numbers, 0, 1, 2 …, for ever the same. Open addressing over typed arrays;
  * the bytes themselves are kept and compared, so two accounts never share a number.
@@ -11,6 +13,7 @@ export interface ByteTable {
   touch(hash: number): number;
   touchBytes(hash: number): number;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const arenaBits = 20;
@@ -26,7 +29,7 @@ export function createByteTable(capacity = 1024): ByteTable {
   /** By number: where its bytes are, and how many. */
   let starts = new Uint32Array(capacity);
   let lengths = new Uint8Array(capacity);
-  const arenas: Uint8Array[] = [new Uint8Array(arenaBytes)];
+  let arenas: Uint8Array[] = [new Uint8Array(arenaBytes)];
   let arenaAt = 0;
   let size = 0;
 
@@ -96,6 +99,21 @@ export function createByteTable(capacity = 1024): ByteTable {
       return decoder.decode(arenas[kept >>> arenaBits]!.subarray(at, at + lengths[id]!));
     },
     bytesUsed: () => places.byteLength + starts.byteLength + lengths.byteLength + arenas.length * arenaBytes,
+    snapshot: snapshotted(
+      () => ({
+        places: kept(places),
+        starts: kept(starts, size),
+        lengths: kept(lengths, size),
+        arenas: keptTables(arenas.map((arena, i) => kept(arena, i < arenas.length - 1 ? arenaBytes : arenaAt))),
+        arenaAt,
+        size,
+      }),
+      (state) => {
+        ({ places, starts, lengths, arenaAt, size } = state);
+        mask = places.length / placeWords - 1;
+        arenas = [...state.arenas];
+      },
+    ),
   };
 }
 

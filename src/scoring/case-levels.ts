@@ -1,4 +1,5 @@
 import { mapEntryBytes, RowPool } from './row-pool.js';
+import { fillMap, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * Levels of accounts in cases, as at a time: the smallest that the account got by then counts. Kept are the times at which it
@@ -13,6 +14,7 @@ export interface CaseLevels {
   /** When it last got the level it had at `atMs`; NaN without one. */
   sinceMs(account: number, atMs: number): number;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const eachMax = 32;
@@ -86,5 +88,12 @@ export function createCaseLevels(): CaseLevels {
       return row < 0 ? NaN : timeOf(row);
     },
     bytesUsed: () => rows.bytesUsed() + heads.size * mapEntryBytes,
+    snapshot: snapshotted(
+      () => ({ rows: rows.snapshot.save(), heads: keptMap(heads) }),
+      (state) => {
+        rows.snapshot.load(state.rows);
+        fillMap(heads, state.heads);
+      },
+    ),
   };
 }

@@ -25,6 +25,7 @@ import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
 import { createPrefetch } from './prefetch.js';
 import { createFirms, createSharedUse } from './shared-use.js';
+import { loadEach, type RestoredTree, type Saved, savedEach, snapshotted } from './snapshot-state.js';
 import { SubjectRows } from './subject-rows.js';
 import { texts } from './text-cache.js';
 import { createTraces } from './traces.js';
@@ -53,6 +54,13 @@ export interface ScoringEngine {
   drainForwards(): readonly OutgoingForward[];
   /** Takes over a set that keeps the same state; false where the state would have to be built anew. */
   adopt(set: PatternSet): boolean;
+  /**
+   * All that was learnt, as it is: valid until the engine is used again. Forwards must have been drained. What of the patterns in
+   * force was counted is no part of it.
+   */
+  save(): Saved;
+  /** Takes over what an engine with an equal plan saved; only for an engine that has seen nothing. Throws `StateMismatch`. */
+  load(state: RestoredTree): void;
   stats(): EngineStats;
   /** Of the patterns in force, since they were taken over. */
   patternStats(): readonly PatternStats[];
@@ -145,6 +153,50 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   let onUse = debit;
   let onRecord = debit;
   takePatterns(set);
+  const snapshot = snapshotted(
+    () => ({
+      accounts: accounts.snapshot.save(),
+      legs: legs.snapshot.save(),
+      pairs: pairs.snapshot.save(),
+      rows: rows.snapshot.save(),
+      named: named.snapshot.save(),
+      lists: lists.snapshot.save(),
+      records: memory.records.snapshot.save(),
+      names: memory.names.snapshot.save(),
+      uses: memory.uses.snapshot.save(),
+      firms: memory.firms.snapshot.save(),
+      traces: memory.traces.snapshot.save(),
+      baselines: baselines.snapshot.save(),
+      rates: memory.rates.snapshot.save(),
+      sketches: savedEach(sketches.map((sketch) => sketch.snapshot)),
+      knowledge: knowledge.snapshot.save(),
+      latestMs,
+      sinceSweep,
+    }),
+    (state) => {
+      accounts.snapshot.load(state.accounts);
+      legs.snapshot.load(state.legs);
+      pairs.snapshot.load(state.pairs);
+      rows.snapshot.load(state.rows);
+      named.snapshot.load(state.named);
+      lists.snapshot.load(state.lists);
+      memory.records.snapshot.load(state.records);
+      memory.names.snapshot.load(state.names);
+      memory.uses.snapshot.load(state.uses);
+      memory.firms.snapshot.load(state.firms);
+      memory.traces.snapshot.load(state.traces);
+      baselines.snapshot.load(state.baselines);
+      memory.rates.snapshot.load(state.rates);
+      loadEach(
+        sketches.map((sketch) => sketch.snapshot),
+        state.sketches,
+      );
+      knowledge.snapshot.load(state.knowledge);
+      ({ latestMs, sinceSweep } = state);
+      // Patterns that wait for a list or a rate: some may be there now.
+      takePatterns(patternSet);
+    },
+  );
 
   function askOptions() {
     return { helpers: patternSet.helpers, statsOf: (pattern: CompiledPattern) => stats.get(pattern)!, measure };
@@ -338,6 +390,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
       takePatterns(next);
       return true;
     },
+    save: () => snapshot.save(),
+    load: (state) => snapshot.load(state),
     stats: () => ({
       accounts: accounts.size,
       subjects: rows.size,

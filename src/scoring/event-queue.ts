@@ -1,4 +1,5 @@
 import type { StreamEvent } from './named-windows.js';
+import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /** The events of all named windows in one place, 40 bytes each; whoever owns a queue links them. An event is named by its number. */
 export interface EventQueue {
@@ -17,6 +18,7 @@ export interface EventQueue {
   /** Adds an amount to the event and one to its `other`. */
   grow(event: number, amountFen: number): void;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 /** An event is two doubles and five words. */
@@ -80,5 +82,13 @@ export function createEventQueue(): EventQueue {
       words[event * wordWidth + word.other]! += 1;
     },
     bytesUsed: () => numbers.byteLength,
+    snapshot: snapshotted(
+      () => ({ numbers: kept(numbers, used * numberWidth), used, free }),
+      (state) => {
+        ({ numbers, used, free } = state);
+        capacity = numbers.length / numberWidth;
+        words = new Int32Array(numbers.buffer);
+      },
+    ),
   };
 }

@@ -1,3 +1,5 @@
+import { snapshotted, type Snapshotted } from './snapshot-state.js';
+
 /** Prices of foreign currencies, by day as they were sent. */
 export interface ExchangeRates {
   take(currency: string, fenPer100: number, timeMs: number): void;
@@ -6,6 +8,7 @@ export interface ExchangeRates {
    * of half its leading power of ten (10,000 15,000 … 95,000), so that a random amount is one with about one in a hundred.
    */
   isRound(amountFen: number, atMs: number, tolerance: number): boolean;
+  readonly snapshot: Snapshotted;
 }
 
 /** Below so many units nothing counts as round. */
@@ -30,5 +33,12 @@ export function createExchangeRates(): ExchangeRates {
       }
       return false;
     },
+    snapshot: snapshotted(
+      () => ({ byCurrency: [...byCurrency] }),
+      (state) => {
+        byCurrency.clear();
+        for (const [currency, rates] of state.byCurrency) byCurrency.set(currency, rates);
+      },
+    ),
   };
 }

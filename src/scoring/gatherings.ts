@@ -1,4 +1,5 @@
 import { mapEntryBytes, RowPool } from './row-pool.js';
+import { fillMap, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /** Which payers brought traces of which origins to an account: its latest 128, for a trace's life. */
 export interface Gatherings {
@@ -7,6 +8,7 @@ export interface Gatherings {
   count(account: number, hops: number, sinceMs: number, atMs: number): number;
   sweep(beforeMs: number): void;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const eachMax = 128;
@@ -89,5 +91,12 @@ export function createGatherings(lifeMs: number): Gatherings {
       }
     },
     bytesUsed: () => rows.bytesUsed() + heads.size * mapEntryBytes,
+    snapshot: snapshotted(
+      () => ({ rows: rows.snapshot.save(), heads: keptMap(heads) }),
+      (state) => {
+        rows.snapshot.load(state.rows);
+        fillMap(heads, state.heads);
+      },
+    ),
   };
 }

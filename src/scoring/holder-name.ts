@@ -59,8 +59,10 @@ export function holderName(name: string): HolderName {
     else high |= 1 << (bit - 32);
     length++;
   }
-  return { key: `${stem}\n${form}`, stem, form, length, low, high };
+  return { key: keyOf(stem, form), stem, form, length, low, high };
 }
+
+export const keyOf = (stem: string, form: string): string => `${stem}\n${form}`;
 
 /** The same name, or one of the same legal form whose rest has a Jaro-Winkler similarity of at least `similarity`. */
 export function resembles(a: HolderName, b: HolderName, similarity: number): boolean {

@@ -8,6 +8,7 @@ import { never } from './pair-table.js';
 import { legWord } from './leg-log.js';
 import { baseBit, column, firstContactMs, type Plan } from './plan.js';
 import { pastPayment, recordView } from './record-view.js';
+import { snapshotted, type Snapshotted } from './snapshot-state.js';
 import type { SubjectRows } from './subject-rows.js';
 import { keyOfBytes, keyOfText } from './byte-key.js';
 import { traceRules } from './traces.js';
@@ -30,6 +31,8 @@ export interface Knowledge {
   takeForward(forward: Forward, view: TransactionView | null): void;
   drain(): readonly OutgoingForward[];
   sweep(beforeMs: number): void;
+  /** Only while nothing waits to be told. */
+  readonly snapshot: Snapshotted;
 }
 
 export interface OutgoingForward {
@@ -389,6 +392,19 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     takeForward,
     drain: () => outgoing.splice(0),
     sweep: (beforeMs) => traces.sweep(beforeMs),
+    snapshot: snapshotted(
+      () => {
+        if (outgoing.length + waiting.length > 0)
+          throw new Error('the state of an engine is saved only when its forwards were drained');
+        return { seen: [...seen], lastDevice: () => [...lastDevice] };
+      },
+      (state) => {
+        seen.clear();
+        for (const kind of state.seen) seen.add(kind);
+        lastDevice.clear();
+        for (const [account, device] of state.lastDevice) lastDevice.set(account, device);
+      },
+    ),
   };
 }
 

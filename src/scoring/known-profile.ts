@@ -68,6 +68,12 @@ export function profileBytes(profile: KnownProfile): number {
   return bytes;
 }
 
+/** A profile that was stored and read again, without an empty set of its own. */
+export function storedProfile(profile: KnownProfile): KnownProfile {
+  const { related, employees } = profile;
+  return { ...profile, related: related.size === 0 ? nobody : related, employees: employees.size === 0 ? nobody : employees };
+}
+
 const nobody: ReadonlySet<string> = new Set();
 const setOf = (texts: readonly string[] | undefined): ReadonlySet<string> =>
   texts === undefined || texts.length === 0 ? nobody : new Set(texts);

@@ -1,4 +1,5 @@
 import { widerLength } from './growth.js';
+import { kept, keptTables, snapshotted } from './snapshot-state.js';
 import type { TransactionView } from './transaction-view.js';
 
 /**
@@ -43,15 +44,41 @@ interface Block {
 export class LegLog {
   numbers = new Float64Array(blockLegs * numberWidth);
   words = new Int32Array(this.numbers.buffer);
-  private readonly blocks: Block[] = [];
+  private blocks: Block[] = [];
   /** Blocks in arrival order, oldest first; the last one is being filled. */
-  private readonly order: number[] = [];
-  private readonly spare: number[] = [];
+  private order: number[] = [];
+  private spare: number[] = [];
   private arrivals = 0;
   private filling = -1;
   /** Where the id of the transaction in hand lies, -1 until its first leg is added: all of its legs in a block share it. */
   private idStart = -1;
   legs = 0;
+
+  readonly snapshot = snapshotted(
+    () => ({
+      numbers: kept(this.numbers, this.blocks.length * blockLegs * numberWidth),
+      blocks: this.blocks.map(({ ids: _, ...block }) => block),
+      ids: keptTables(this.blocks.map(({ ids, idsEnd }) => kept(new Uint8Array(ids.buffer, ids.byteOffset, ids.length), idsEnd))),
+      order: kept(Int32Array.from(this.order)),
+      spare: kept(Int32Array.from(this.spare)),
+      arrivals: this.arrivals,
+      filling: this.filling,
+      legs: this.legs,
+    }),
+    ({ numbers, blocks, ids, order, spare, arrivals, filling, legs }) => {
+      this.numbers = numbers;
+      this.words = new Int32Array(numbers.buffer);
+      this.blocks = blocks.map((block, i) => {
+        const { buffer, byteOffset, length } = ids[i]!;
+        return { ...block, ids: Buffer.from(buffer, byteOffset, length) };
+      });
+      this.order = [...order];
+      this.spare = [...spare];
+      this.arrivals = arrivals;
+      this.filling = filling;
+      this.legs = legs;
+    },
+  );
 
   /** Says that the legs to come belong to another transaction. */
   begin(): void {

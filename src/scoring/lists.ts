@@ -1,6 +1,7 @@
 import type { ListChange } from '../domain/reference.js';
 import { spread, widen } from './byte-table.js';
 import { mapEntryBytes, RowPool } from './row-pool.js';
+import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
 import { hashBytes } from './transaction-view.js';
 
 /**
@@ -24,6 +25,7 @@ export interface Lists {
   /** Something was ever sent for this list. */
   isKnown(list: number): boolean;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const changesMax = 64;
@@ -39,7 +41,7 @@ const encoder = new TextEncoder();
 
 export function createLists(): Lists {
   const numbers = new Map<string, number>();
-  const known: boolean[] = [];
+  let known: boolean[] = [];
   const changes = new RowPool(4);
   let mask = 255;
   let places = new Int32Array((mask + 1) * placeWords);
@@ -224,6 +226,26 @@ export function createLists(): Lists {
     isKnown: (list) => known[list] === true,
     bytesUsed: () =>
       places.byteLength + entries.byteLength + arena.byteLength + changes.bytesUsed() + numbers.size * (mapEntryBytes + 40),
+    snapshot: snapshotted(
+      () => ({
+        names: [...numbers.keys()],
+        known: [...known],
+        changes: changes.snapshot.save(),
+        places: kept(places),
+        entries: kept(entries, entryCount * entryWords),
+        arena: kept(arena, arenaUsed),
+        entryCount,
+        arenaUsed,
+      }),
+      (state) => {
+        ({ places, entries, arena, entryCount, arenaUsed } = state);
+        mask = places.length / placeWords - 1;
+        known = [...state.known];
+        numbers.clear();
+        state.names.forEach((name, number) => numbers.set(name, number));
+        changes.snapshot.load(state.changes);
+      },
+    ),
   };
 }
 

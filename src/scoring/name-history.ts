@@ -1,8 +1,9 @@
 import { dayMs } from '../domain/bank-day.js';
 import { spread } from './byte-table.js';
 import { widerLength } from './growth.js';
-import { holderName, resembles, type HolderName } from './holder-name.js';
+import { holderName, keyOf, resembles, type HolderName } from './holder-name.js';
 import { RowPool } from './row-pool.js';
+import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * Names that a subject has paid. Counts and sums are exact as long as the subject's debits to one counterparty after `sinceMs`
@@ -26,6 +27,7 @@ export interface NameHistory {
     atMs: number,
   ): { readonly count: number; readonly sumFen: number };
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const counterpartiesMax = 2_000;
@@ -55,8 +57,8 @@ export function createNameHistory(): NameHistory {
   /** Open addressing over (pair, name): counterparty + 1. */
   let index = new Int32Array(256);
   let indexed = 0;
-  const names: Name[] = [];
-  const spareNames: number[] = [];
+  let names: Name[] = [];
+  let spareNames: number[] = [];
   const numbers = new Map<string, number>();
   let nameCharacters = 0;
   const normal = createNormaliser();
@@ -263,6 +265,36 @@ export function createNameHistory(): NameHistory {
       sizes.byteLength +
       names.length * 160 +
       nameCharacters,
+    snapshot: snapshotted(
+      () => ({
+        parties: parties.snapshot.save(),
+        debits: debits.snapshot.save(),
+        heads: kept(heads),
+        sizes: kept(sizes),
+        index: kept(index),
+        indexed,
+        stems: () => names.map(({ stem }) => stem),
+        forms: () => names.map(({ form }) => form),
+        names: () => kept(Int32Array.from(names.flatMap(({ uses, length, low, high }) => [uses, length, low, high]))),
+        spareNames: kept(Int32Array.from(spareNames)),
+        nameCharacters,
+      }),
+      (state) => {
+        parties.snapshot.load(state.parties);
+        debits.snapshot.load(state.debits);
+        ({ heads, sizes, index, indexed, nameCharacters } = state);
+        names = state.stems.map((stem, i) => {
+          const [uses, length, low, high] = state.names.subarray(i * 4);
+          const form = state.forms[i]!;
+          return { key: keyOf(stem, form), stem, form, length: length!, low: low!, high: high!, uses: uses! };
+        });
+        spareNames = [...state.spareNames];
+        numbers.clear();
+        names.forEach(({ key, uses }, number) => {
+          if (uses > 0) numbers.set(key, number);
+        });
+      },
+    ),
   };
 }
 

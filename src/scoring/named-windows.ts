@@ -1,6 +1,7 @@
 import { dayMs, dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import { createEventQueue, type EventQueue } from './event-queue.js';
 import { column, type NamedWindow, type Plan, type StreamRef } from './plan.js';
+import { fillMap, kept, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
 import type { SubjectRows } from './subject-rows.js';
 
 /**
@@ -24,6 +25,7 @@ export interface NamedWindows {
   /** Gives back the windows of one row that have been empty before `beforeMs` less their span; rows are taken in turn. */
   sweep(beforeMs: number, rowsMost: number): void;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 /** The row of a subject and the latest time it has seen. */
@@ -273,6 +275,21 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       }
     },
     bytesUsed: () => nodes.byteLength + events.bytesUsed() + perCounterparty.size * 40,
+    snapshot: snapshotted(
+      () => ({
+        nodes: kept(nodes, used),
+        used,
+        free,
+        sweepRow,
+        perCounterparty: keptMap(perCounterparty),
+        events: events.snapshot.save(),
+      }),
+      (state) => {
+        ({ nodes, used, free, sweepRow } = state);
+        fillMap(perCounterparty, state.perCounterparty);
+        events.snapshot.load(state.events);
+      },
+    ),
   };
 }
 

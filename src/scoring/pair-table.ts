@@ -1,5 +1,6 @@
 import { widerLength } from './growth.js';
 import { spread } from './byte-table.js';
+import { kept, snapshotted } from './snapshot-state.js';
 
 /** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
 export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2, lastLeg: 3, fixed: 4 } as const;
@@ -17,7 +18,7 @@ export class PairTable {
   /** Row of pair `p` begins at `p * width`. */
   numbers: Float64Array;
   private index = new Int32Array(1024).fill(-1);
-  private readonly spare: number[] = [];
+  private spare: number[] = [];
   readonly width: number;
   private rows = 0;
   size = 0;
@@ -26,6 +27,23 @@ export class PairTable {
   readonly countsAt: number;
   /** Behind the columns that hold slots of legs. */
   readonly slotsEnd: number;
+
+  readonly snapshot = snapshotted(
+    () => ({
+      numbers: kept(this.numbers, this.rows * this.width),
+      index: kept(this.index),
+      spare: kept(Int32Array.from(this.spare)),
+      rows: this.rows,
+      size: this.size,
+    }),
+    ({ numbers, index, spare, rows, size }) => {
+      this.numbers = numbers;
+      this.index = index;
+      this.spare = [...spare];
+      this.rows = rows;
+      this.size = size;
+    },
+  );
 
   constructor(distinctStreams: number, keepsCounts: boolean) {
     this.slotsEnd = pairColumn.fixed + distinctStreams;

@@ -1,4 +1,5 @@
 import { widerLength } from './growth.js';
+import { kept, snapshotted } from './snapshot-state.js';
 
 /**
  * Rows of a fixed number of doubles in one typed array, with a free list, and one link a row, so that rows form chains: what few
@@ -19,6 +20,21 @@ export class RowPool {
     this.numbers = new Float64Array(rows * width);
     this.next = new Int32Array(rows);
   }
+
+  readonly snapshot = snapshotted(
+    () => ({
+      numbers: kept(this.numbers, this.used * this.width),
+      next: kept(this.next, this.used),
+      used: this.used,
+      free: this.free,
+    }),
+    ({ numbers, next, used, free }) => {
+      this.numbers = numbers;
+      this.next = next;
+      this.used = used;
+      this.free = free;
+    },
+  );
 
   /** A row of its own, with no row after it. What its numbers held before is still there. */
   take(): number {

@@ -1,6 +1,7 @@
 import { widerLength } from './growth.js';
 import { never } from './pair-table.js';
 import { RowPool } from './row-pool.js';
+import { kept, keptTables, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * Which devices, addresses, operators … an account has used: of each kind the latest 32, the one unused longest is forgotten
@@ -18,6 +19,7 @@ export interface SharedUse {
   /** The account has used another of the kind. */
   hasOthers(account: number, kind: number, key: number): boolean;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const thingsMax = 32;
@@ -30,7 +32,7 @@ const width = 4;
 export function createSharedUse(): SharedUse {
   const things = new RowPool(width);
   /** By kind, then by account: its first thing + 1, 0 for none. */
-  const heads: Int32Array[] = [];
+  let heads: Int32Array[] = [];
   const of = (row: number, wanted: number): number => things.numbers[row * width + wanted]!;
   const headOf = (account: number, kind: number): number => (heads[kind]?.[account] ?? 0) - 1;
 
@@ -107,6 +109,16 @@ export function createSharedUse(): SharedUse {
       return head >= 0 && (of(head, column.key) !== key || things.next[head]! >= 0);
     },
     bytesUsed: () => things.bytesUsed() + heads.reduce((sum, own) => sum + own.byteLength, 0),
+    snapshot: snapshotted(
+      () => ({
+        things: things.snapshot.save(),
+        heads: keptTables(Array.from(heads, (own: Int32Array | undefined) => kept(own ?? new Int32Array(0)))),
+      }),
+      (state) => {
+        things.snapshot.load(state.things);
+        heads = [...state.heads];
+      },
+    ),
   };
 }
 
@@ -126,6 +138,7 @@ export interface Firms {
   /** Accounts that ever used it, latest first, at most 128. */
   accountsOf(key: string): readonly string[];
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 const usersMax = 128;
@@ -276,6 +289,25 @@ export function createFirms(): Firms {
       return [...seen].map((account) => names.texts[account]!);
     },
     bytesUsed: () => users.bytesUsed() + things.size * 56 + keyCharacters + names.bytesUsed(),
+    snapshot: snapshotted(
+      () => ({
+        users: users.snapshot.save(),
+        keys: () => [...things.keys()],
+        heads: () => kept(Int32Array.from(things.values(), ({ head }) => head)),
+        names: () => [...names.texts],
+        newestMs,
+        sweepAt,
+        keyCharacters,
+      }),
+      (state) => {
+        users.snapshot.load(state.users);
+        things.clear();
+        state.keys.forEach((key, i) => things.set(key, { head: state.heads[i]! }));
+        names = createNames();
+        for (const text of state.names) names.numberOf(text);
+        ({ newestMs, sweepAt, keyCharacters } = state);
+      },
+    ),
   };
 }
 

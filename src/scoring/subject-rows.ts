@@ -1,6 +1,7 @@
 import { widerLength } from './growth.js';
 import { column, type Plan } from './plan.js';
 import { never } from './pair-table.js';
+import { kept, snapshotted } from './snapshot-state.js';
 
 /** One row of numbers per subject, laid out by the plan: `numbers[row * width + column]`. */
 export class SubjectRows {
@@ -9,6 +10,19 @@ export class SubjectRows {
   private readonly blank: Float64Array;
   private rowsByAccount = new Int32Array(1024).fill(-1);
   size = 0;
+
+  readonly snapshot = snapshotted(
+    () => ({
+      numbers: kept(this.numbers, this.size * this.width),
+      rowsByAccount: kept(this.rowsByAccount),
+      size: this.size,
+    }),
+    ({ numbers, rowsByAccount, size }) => {
+      this.numbers = numbers;
+      this.rowsByAccount = rowsByAccount;
+      this.size = size;
+    },
+  );
 
   constructor(plan: Plan) {
     this.width = plan.width;

@@ -3,6 +3,7 @@ import type { Trace, TraceForward } from '../domain/forward.js';
 import { createCaseLevels } from './case-levels.js';
 import { createGatherings } from './gatherings.js';
 import { mapEntryBytes, RowPool } from './row-pool.js';
+import { fillMap, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * Paths of money. A trace begins with a payment that is the first between two accounts or at least `seedFen`. It travels on
@@ -60,6 +61,7 @@ export interface Traces {
   /** Forgets traces, and arrivals to be gathered, whose life was over before `beforeMs`. Case levels stay. */
   sweep(beforeMs: number): void;
   bytesUsed(): number;
+  readonly snapshot: Snapshotted;
 }
 
 export interface Arrival {
@@ -275,6 +277,20 @@ export function createTraces(): Traces {
       gatherings.sweep(beforeMs);
     },
     bytesUsed: () => kept.bytesUsed() + heads.size * mapEntryBytes + gatherings.bytesUsed() + cases.bytesUsed(),
+    snapshot: snapshotted(
+      () => ({
+        kept: kept.snapshot.save(),
+        heads: keptMap(heads),
+        gatherings: gatherings.snapshot.save(),
+        cases: cases.snapshot.save(),
+      }),
+      (state) => {
+        kept.snapshot.load(state.kept);
+        fillMap(heads, state.heads);
+        gatherings.snapshot.load(state.gatherings);
+        cases.snapshot.load(state.cases);
+      },
+    ),
   };
 }
 

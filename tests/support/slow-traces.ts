@@ -12,7 +12,7 @@ interface Held {
 }
 
 /** Traces in lists of everything, looked through anew for each question; sweeping forgets nothing. */
-export function createSlowTraces(): Omit<Traces, 'bytesUsed'> {
+export function createSlowTraces(): Omit<Traces, 'bytesUsed' | 'snapshot'> {
   const held = new Map<number, Held[]>();
   const brought: { account: number; origin: number; via: number; timeMs: number; hops: number }[] = [];
   const levels: { account: number; level: number; timeMs: number }[] = [];
