@@ -9,6 +9,7 @@ import type { Recipient } from '../../src/domain/recipient.js';
 import type { Warning } from '../../src/domain/warning.js';
 import { archivedTopics, type Topic } from '../../src/ports/log.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
+import { isTalk } from './engine.js';
 import { distinct, expectedWarnings, hitsOfLog, sayingOf, TwoContents, type Hits } from './expected.js';
 import type { LogServer } from './log.js';
 import { partitions, routes } from './material.js';
@@ -26,11 +27,12 @@ export interface Goal {
   readonly recipients: readonly Recipient[];
   readonly hasDispatch: boolean;
   readonly hasArchive: boolean;
+  readonly isReal: boolean;
 }
 
 export function brokenPromises(goal: Goal): string[] {
   try {
-    const hits = distinct(eventsOn(goal.around.log, 'hits').map(({ data }) => data as Hit));
+    const hits = distinct(hitsOn(goal.around.log).map(({ data }) => data as Hit));
     return [
       ...checkTransactions(goal),
       ...checkHits(goal, hits),
@@ -47,6 +49,9 @@ export function brokenPromises(goal: Goal): string[] {
 export function eventsOn(log: LogServer, topic: Topic): Event[] {
   return framesOn(log, topic).flatMap(({ events }) => events);
 }
+
+/** Without the commands that stand among them. */
+const hitsOn = (log: LogServer): Event[] => eventsOn(log, 'hits').filter(({ type }) => type.startsWith('hit.'));
 
 export function framesOn(log: LogServer, topic: Topic) {
   const all = Array.from({ length: log.partitions(topic) }, (_, partition) =>
@@ -90,9 +95,8 @@ function checkTransactions({ around, lines }: Goal): string[] {
 
 function checkHits(goal: Goal, found: Hits): string[] {
   const broken: string[] = [];
-  const isTalk = (text: string) => (JSON.parse(text) as Hit).family === 'talk';
-  const [patternHits, talkHits] = split(found, isTalk);
-  const [wantedHits, wantedTalk] = split(goal.hits, isTalk);
+  const [patternHits, talkHits] = split(found);
+  const [wantedHits, wantedTalk] = split(goal.hits);
   broken.push(...differences('hits of what partitions tell one another', wantedTalk, talkHits));
   const wanted = goal.sets.length > 1 ? hitsByJournal(goal) : wantedHits;
   broken.push(...differences('hits', wanted, patternHits));
@@ -101,13 +105,15 @@ function checkHits(goal: Goal, found: Hits): string[] {
   return broken;
 }
 
-function split(hits: Hits, isSecond: (text: string) => boolean): [Hits, Hits] {
+/** Hits of patterns, and of what partitions tell one another. */
+function split(hits: Hits): [Hits, Hits] {
   const all = [...hits];
-  return [new Map(all.filter(([, text]) => !isSecond(text))), new Map(all.filter(([, text]) => isSecond(text)))];
+  const isOfTalk = (text: string): boolean => isTalk(JSON.parse(text) as Hit);
+  return [new Map(all.filter(([, text]) => !isOfTalk(text))), new Map(all.filter(([, text]) => isOfTalk(text)))];
 }
 
 /** Scores each partition's log again, under the sets that its journal names. */
-function hitsByJournal({ around, sets }: Goal): Hits {
+function hitsByJournal({ around, sets, isReal }: Goal): Hits {
   const hits: Hit[] = [];
   for (let p = 0; p < partitions.transactions; p++) {
     const entries = around.state
@@ -115,10 +121,7 @@ function hitsByJournal({ around, sets }: Goal): Hits {
       .map(({ value }) => JSON.parse(Buffer.from(value).toString()) as { upTo: number; patternSetId: string });
     const stretches = entries.map(({ upTo, patternSetId }) => ({ upTo, set: sets.find(({ id }) => id === patternSetId)! }));
     const records = around.log.records('transactions', p).map(({ value }) => value);
-    const first = stretches[0]?.set;
-    if (!first) continue;
-    const owns = (key: string) => partitionOf(key, partitions.transactions) === p;
-    hits.push(...hitsOfLog(records, stretches, first, owns).filter(({ family }) => family !== 'talk'));
+    hits.push(...hitsOfLog(records, stretches, (key) => partitionOf(key, partitions.transactions) === p, isReal));
   }
   return distinct(hits);
 }
@@ -228,7 +231,7 @@ function checkArchive({ around: { log, warehouse } }: Goal): string[] {
     if (topic === 'transactions' || topic === 'legs' || topic === 'events' || topic === 'controls') continue;
     const table = topic === 'commands' ? 'events' : topic;
     const rows = [...warehouse.final(table).values()].map(({ id, revision }) => (topic === 'warnings' ? `${id}#${revision}` : id));
-    const onLog = topic === 'warnings' ? lastRevisions(log) : new Set(eventsOn(log, topic).map(({ id }) => id));
+    const onLog = topic === 'warnings' ? lastRevisions(log) : new Set((topic === 'hits' ? hitsOn(log) : eventsOn(log, topic)).map(({ id }) => id));
     broken.push(...differences(`archived ${topic}`, onLog, new Set(rows)));
   }
   return broken;

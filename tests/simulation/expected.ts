@@ -8,7 +8,7 @@ import type { Engine } from '../../src/pipeline/score.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import { scanTransaction } from '../../src/scoring/reader.js';
 import { TransactionView } from '../../src/scoring/transaction-view.js';
-import { createTalkingEngine, poisonFen } from './engine.js';
+import { createTalkingEngine, isTalk, poisonFen } from './engine.js';
 import { policy } from './material.js';
 
 /** What a run must come to, computed without any of the machinery that is on trial. */
@@ -17,9 +17,9 @@ import { policy } from './material.js';
 export type Hits = ReadonlyMap<string, string>;
 
 /** Every line once, in the banks' order, by as many engines as there are partitions; what they tell is told at once. */
-export function expectedHits(set: PatternSet, banks: readonly (readonly string[])[], partitions: number): Hits {
+export function expectedHits(set: PatternSet, banks: readonly (readonly string[])[], partitions: number, isReal: boolean): Hits {
   const engines = Array.from({ length: partitions }, (_, p) =>
-    createTalkingEngine(set, { owns: (key) => partitionOf(key, partitions) === p }),
+    createTalkingEngine(set, { owns: (key) => partitionOf(key, partitions) === p }, isReal),
   );
   const hits: Hit[] = [];
   const view = new TransactionView();
@@ -50,16 +50,24 @@ function talkAll(engines: readonly Engine<PatternSet>[], hits: Hit[]): void {
   }
 }
 
+/** A part of one partition's log, and the set under which it was scored. */
 export interface ScoredStretch {
   readonly upTo: number;
   readonly set: PatternSet;
 }
 
-/** The real engine's hits of one partition's log, under the sets that its journal names. */
-export function hitsOfLog(records: readonly Uint8Array[], stretches: readonly ScoredStretch[], first: PatternSet, owns: (key: string) => boolean): Hit[] {
+/** The hits of one partition's log, under the sets that its journal names, without those of what others told it. */
+export function hitsOfLog(
+  records: readonly Uint8Array[],
+  stretches: readonly ScoredStretch[],
+  owns: (key: string) => boolean,
+  isReal: boolean,
+): Hit[] {
+  const [begin] = stretches;
+  if (!begin) return [];
   const hits: Hit[] = [];
   const view = new TransactionView();
-  let engine = createTalkingEngine(first, { owns });
+  let engine = createTalkingEngine(begin.set, { owns }, isReal);
   let at = 0;
 
   function take(from: number, upTo: number, found: Hit[] | null): void {
@@ -74,13 +82,13 @@ export function hitsOfLog(records: readonly Uint8Array[], stretches: readonly Sc
 
   for (const { upTo, set } of stretches) {
     if (set.id !== engine.patternSet.id && !engine.adopt(set)) {
-      engine = createTalkingEngine(set, { owns });
+      engine = createTalkingEngine(set, { owns }, isReal);
       take(0, at, null);
     }
     take(at, upTo, hits);
     at = upTo;
   }
-  return hits;
+  return hits.filter((hit) => !isTalk(hit));
 }
 
 /** A hit that came twice must say the same both times. */

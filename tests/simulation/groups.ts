@@ -47,6 +47,8 @@ interface Group {
   readonly holders: Map<number, Member>;
   readonly wanted: Map<number, Member>;
   readonly revoking: Set<number>;
+  /** Counts assignments: an order that was overtaken by another is void. */
+  readonly terms: Map<number, number>;
 }
 
 const idleWaitMs = 60_000;
@@ -62,7 +64,7 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     const key = `${name}/${topic}`;
     let group = groups.get(key);
     if (!group)
-      groups.set(key, (group = { name: key, topic, members: new Set(), holders: new Map(), wanted: new Map(), revoking: new Set() }));
+      groups.set(key, (group = { name: key, topic, members: new Set(), holders: new Map(), wanted: new Map(), revoking: new Set(), terms: new Map() }));
     return group;
   }
 
@@ -96,8 +98,10 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     if (!wanted || wanted === holder) return;
     if (!holder) {
       group.holders.set(p, wanted);
+      const term = (group.terms.get(p) ?? 0) + 1;
+      group.terms.set(p, term);
       world.trace(`${group.name}/${p} goes to ${wanted.owner.name}`);
-      world.schedule(wanted.owner, world.latencyMs(), () => start(wanted, p), true);
+      world.schedule(wanted.owner, world.latencyMs(), () => start(wanted, p, term), true);
       return;
     }
     if (group.revoking.has(p)) return;
@@ -110,7 +114,11 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
         world.schedule(null, world.latencyMs(), () => release(group, p, holder), true);
       };
       if (loop) void loop.ended.then(released);
-      else released();
+      else {
+        // The order to begin is still under way, and is void.
+        group.terms.set(p, (group.terms.get(p) ?? 0) + 1);
+        released();
+      }
     }, true);
   }
 
@@ -153,8 +161,8 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     rebalance(member.group);
   }
 
-  function start(member: Member, p: number): void {
-    if (member.group.holders.get(p) !== member) return;
+  function start(member: Member, p: number, term: number): void {
+    if (member.group.holders.get(p) !== member || member.group.terms.get(p) !== term) return;
     const before = member.loops.get(p)?.ended ?? Promise.resolve();
     const loop: Loop = { stop: new AbortController(), position: undefined, isOpen: false, isIdle: false, inBatch: false, ended: before };
     member.loops.set(p, loop);
@@ -220,7 +228,9 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     member.status = 'left';
     group.members.delete(member);
     for (const [p, holder] of group.holders) {
-      if (holder === member) group.holders.delete(p);
+      if (holder !== member) continue;
+      group.holders.delete(p);
+      group.revoking.delete(p);
     }
     rebalance(group);
     member.settle();
@@ -233,7 +243,7 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
         const loop = group.holders.get(p)?.loops.get(p);
         const end = server.records(group.topic, p).length;
         if (!loop?.isOpen || !loop.isIdle || loop.position !== end)
-          behind.push(`${group.name}/${p} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`);
+          behind.push(`${group.name}/${p} of ${group.holders.get(p)?.owner.name} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`);
       }
     }
     return behind;

@@ -38,6 +38,8 @@ export interface ProcessSettings {
   readonly claimSlots: number;
   readonly hasDispatch: boolean;
   readonly hasArchive: boolean;
+  /** Whether the real engine scores as well. */
+  readonly isReal: boolean;
 }
 
 /** The product's own parts, as one process runs them. */
@@ -81,7 +83,7 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
       createScore<PatternSet>({
         ...shared,
         patternStore: around.patternStore,
-        createEngine: createTalkingEngine,
+        createEngine: (set, context) => createTalkingEngine(set, context, settings.isReal),
         settings: { pollMs: 500, limit: { recordsMax: settings.scoreRecordsMax, bytesMax: 2 ** 20 } },
         telemetry: countingScore(world),
       }),

@@ -100,6 +100,7 @@ function drawPlan(world: World): Plan {
       claimSlots: world.pick([1, 2, 4]),
       hasDispatch: world.chance(0.5) && !process.env['D_NO'],
       hasArchive: world.chance(0.35) && !process.env['D_NO'],
+      isReal: world.chance(0.3),
     },
     mixture,
     troubleMs: world.pick([10_000, 30_000, 90_000]),
@@ -116,7 +117,7 @@ function shortPlan(world: World): Plan {
     bodyLines: 12,
     hasPoison: false,
     changesPatterns: false,
-    settings: { scoreRecordsMax: 1, warnRecordsMax: 4, sliceRecordsMax: 3, claimSlots: 1, hasDispatch: false, hasArchive: false },
+    settings: { scoreRecordsMax: 1, warnRecordsMax: 4, sliceRecordsMax: 3, claimSlots: 1, hasDispatch: false, hasArchive: false, isReal: false },
     mixture: { ...drawMixture(world), mayForget: false },
     troubleMs: 0,
   };
@@ -288,9 +289,10 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
 
 /** Under the first set; computed once for each material. */
 function hitsOf(plan: Plan, lines: readonly (readonly string[])[], { first }: PatternSets): Hits {
-  const key = JSON.stringify([plan.materialSeed, plan.banks, plan.transactions, plan.hasPoison, lines.map(({ length }) => length)]);
+  const { isReal } = plan.settings;
+  const key = JSON.stringify([isReal, plan.materialSeed, plan.banks, plan.transactions, plan.hasPoison, lines.map(({ length }) => length)]);
   let hits = expectations.get(key);
-  if (!hits) expectations.set(key, (hits = expectedHits(first, lines, partitions.transactions)));
+  if (!hits) expectations.set(key, (hits = expectedHits(first, lines, partitions.transactions, isReal)));
   return hits;
 }
 
