@@ -13,6 +13,8 @@ export interface FaultProxy {
   cutReplies(text?: string, times?: number): Promise<void>;
   /** From now on nothing passes, in either direction, and nothing is closed: what is sent is kept and delivered by `resume`. */
   stall(): void;
+  /** The same for the connections that stand now; new ones pass. */
+  stallStanding(): void;
   /** From now on requests pass and replies vanish, while connections stay open. */
   swallowReplies(): void;
   /** From now on every chunk is so many milliseconds late. */
@@ -115,6 +117,9 @@ export async function startFaultProxy({ target }: { target: number }): Promise<F
     cutReplies: (text = '', times = 1) => new Promise((done) => (cut = { text, left: times, done })),
     stall() {
       mode = 'stall';
+      for (const pair of pairs) freeze(pair);
+    },
+    stallStanding() {
       for (const pair of pairs) freeze(pair);
     },
     swallowReplies() {

@@ -36,18 +36,21 @@ export function createCalls(servers: () => Promise<Servers>, troubles: Troubles)
 
   async function run<T>(key: string, deadlineMs: number, work: (server: Server) => Promise<T>): Promise<T> {
     const deadline = performance.now() + deadlineMs;
+    let last: ConnectionLost | ReplyRefused | Unconfirmed | undefined;
     for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
       if (closed) throw new Error('state: it is closed; open it again before using it');
       if (fatal) throw fatal;
       try {
-        return await before(deadline, deadlineMs, () => attempt(key, work));
+        return await before(deadline, () => attempt(key, work));
       } catch (error) {
         if (error instanceof StoreLost) {
           if (!fatal) troubles.tell({ kind: 'fatal', server: error.server, error });
           fatal ??= error;
         }
+        if (error === late) throw unavailable(last ?? late, deadlineMs);
         if (!passes(error)) throw error;
         troubles.note(error);
+        last = error;
         // Half of the pause by chance, so that processes that lost the same server do not all come back at once.
         const waitMs = pauseMs * (0.5 + Math.random() / 2);
         if (performance.now() + waitMs > deadline) throw unavailable(error, deadlineMs);
@@ -85,15 +88,16 @@ export function createCalls(servers: () => Promise<Servers>, troubles: Troubles)
   };
 }
 
+const late = new ConnectionLost('', 'there was no reply');
+
 /** An attempt that does not end by itself is left to itself. */
-async function before<T>(deadline: number, deadlineMs: number, start: () => Promise<T>): Promise<T> {
+async function before<T>(deadline: number, start: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const silence = new ConnectionLost('', 'there was no reply');
-    timer = setTimeout(() => reject(unavailable(silence, deadlineMs)), Math.max(0, deadline - performance.now()));
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late), Math.max(0, deadline - performance.now()));
   });
   try {
-    return await Promise.race([start(), late]);
+    return await Promise.race([start(), timeout]);
   } finally {
     clearTimeout(timer);
   }

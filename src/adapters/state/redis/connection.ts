@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { addressText, type RedisAddress, type ServerAddress } from './address.js';
 import { ConnectionLost, RedisRefused, ReplyRefused } from './faults.js';
@@ -52,8 +53,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const client = new Redis(clientOptions(options));
   let why = 'the connection was closed';
   let ended = false;
+  let ending = false;
   const listeners: ((why: string) => void)[] = [];
-  client.on('error', (error: Error) => (why = explain(error, options.replyMsMax)));
+  client.on('error', (error: Error) => (why = explain(error, options)));
   client.on('end', () => {
     ended = true;
     for (const listener of listeners.splice(0)) listener(why);
@@ -73,6 +75,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     },
     onEnd: (listener) => void listeners.push(listener),
     end() {
+      if (ending) return;
+      ending = true;
       client.disconnect();
       // Half-open sockets are not waited for.
       (client.stream as typeof client.stream | undefined)?.destroy();
@@ -97,7 +101,7 @@ function clientOptions({ server, tls, connectMsMax, replyMsMax }: ConnectionOpti
   return {
     host: server.host,
     port: server.port,
-    ...(tls ? { tls: { servername: server.host, ...tls } } : {}),
+    ...(tls ? { tls: { ...(isIP(server.host) ? {} : { servername: server.host }), ...tls } } : {}),
     protocol: 2 as const,
     lazyConnect: true,
     retryStrategy: null,
@@ -164,10 +168,10 @@ const reasons: Readonly<Record<string, string>> = {
   EPIPE: 'the connection was closed',
 };
 
-function explain(error: Error & { code?: string }, replyMsMax: number): string {
+function explain(error: Error & { code?: string }, { replyMsMax, tls }: ConnectionOptions): string {
   if (error.message.startsWith('Socket timeout')) return `it has given no reply for ${replyMsMax} ms`;
   const known = reasons[error.code ?? ''];
-  if (known) return known;
+  if (known) return tls && error.code !== 'ECONNREFUSED' ? `${known}; look whether it speaks TLS there` : known;
   if (/wrong version number|EPROTO|packet length/i.test(error.message))
     return 'it does not speak TLS; write redis:// instead of rediss://';
   if (/certificate|CERT_|altname/i.test(`${error.code ?? ''} ${error.message}`))
