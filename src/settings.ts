@@ -18,9 +18,19 @@ const emptyOrUrl = (protocols: readonly string[]) =>
         error: `expected ${protocols.map((protocol) => `${protocol}://host:port`).join(' or ')}, or nothing`,
       },
     );
+/** One address, or the nodes of a cluster by commas. */
+const redisUrl = z
+  .string()
+  .regex(
+    /^(rediss?:\/\/[^\s,]+(,[^\s,]+)*)?$/,
+    'expected redis://host:port or rediss://host:port, more of them by commas, or nothing',
+  );
 const partitionCounts = z.strictObject(
   Object.fromEntries(topics.map((topic) => [topic, whole(1, 256)])) as Record<Topic, ReturnType<typeof whole>>,
 );
+
+/** Empty: none. */
+const pemFiles = { caFile: z.string(), certFile: z.string(), keyFile: z.string() };
 
 export const settingsSchema = z.strictObject({
   dataDir: z.string().min(1),
@@ -31,11 +41,39 @@ export const settingsSchema = z.strictObject({
     bodyBytesMax: bytes,
     requestsMax: whole(1, 100_000),
     streamClientsMax: whole(1, 100_000),
+    keysPollMs: ms,
   }),
   cluster: z.strictObject({
     kafkaBrokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'expected host:port')),
-    redisUrl: emptyOrUrl(['redis', 'rediss']),
+    redisUrl: redisUrl,
     clickhouseUrl: emptyOrUrl(['http', 'https']),
+  }),
+  kafka: z.strictObject({
+    topicPrefix: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected letters, digits, ., _ or -'),
+    replication: whole(0, 100),
+    minInsync: whole(0, 100),
+    compression: z.enum(['none', 'gzip']),
+    sessionTimeoutMs: whole(1_000, 3_600_000),
+    deadlineMs: ms,
+    sasl: z
+      .strictObject({
+        mechanism: z.enum(['none', 'plain', 'scram-sha-256', 'scram-sha-512']),
+        username: z.string(),
+        password: z.string(),
+      })
+      .refine(({ mechanism, username, password }) => mechanism === 'none' || (username !== '' && password !== ''), {
+        path: ['username'],
+        error: 'expected a username and a password with this mechanism',
+      }),
+    tls: z.strictObject({ enabled: z.boolean(), ...pemFiles }),
+  }),
+  redis: z.strictObject({
+    prefix: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected letters, digits, ., _ or -'),
+    username: z.string(),
+    password: z.string(),
+    replicasMin: whole(0, 100),
+    deadlineMs: ms,
+    ...pemFiles,
   }),
   log: z
     .strictObject({ partitions: partitionCounts, retentionMs: ms, trimEveryMs: ms })
@@ -51,6 +89,12 @@ export const settingsSchema = z.strictObject({
     claimSlots: whole(1, 4096),
     claimDays: whole(1, 36_500),
     claimsMax: whole(1_000, 1_000_000_000),
+  }),
+  incoming: z.strictObject({
+    bank: z.string().regex(/^(\*|[0-9A-Za-z]{3,14})$/, 'expected a bank number, or *'),
+    batchRecordsMax: whole(1, 10_000),
+    batchBytesMax: bytes,
+    retentionMs: ms,
   }),
   score: z.strictObject({
     batchRecordsMax: whole(1, 10_000),

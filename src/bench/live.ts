@@ -91,12 +91,12 @@ async function withPlatform<T>({ paths, version }: Place, work: (platform: Platf
 }
 
 async function untilIdle({ pipeline }: Platform): Promise<void> {
-  while ((await pipeline.score.lag()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (((await pipeline.score?.lag()) ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Waits until every hit that is on the log is in the warehouse. */
 async function storedHits({ pipeline }: Platform): Promise<void> {
-  await pipeline.archive.drained(undefined, ['hits']);
+  await pipeline.archive?.drained(undefined, ['hits']);
 }
 
 const resultSchema = z.object({ acceptedMs: z.number(), latenciesMs: z.array(z.number()) });

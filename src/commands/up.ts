@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { firstKeysFile, type Platform, startPlatform } from '../app.js';
+import { firstKeysFile, isClustered, type Platform, startPlatform } from '../app.js';
 import type { StatusSummary } from '../domain/status.js';
+import { type Role, roles } from '../pipeline/run.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { startReceiver, type Receiver } from '../simulate/receiver.js';
 import { playSample, sampleVictims } from '../simulate/sample.js';
@@ -28,6 +29,8 @@ Examples:
   $ huqi up --no-sample --port 9000 --data /srv/huqi
   $ HUQI_HOST=0.0.0.0 huqi up --no-sample       for other machines: then reading needs a key as well
   $ huqi up --exit-after-sample                 play the sample, print the table, end
+  $ HUQI_KAFKA_BROKERS=k1:9092,k2:9092 HUQI_REDIS_URL=redis://r1:6379 HUQI_CLICKHOUSE_URL=http://c1:8123 huqi up --only score
+                                                one part of a cluster; every process answers /healthz, /readyz and /metrics
 
 Exit codes: 0 stopped as asked, 1 it cannot start or a part has failed, 2 wrong arguments.`;
 
@@ -37,7 +40,7 @@ export function registerUp(program: Command, context: CommandContext, version: s
     .command('up')
     .summary('run the platform')
     .description('Runs the platform: intake, scoring, warnings, dispatch, archive, HTTP and the live page.')
-    .option('--only <parts>', 'run only these parts (in a cluster): score,warn,…')
+    .option('--only <parts>', `run only these parts, on Kafka and Redis: some of ${roles.join(',')}`)
     .option('--config <file>', 'settings that differ from the defaults')
     .option('--port <number>', 'port to listen on; 0 takes a free one')
     .option('--data <directory>', 'data directory')
@@ -49,30 +52,34 @@ export function registerUp(program: Command, context: CommandContext, version: s
 }
 
 async function up(flags: Flags, context: CommandContext, version: string): Promise<void> {
-  if (flags.only !== undefined)
-    throw new CommandFailure('--only needs Kafka: with embedded parts all parts run in one process', 2);
+  const only = flags.only === undefined ? undefined : rolesOf(flags.only);
   const rate = wholeNumber('--sample-rate', flags.sampleRate, 1, 1_000_000);
   const port = flags.port === undefined ? undefined : wholeNumber('--port', flags.port, 0, 65_535);
-  const settings = withSample(
-    loadSettings({
-      file: flags.config,
-      env: context.env,
-      overrides: {
-        ...(flags.data === undefined ? {} : { dataDir: flags.data }),
-        ...(port === undefined ? {} : { http: { port } }),
-      },
-    }),
-    flags.sample,
-  );
-  const platform = await startPlatform({ settings, version, paths: context.paths, clock: context.clock });
+  const loaded = loadSettings({
+    file: flags.config,
+    env: context.env,
+    overrides: {
+      ...(flags.data === undefined ? {} : { dataDir: flags.data }),
+      ...(port === undefined ? {} : { http: { port } }),
+    },
+  });
+  if (only && !isClustered(loaded))
+    throw new CommandFailure(
+      '--only needs Kafka and Redis (HUQI_KAFKA_BROKERS, HUQI_REDIS_URL): with embedded parts all parts run in one process',
+      2,
+    );
+  // The sample day is for looking around, never for a store that others may share.
+  const mayPlay = flags.sample && !isClustered(loaded);
+  const settings = withSample(loaded, mayPlay);
+  const platform = await startPlatform({ settings, version, paths: context.paths, clock: context.clock, roles: only });
   let receiver: Receiver | undefined;
   try {
     showStart(platform, settings, context);
-    const playing = flags.sample && (await shouldPlay(platform));
+    const playing = mayPlay && (await shouldPlay(platform));
     if (playing) receiver = await demonstrate(platform, rate, context);
-    else await forgetDemonstration(platform);
+    else if (!isClustered(settings)) await forgetDemonstration(platform);
     // A run that was cut off after the last record has nothing left to play, but must end as well.
-    const work = flags.sample && flags.exitAfterSample ? platform.pipeline.drained(context.stop) : stopAsked(context.stop);
+    const work = mayPlay && flags.exitAfterSample ? platform.pipeline.drained(context.stop) : stopAsked(context.stop);
     await Promise.race([work, platform.failed]);
   } catch (error) {
     if (!context.stop.aborted) {
@@ -107,8 +114,9 @@ function withSample(settings: Settings, sample: boolean): Settings {
   };
 }
 
-function showStart({ url, firstKeys }: Platform, { dataDir }: Settings, { stdout }: CommandContext): void {
-  stdout.write(`HuQi 护企 runs at ${url}\n`);
+function showStart({ url, firstKeys, pipeline }: Platform, { dataDir }: Settings, { stdout }: CommandContext): void {
+  const part = pipeline.roles.size < roles.length ? `: ${[...pipeline.roles].join(', ')}` : '';
+  stdout.write(`HuQi 护企 runs at ${url}${part}\n`);
   if (!firstKeys) return;
   stdout.write(`API keys for a bank and for the anti-fraud centre were made; they stand once in ${firstKeysFile(dataDir)}\n`);
 }
@@ -161,7 +169,7 @@ async function demonstrate(platform: Platform, rate: number, context: CommandCon
 }
 
 async function settledDeliveries({ pipeline }: Platform, stop: AbortSignal): Promise<void> {
-  for (let waits = 0; pipeline.dispatch.pending() > 0 && waits < 200; waits++) {
+  for (let waits = 0; (pipeline.dispatch?.pending() ?? 0) > 0 && waits < 200; waits++) {
     stop.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -172,6 +180,14 @@ async function forgetDemonstration({ pipeline }: Platform): Promise<void> {
   for (const { id } of registered)
     if (id === recipientIds.centre || id === recipientIds.bank || id.startsWith('sample-enterprise-'))
       await pipeline.recipients.remove(id);
+}
+
+/** Throws `CommandFailure` for a part that there is not. */
+function rolesOf(text: string): ReadonlySet<Role> {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !roles.some((role) => role === name));
+  if (unknown !== undefined) throw new CommandFailure(`--only ${text}: expected some of ${roles.join(',')}`, 2);
+  return new Set(roles.filter((role) => names.includes(role)));
 }
 
 function stopAsked(stop: AbortSignal): Promise<void> {

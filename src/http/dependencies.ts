@@ -27,6 +27,8 @@ export interface HttpDependencies {
   authenticate(key: string): Caller | null;
   status(): Promise<StatusSummary>;
   readiness(): Promise<Readiness>;
+  /** Sentences about what is wrong and is being ridden out; empty when nothing is. */
+  health(): readonly string[];
   /** Prometheus text format 0.0.4. */
   metrics(): Promise<string>;
   /** Told of every fault that was answered 500; the message never reaches the caller. */

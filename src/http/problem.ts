@@ -30,14 +30,17 @@ export interface FieldError {
 }
 
 /** Every error of every route leaves through here. */
-export function installProblems(app: FastifyInstance, onFault: (fault: RequestFault) => void): void {
+export function installProblems(app: FastifyInstance, onFault: (fault: RequestFault) => void, operationsOnly?: string): void {
   const routes = collectRoutes(app);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.status === 500) onFault({ method: request.method, route: request.routeOptions.url ?? '(none)', error });
     return sendProblem(request, reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownRoute(routes, request)));
+  app.setNotFoundHandler((request, reply) => {
+    const problem = operationsOnly === undefined ? unknownRoute(routes, request) : servedElsewhere(operationsOnly);
+    return sendProblem(request, reply, problem);
+  });
 }
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
@@ -86,6 +89,14 @@ function toProblem(error: FastifyError): Problem {
   if (entry) return new Problem(...entry);
   const refusal = refusals[error.name];
   if (refusal) return refusal(error);
+  if (error.name === 'Unavailable') {
+    return new Problem(
+      503,
+      'unavailable',
+      'A store of the platform cannot be reached just now. What was sent may have been kept: send it again, it counts once.',
+      { retryAfterS: 2 },
+    );
+  }
   if ((error as { retriable?: unknown }).retriable === true) {
     return new Problem(503, 'busy', 'The platform cannot take this now; nothing was kept. Send it again.', { retryAfterS: 1 });
   }
@@ -110,6 +121,14 @@ function collectRoutes(app: FastifyInstance): KnownRoute[] {
     routes.push({ path, methods: typeof method === 'string' ? [method] : method });
   });
   return routes;
+}
+
+function servedElsewhere(roles: string): Problem {
+  return new Problem(
+    404,
+    'not-served-here',
+    `This process runs ${roles} and answers /healthz, /readyz and /metrics only. Ask one that runs http.`,
+  );
 }
 
 function unknownRoute(routes: readonly KnownRoute[], request: FastifyRequest): Problem {

@@ -18,7 +18,7 @@ import { backtestRoutes } from './routes/backtests.js';
 import { patternRoutes } from './routes/patterns.js';
 import { recipientRoutes } from './routes/recipients.js';
 import { referenceAddress } from './routes/reference.js';
-import { statusRoutes } from './routes/status.js';
+import { operationRoutes, statusRoutes } from './routes/status.js';
 import { streamRoutes } from './routes/stream.js';
 import { transactionAddress } from './routes/transactions.js';
 import { warningRoutes } from './routes/warnings.js';
@@ -33,6 +33,8 @@ export interface HttpOptions {
   readonly now: () => number;
   /** The built page (`dist/console`); left out, `/` is answered 404. */
   readonly consoleDirectory?: string;
+  /** The roles of a process that answers for its own health alone: everything else is answered 404. */
+  readonly operationsOnly?: string;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -100,7 +102,7 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(fastifyHelmet, helmetOptions);
-  installProblems(app, (fault) => dependencies.onFault(fault));
+  installProblems(app, (fault) => dependencies.onFault(fault), options.operationsOnly);
   installSecurity(app, {
     openReading: options.openReading,
     authenticate: (key) => dependencies.authenticate(key),
@@ -109,17 +111,8 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
   await app.register(fastifySwagger, openApiOptions(options.version));
 
   const context: RouteContext = { dependencies, limits, now: options.now };
-  const streams = streamRoutes(app, context);
-  await app.register(async (scope: FastifyInstance) => {
-    intakeRoutes(withZod(scope), context, [transactionAddress, referenceAddress]);
-  });
-  warningRoutes(app, context);
-  recipientRoutes(app, context);
-  statusRoutes(app, context);
-  patternRoutes(app, context);
-  backtestRoutes(app, context);
-  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger());
-  await pageRoutes(app, options.consoleDirectory);
+  operationRoutes(app, context);
+  const streams = options.operationsOnly === undefined ? await addInterface(app, context, options) : null;
   await app.ready();
 
   return {
@@ -130,11 +123,31 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`, port: taken };
     },
     async close() {
-      streams.end();
+      streams?.end();
       await closeWithin(app, connections, closeGraceMs);
     },
-    streamClients: () => streams.count(),
+    streamClients: () => streams?.count() ?? 0,
   };
+}
+
+/** All that people, banks and the page use. */
+async function addInterface(
+  app: App,
+  context: RouteContext,
+  { consoleDirectory }: HttpOptions,
+): Promise<ReturnType<typeof streamRoutes>> {
+  const streams = streamRoutes(app, context);
+  await app.register(async (scope: FastifyInstance) => {
+    intakeRoutes(withZod(scope), context, [transactionAddress, referenceAddress]);
+  });
+  warningRoutes(app, context);
+  recipientRoutes(app, context);
+  statusRoutes(app, context);
+  patternRoutes(app, context);
+  backtestRoutes(app, context);
+  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger());
+  await pageRoutes(app, consoleDirectory);
+  return streams;
 }
 
 /**

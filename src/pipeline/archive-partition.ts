@@ -5,6 +5,7 @@ import type { Log, LogBatch, LogRecord, ArchivedTopic } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { archiveSlot } from './archive-positions.js';
 import { buildRows, readSlice, sliceSchema, tokenOf, type Slice } from './archive-slice.js';
 import { openOwnedSlot, type OwnedSlot } from './owned-slot.js';
 
@@ -73,12 +74,11 @@ export async function openArchivePartition(
   fail: (fault: unknown) => void,
 ): Promise<ArchivePartition> {
   const { log, state, newId, settings } = options;
-  const slotName = `archive/${topic}-${partition}`;
   const slot = await openOwnedSlot({
     log,
     state,
     newId,
-    slot: slotName,
+    slot: archiveSlot(topic, partition),
     head: headSchema,
     initial: { position: null, open: null },
   });

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bulkhead } from 'cockatiel';
 import { archivedTopics as topics, type ArchivedTopic, type LogBatch, type Membership } from '../ports/log.js';
+import { archiveLag } from './archive-positions.js';
+import { createFailure } from './failure.js';
 import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from './archive-partition.js';
 
 /**
@@ -8,16 +10,11 @@ import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from
  * likes, scoring does not notice; when it is back, the same slices go in under the same tokens, so that the archive ends
  * equal to the log. A fault that no repetition can mend stops the archive visibly.
  */
-export interface Archive {
-  /** Resolves when it has stopped; rejects with the fault that stopped it. */
-  readonly done: Promise<void>;
-  /** Records on the log that are not known to be stored. */
-  lag(): Promise<number>;
-  /** Resolves when everything that was on the log (or on these topics) at the call is stored; rejects where the archive has stopped or `signal` aborts. */
+export interface Archive extends Membership {
+  /** Resolves when everything that was on the log (or on these topics) at the call is stored, by whatever process; rejects where the archive has stopped or `signal` aborts. */
   drained(signal?: AbortSignal, only?: readonly ArchivedTopic[]): Promise<void>;
-  /** Records below it are stored and may be trimmed from the log; null where none is. */
+  /** Offset below which records of a partition that this process archives are stored; null where none is. */
   storedUpTo(topic: ArchivedTopic, partition: number): number | null;
-  leave(): Promise<void>;
 }
 
 const drainPollMs = 20;
@@ -27,22 +24,15 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const inserts = bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER);
   const partitions = new Map<string, ArchivePartition>();
   const drains = new Set<readonly ArchivedTopic[]>();
-  let fail: (fault: unknown) => void = () => undefined;
-  const faulted = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
 
   const memberships: Membership[] = [];
   for (const topic of topics) memberships.push(await log.join('archive', topic, (partition) => open(topic, partition)));
 
   async function open(topic: ArchivedTopic, number: number) {
-    const stopWith = (error: unknown) => {
-      telemetry.consumerFailed({ group: 'archive', topic, error });
-      fail(error);
-    };
+    const { failed, fail } = createFailure();
     // Whoever waits for other topics only does not want to wait behind transactions.
     const isBusy = () => options.isBusy?.() === true || drains.size > 0;
-    const partition = await openArchivePartition({ ...options, isBusy }, topic, number, inserts, stopWith);
+    const partition = await openArchivePartition({ ...options, isBusy }, topic, number, inserts, fail);
     partition.hurry(isAwaited(topic));
     partitions.set(`${topic}/${number}`, partition);
     const start = partition.start ?? 'earliest';
@@ -51,6 +41,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
       start,
       limit: { recordsMax: settings.sliceRecordsMax, bytesMax: settings.sliceBytesMax },
       process: (batch: LogBatch) => partition.take(batch),
+      failed,
       close: async () => {
         await partition.close();
         partitions.delete(`${topic}/${number}`);
@@ -61,25 +52,21 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const leave = async () => {
     await Promise.all(memberships.map((membership) => membership.leave()));
   };
-  const all = Promise.all(memberships.map(({ done }) => done));
-  const done = Promise.race([all.then(() => undefined), faulted]);
+  const done = Promise.all(memberships.map((membership) => membership.done)).then(() => undefined);
   let stopped: { readonly fault: unknown } | null = null;
   done.catch(async (fault: unknown) => {
     stopped = { fault };
+    telemetry.consumerFailed({ group: 'archive', topic: 'all', error: fault });
     await leave();
   });
 
-  /** Behind the log's end, or behind `ends` where given. */
-  async function lag(ends?: ReadonlyMap<string, number>): Promise<number> {
-    let records = 0;
-    for (const topic of topics) {
-      for (let p = 0; p < log.partitions(topic); p++) {
-        const { first, next } = await log.bounds(topic, p);
-        const stored = partitions.get(`${topic}/${p}`)?.position() ?? first;
-        records += Math.max((ends ? (ends.get(`${topic}/${p}`) ?? 0) : next) - stored, 0);
-      }
-    }
-    return records;
+  async function lag(): Promise<number> {
+    const lags = [...partitions].map(async ([name, partition]) => {
+      const [topic, number] = name.split('/') as [ArchivedTopic, string];
+      const { first, next } = await log.bounds(topic, Number(number));
+      return Math.max(next - (partition.position() ?? first), 0);
+    });
+    return (await Promise.all(lags)).reduce((sum, records) => sum + records, 0);
   }
 
   async function ends(only: readonly ArchivedTopic[]): Promise<Map<string, number>> {
@@ -103,15 +90,19 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   return {
     done,
     leave,
-    lag: () => lag(),
+    lag,
     storedUpTo: (topic, partition) => partitions.get(`${topic}/${partition}`)?.position() ?? null,
+    owned: () => {
+      const owned = memberships.map((membership) => membership.owned());
+      return owned.some((one) => one === null) ? null : owned.flatMap((one) => one ?? []);
+    },
     async drained(signal, only = topics) {
       const goal = await ends(only);
       const drain = [...only];
       drains.add(drain);
       hurryAwaited();
       try {
-        while ((await lag(goal)) > 0) {
+        while ((await archiveLag(options, goal)) > 0) {
           if (stopped) throw stopped.fault;
           await sleep(drainPollMs, undefined, signal ? { signal } : {});
         }

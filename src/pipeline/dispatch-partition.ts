@@ -10,6 +10,7 @@ import type { State } from '../ports/state.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { LaneSettings } from './delivery-lanes.js';
 import { headSchema, readPending, type DispatchHead, type PendingDelivery } from './dispatch-record.js';
+import { createFailure, type Failure } from './failure.js';
 import { openOwnedSlot, type Emission, type OwnedSlot } from './owned-slot.js';
 import type { Recipients } from './recipients.js';
 
@@ -45,6 +46,8 @@ export interface DispatchPartition {
   readonly pending: Map<string, Map<string, PendingDelivery>>;
   readonly stop: AbortController;
   readonly underWay: Set<Promise<unknown>>;
+  /** What goes wrong beside the batches: an attempt whose outcome could not be recorded. */
+  readonly failure: Failure;
   /** Nothing is started any more. */
   closing: boolean;
 }
@@ -55,7 +58,16 @@ export async function openPartition(options: DispatchOptions, number: number): P
   const slot = await openOwnedSlot({ log, state, newId, slot: name, head: headSchema, initial: { next: null } });
   const pending: DispatchPartition['pending'] = new Map();
   for (const delivery of await readPending(state, name)) addPending({ pending }, delivery);
-  return { number, name, slot, pending, stop: new AbortController(), underWay: new Set(), closing: false };
+  return {
+    number,
+    name,
+    slot,
+    pending,
+    stop: new AbortController(),
+    underWay: new Set(),
+    failure: createFailure(),
+    closing: false,
+  };
 }
 
 export function addPending({ pending }: Pick<DispatchPartition, 'pending'>, delivery: PendingDelivery): void {

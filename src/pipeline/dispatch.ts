@@ -1,4 +1,4 @@
-import type { PartitionProcessor } from '../ports/log.js';
+import type { Membership, PartitionProcessor } from '../ports/log.js';
 import { attemptDelivery } from './delivery-attempt.js';
 import { createDeliveryLanes } from './delivery-lanes.js';
 import { countOf, isPending, openPartition, type DispatchOptions, type DispatchPartition } from './dispatch-partition.js';
@@ -13,13 +13,9 @@ import { agedTold, type PendingDelivery } from './dispatch-record.js';
  * forgotten. An attempt whose outcome was not recorded when the process was killed is made again under the same delivery id:
  * at-least-once, the receiver drops repeats by id.
  */
-export interface Dispatch {
-  /** Resolves when it has stopped; rejects with the fault that stopped it. */
-  readonly done: Promise<void>;
+export interface Dispatch extends Membership {
   /** Deliveries planned and not settled. */
   pending(): number;
-  lag(): Promise<number>;
-  leave(): Promise<void>;
 }
 
 /** How long attempts under way may go on when the partition is given up. */
@@ -29,11 +25,6 @@ const sweepEveryMs = 60_000;
 export async function createDispatch(options: DispatchOptions): Promise<Dispatch> {
   const { log, clock, settings, telemetry } = options;
   const owners = new Map<PendingDelivery, DispatchPartition>();
-  let fail: (fault: unknown) => void = () => undefined;
-  const faulted = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-
   const lanes = createDeliveryLanes<PendingDelivery>({
     settings,
     clock,
@@ -49,7 +40,7 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
         telemetry.deliveriesPending(partition.number, countOf(partition));
         return result;
       } catch (fault) {
-        fail(fault);
+        partition.failure.fail(fault);
         return 'answered';
       } finally {
         partition.underWay.delete(attempt);
@@ -77,6 +68,7 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
     let sweepAfter: string | undefined;
     return {
       start,
+      failed: partition.failure.failed,
       limit: { recordsMax: settings.batchRecordsMax, bytesMax: settings.batchBytesMax },
       async process(batch) {
         const planned = await planWarnings(options, lanes, partition, batch);
@@ -106,14 +98,13 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
     };
   }
 
-  const done = Promise.race([membership.done, faulted]);
-  done.catch(async (error: unknown) => {
+  membership.done.catch(async (error: unknown) => {
     telemetry.consumerFailed({ group: 'dispatch', topic: 'warnings', error });
     await lanes.stop();
-    await membership.leave();
   });
   return {
-    done,
+    done: membership.done,
+    owned: () => membership.owned(),
     pending: () => lanes.pending,
     lag: () => membership.lag(),
     async leave() {

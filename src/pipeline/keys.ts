@@ -17,10 +17,18 @@ export interface Keys {
   refresh(): Promise<void>;
   /**
    * On the first start: a key for the anti-fraud centre and one for a sample bank. Null where there are keys already.
-   * `show` must have kept them when it resolves: they become valid after it, so a kill in between leaves no key that nobody has.
+   * `keep` must have kept them when it resolves: they become valid after it, so a kill in between leaves no key that nobody has.
+   * Of several processes that do so at once, the keys of one become valid.
    */
-  ensureFirstKeys(show: (keys: FirstKeys) => Promise<void>): Promise<FirstKeys | null>;
+  ensureFirstKeys(keep: FirstKeysKeeper): Promise<FirstKeys | null>;
 }
+
+export type FirstKeysKeeper = (keys: FirstKeys) => Promise<{
+  /** They are valid. */
+  confirm(): Promise<void>;
+  /** Another process's are. */
+  discard(): Promise<void>;
+}>;
 
 export interface FirstKeys {
   readonly centre: string;
@@ -62,6 +70,8 @@ export interface KeysOptions {
 
 const slot = 'keys';
 const prefix = 'key/';
+/** Stands once the first keys were made. */
+const firstKey = 'first';
 const keysMax = 1000;
 const keyBytesMax = 200;
 const storedSchema = keyInputSchema.extend({ createdAt: z.iso.datetime() });
@@ -88,16 +98,20 @@ export async function createKeys(options: KeysOptions): Promise<Keys> {
     return { input, key, hash: hashOf(key) };
   }
 
-  /** All or none of them become valid. */
-  async function store(drawn: readonly DrawnKey[]): Promise<void> {
+  /** All or none of them become valid; none where there must be no first key and is one. */
+  async function store(drawn: readonly DrawnKey[], areFirst = false): Promise<boolean> {
     if (known.length + drawn.length > keysMax) throw new RangeError(`keys: at most ${keysMax} are kept; remove one first`);
     const put = drawn.map(({ input: { name, role, bank }, hash }) => {
       const stored = { name, role, ...(bank === undefined ? {} : { bank }), createdAt: new Date(clock.now()).toISOString() };
       return { key: prefix + hash.toString('hex'), value: encoder.encode(JSON.stringify(stored)) };
     });
-    await state.commit(slot, { put });
+    const first = { key: firstKey, value: encoder.encode(new Date(clock.now()).toISOString()) };
+    const change = areFirst ? { expect: [{ key: firstKey, value: null }], put: [...put, first] } : { put };
+    const result = await state.commit(slot, change);
     await keys.refresh();
+    if (result === 'conflict') return false;
     for (const { input } of drawn) options.telemetry.keyMade({ name: input.name, role: input.role });
+    return true;
   }
 
   const keys: Keys = {
@@ -133,15 +147,16 @@ export async function createKeys(options: KeysOptions): Promise<Keys> {
       known = await load(state);
     },
 
-    async ensureFirstKeys(show) {
+    async ensureFirstKeys(keep) {
       await keys.refresh();
       if (known.length > 0) return null;
       const centre = draw(checkInput({ name: 'anti-fraud centre', role: 'centre' }));
       const bank = draw(checkInput({ name: 'sample bank', role: 'bank', bank: '*' }));
       const first = { centre: centre.key, bank: bank.key };
-      await show(first);
-      await store([centre, bank]);
-      return first;
+      const kept = await keep(first);
+      const areValid = await store([centre, bank], true);
+      await (areValid ? kept.confirm() : kept.discard());
+      return areValid ? first : null;
     },
   };
   return keys;

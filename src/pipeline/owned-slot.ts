@@ -46,7 +46,7 @@ interface Body<H> {
   readonly data: H;
 }
 
-const headKey = 'head';
+export const ownedHeadKey = 'head';
 const outboxPrefix = 'outbox/';
 const changesPerCommitMax = 256;
 const outboxEntriesMax = 10_000;
@@ -56,7 +56,7 @@ const storedOutboxSchema = z.array(z.object({ topic: z.string(), partition: z.in
 export async function openOwnedSlot<H extends object>(options: OpenSlotOptions<H>): Promise<OwnedSlot<H>> {
   const { state, log, slot, newId } = options;
   const schema = z.object({ id: z.string(), previous: z.string().nullable(), sequence: z.int(), data: options.head });
-  const chain = await openCheckpoints<Body<H>>({ state, slot, key: headKey, newId, schema });
+  const chain = await openCheckpoints<Body<H>>({ state, slot, key: ownedHeadKey, newId, schema });
   let { sequence, data: head } = chain.head ?? { sequence: 0, data: options.initial };
 
   const left = await state.scan(slot, { prefix: outboxPrefix, limit: outboxEntriesMax });

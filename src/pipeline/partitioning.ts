@@ -7,7 +7,7 @@ import type { OutgoingRecord, Topic } from '../ports/log.js';
 /** Most events of one frame: keeps a record far below what a broker refuses. */
 const eventsPerFrameMax = 256;
 /** Most frames that one batch may make of one partition; a batch's sequence numbers are multiples of it. */
-const framesPerBatchMax = 65_536;
+export const framesPerBatchMax = 65_536;
 
 export interface EventBatch {
   readonly topic: Topic;

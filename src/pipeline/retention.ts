@@ -1,15 +1,14 @@
 import { z } from 'zod';
-import { archivedTopics as topics, type Log } from '../ports/log.js';
+import { topics, type Log, type Topic } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Archive } from './archive.js';
 import { decodeJson, encodeJson } from './checkpoint.js';
-import type { Intake } from './intake.js';
-import type { Keys } from './keys.js';
+import { neededFrom } from './positions.js';
 
 /**
- * Old records leave the log, old claims leave the state. What is not archived is never trimmed. To know how old a record is,
- * the end of every partition is noted from time to time with the hour; all below a note is at least as old as the note.
+ * Old records leave the log. What is not archived, or still to be scored, warned of, dispatched or taken in, is never trimmed: how
+ * far that has come is read from the state, so that any process may do it and several may at once. To know how old a record is, the end of
+ * every partition is noted from time to time with the hour; all below a note is at least as old as the note.
  */
 export interface Retention {
   stop(): Promise<void>;
@@ -18,27 +17,44 @@ export interface Retention {
 export interface RetentionOptions {
   readonly log: Log;
   readonly state: State;
-  readonly archive: Pick<Archive, 'storedUpTo'>;
-  readonly intake: Pick<Intake, 'sweepClaims'>;
-  readonly keys: Pick<Keys, 'refresh'>;
-  readonly settings: { readonly retentionMs: number; readonly trimEveryMs: number };
+  readonly settings: {
+    readonly retentionMs: number;
+    /** Of `incoming`. */
+    readonly incomingRetentionMs: number;
+    readonly trimEveryMs: number;
+  };
   readonly clock: { now(): number };
   readonly telemetry: Pick<Telemetry, 'retentionFailed'>;
 }
 
 const slot = 'retention';
 const notesKey = 'notes';
-/** Notes kept at most; the age of a record is known to within a two-hundredth of the retention. */
+/** Notes kept at most of the longer retention; the age of a record is known to within a two-hundredth of it. */
 const notesMax = 200;
 const notesSchema = z.array(z.object({ atMs: z.number(), ends: z.record(z.string(), z.int()) }));
 type Note = z.infer<typeof notesSchema>[number];
 
 export function startRetention(options: RetentionOptions): Retention {
-  const { settings, telemetry } = options;
-  let under: Promise<void> = Promise.resolve();
+  return repeat(
+    () => retain(options),
+    options.settings.trimEveryMs,
+    (error) => options.telemetry.retentionFailed(error),
+  );
+}
+
+/** Does it again and again, one at a time; what goes wrong is told, and it goes on. */
+export function repeat(work: () => Promise<unknown>, everyMs: number, onFault: (error: unknown) => void): Retention {
+  let under: Promise<unknown> = Promise.resolve();
+  let isUnder = false;
   const timer = setInterval(() => {
-    under = under.then(() => retain(options)).catch((error: unknown) => telemetry.retentionFailed(error));
-  }, settings.trimEveryMs);
+    if (isUnder) return;
+    isUnder = true;
+    under = work()
+      .catch(onFault)
+      .finally(() => {
+        isUnder = false;
+      });
+  }, everyMs);
   timer.unref();
   return {
     async stop() {
@@ -48,30 +64,47 @@ export function startRetention(options: RetentionOptions): Retention {
   };
 }
 
-/** One round: keys that another process made, claims that are too old, records that are too old. Bounded work. */
-export async function retain({ log, state, archive, intake, keys, settings, clock }: RetentionOptions): Promise<void> {
-  await keys.refresh();
-  await intake.sweepClaims();
-  const [value] = await state.get(slot, [notesKey]);
+/** One round. Bounded work. */
+export async function retain({ log, state, settings, clock }: RetentionOptions): Promise<void> {
+  const [value = null] = await state.get(slot, [notesKey]);
   const notes: Note[] = value ? notesSchema.parse(decodeJson(value)) : [];
   const nowMs = clock.now();
-  const old = notes.findLast(({ atMs }) => atMs <= nowMs - settings.retentionMs);
-  if (old) await trimBelow(log, archive, old);
+  const noteOf = (retentionMs: number) => notes.findLast(({ atMs }) => atMs <= nowMs - retentionMs);
+  const old = noteOf(settings.retentionMs);
+  for (const topic of topics) {
+    const note = topic === 'incoming' ? noteOf(settings.incomingRetentionMs) : old;
+    if (note) await trimBelow({ log, state }, topic, note);
+  }
   const latest = notes.at(-1);
-  if (latest && nowMs - latest.atMs < settings.retentionMs / notesMax) return;
+  const { retentionMs, incomingRetentionMs } = settings;
+  if (latest && nowMs - latest.atMs < Math.min(retentionMs / notesMax, incomingRetentionMs / 10)) return;
   const kept = [
-    ...notes.filter((note) => note === old || note.atMs > nowMs - settings.retentionMs),
+    ...notes.filter((note) => note === old || note.atMs > nowMs - retentionMs),
     { atMs: nowMs, ends: await endsOf(log) },
   ];
-  await state.commit(slot, { put: [{ key: notesKey, value: encodeJson(kept) }] });
+  // Where another process has just noted the hour, once is enough.
+  await state.commit(slot, {
+    expect: [{ key: notesKey, value }],
+    put: [{ key: notesKey, value: encodeJson(thinned(kept, nowMs, settings)) }],
+  });
 }
 
-async function trimBelow(log: Log, archive: Pick<Archive, 'storedUpTo'>, note: Note): Promise<void> {
-  for (const topic of topics) {
-    for (let partition = 0; partition < log.partitions(topic); partition++) {
-      const below = Math.min(note.ends[`${topic}/${partition}`] ?? 0, archive.storedUpTo(topic, partition) ?? 0);
-      if (below > 0) await log.trim(topic, partition, below);
-    }
+/** Notes close to one another are kept only for as long as `incoming` needs them. */
+function thinned(notes: readonly Note[], nowMs: number, settings: RetentionOptions['settings']): Note[] {
+  const kept: Note[] = [];
+  for (const note of notes) {
+    const isYoung = note.atMs > nowMs - settings.incomingRetentionMs * 1.2;
+    if (isYoung || note.atMs - (kept.at(-1)?.atMs ?? -Infinity) >= settings.retentionMs / notesMax) kept.push(note);
+  }
+  return kept;
+}
+
+async function trimBelow({ log, state }: Pick<RetentionOptions, 'log' | 'state'>, topic: Topic, note: Note): Promise<void> {
+  for (let partition = 0; partition < log.partitions(topic); partition++) {
+    const end = note.ends[`${topic}/${partition}`] ?? 0;
+    if (end === 0) continue;
+    const below = Math.min(end, await neededFrom(state, topic, partition));
+    if (below > 0) await log.trim(topic, partition, below);
   }
 }
 

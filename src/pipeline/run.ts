@@ -11,6 +11,7 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Archive, createArchive } from './archive.js';
 import { createDispatch, type Dispatch } from './dispatch.js';
 import { createFeed, type Feed } from './feed.js';
+import { createIncoming } from './incoming.js';
 import { createIntake, type Intake } from './intake.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
@@ -18,38 +19,44 @@ import { createPatternGuard } from './pattern-guard.js';
 import { createPatternMeter, type PatternMeter } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
 import { createRecipients, type Recipients } from './recipients.js';
-import { startRetention } from './retention.js';
+import { repeat, startRetention, type Retention } from './retention.js';
 import { createScore, type Owns, type Score } from './score.js';
 import { createWarn } from './warn.js';
 import type { Membership } from '../ports/log.js';
 import { createWarningCommands, createWarningsReader, type WarningCommands, type WarningsReader } from './warnings.js';
 
+/** The parts that may run in processes of their own, in flow order. */
+export const roles = ['http', 'incoming', 'score', 'warn', 'dispatch', 'archive'] as const;
+export type Role = (typeof roles)[number];
+
 /**
- * The whole platform in flow order: intake → score → warn → dispatch, the archive beside them. Each consumer reads its topic
- * from its own durable position and may be killed at any instant.
+ * The platform in flow order: intake → score → warn → dispatch, the archive beside them; all of it, or the roles that this process
+ * has. Each consumer reads its topic from its own durable position and may be killed at any instant.
  */
 export interface Pipeline {
+  readonly roles: ReadonlySet<Role>;
   readonly intake: Intake;
-  readonly score: Score;
+  /** Null where this process has another role. */
+  readonly score: Score | null;
   readonly patternMeter: PatternMeter;
-  readonly warn: Membership;
-  readonly dispatch: Dispatch;
-  readonly archive: Archive;
+  readonly dispatch: Dispatch | null;
+  readonly archive: Archive | null;
   readonly feed: Feed;
   readonly keys: Keys;
   readonly marks: Marks;
   readonly recipients: Recipients;
   readonly warnings: WarningsReader & WarningCommands;
-  /** Consumers with their names, in flow order. */
-  readonly consumers: readonly {
-    readonly name: string;
-    readonly topic: string;
-    readonly done: Promise<void>;
-    lag(): Promise<number>;
-  }[];
-  /** Resolves when everything accepted so far is scored, warned, dispatched and archived. */
+  /** Consumers that run here, in flow order. */
+  readonly consumers: readonly Consumer[];
+  /** Resolves when all that this process has to do with what was accepted so far is done. */
   drained(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Consumer extends Pick<Membership, 'done' | 'lag' | 'owned'> {
+  /** Its group. */
+  readonly name: Exclude<Role, 'http'>;
+  readonly topic: string;
 }
 
 export interface PipelineParts {
@@ -67,81 +74,125 @@ export interface PipelineParts {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Never the same twice, over all processes. */
   readonly newId: () => string;
+  /** What this process does; all of it where left out. */
+  readonly roles?: ReadonlySet<Role>;
 }
 
+const everything: ReadonlySet<Role> = new Set(roles);
+
 export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
-  const { log, state, warehouse, patternStore, settings, telemetry, clock, newId } = parts;
+  const { log, state, warehouse, patternStore, settings, telemetry, clock, newId, roles: runs = everything } = parts;
   const recipients = createRecipients({ ...parts, settings: settings.dispatch });
   const keys = await createKeys(parts);
-
   const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry });
   const meter = createPatternMeter();
-  const score = await createScore({
-    log,
-    state,
-    patternStore,
-    createEngine: meter.metering((set: PatternSet, { owns }: { readonly owns: Owns }) => createEngine(set, { owns, measure })),
-    clock,
-    newId,
-    settings: { ...settings.score, limit: limitOf(settings.score) },
-    telemetry,
-  });
-  const warn = await createWarn({
-    log,
-    state,
-    policy: parts.warningPolicy,
-    clock,
-    newId,
-    settings: { ...settings.warn, limit: limitOf(settings.warn) },
-    telemetry,
-  });
-  const dispatch = await createDispatch({ ...parts, recipients, settings: settings.dispatch });
-  const isBusy = (): boolean => intake.inHand() > 1 || score.underWay() > 0;
-  const archive = await createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry, isBusy });
-  const feed = createFeed({ log, settings: settings.feed });
-  const stored = { state, partitions: log.partitions('hits') };
-  const guard = createPatternGuard({ store: patternStore, meter, settings: settings.patterns, clock, telemetry });
-  const retention = startRetention({ log, state, archive, intake, keys, settings: settings.log, clock, telemetry });
+  const closers: (() => Promise<void>)[] = [];
+  const watch = (task: Retention): void => void closers.push(() => task.stop());
+  /** Members of groups; the one that was started last leaves first. */
+  async function member<T extends Membership>(role: Role, join: () => Promise<T>): Promise<T | null> {
+    if (!runs.has(role)) return null;
+    const joined = await join();
+    closers.push(() => joined.leave());
+    return joined;
+  }
 
-  const consumers = [
-    { name: 'score', topic: 'transactions', ...partOf(score) },
-    { name: 'warn', topic: 'hits', ...partOf(warn) },
-    { name: 'dispatch', topic: 'warnings', ...partOf(dispatch) },
-    { name: 'archive', topic: 'all', ...partOf(archive) },
-  ];
-  return {
-    intake,
-    score,
-    patternMeter: meter,
-    warn,
-    dispatch,
-    archive,
-    feed,
-    keys,
-    marks: createMarks(state),
-    recipients,
-    warnings: { ...createWarningsReader(stored), ...createWarningCommands({ ...stored, log, clock, newId }) },
-    consumers,
-    async drained(signal) {
-      // In flow order: what a consumer has done may have made work for the next, never for one before it.
-      for (const consumer of consumers.slice(0, 3)) await idle(consumer, signal);
-      await archive.drained(signal);
-    },
-    async close() {
-      await guard.stop();
-      await retention.stop();
-      await intake.settled();
-      for (const consumer of [score, warn, dispatch, archive]) await consumer.leave();
-    },
-  };
+  let score: Score | null = null;
+  const isBusy = (): boolean => intake.inHand() > 1 || (score?.underWay() ?? 0) > 0;
+  try {
+    const archive = await member('archive', () =>
+      createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry, isBusy }),
+    );
+    const dispatch = await member('dispatch', () => createDispatch({ ...parts, recipients, settings: settings.dispatch }));
+    const warn = await member('warn', () =>
+      createWarn({
+        log,
+        state,
+        policy: parts.warningPolicy,
+        clock,
+        newId,
+        settings: { ...settings.warn, limit: limitOf(settings.warn) },
+        telemetry,
+      }),
+    );
+    score = await member('score', () =>
+      createScore({
+        log,
+        state,
+        patternStore,
+        createEngine: meter.metering((set: PatternSet, { owns }: { readonly owns: Owns }) =>
+          createEngine(set, { owns, measure }),
+        ),
+        clock,
+        newId,
+        settings: { ...settings.score, limit: limitOf(settings.score) },
+        telemetry,
+      }),
+    );
+    const incoming = await member('incoming', () =>
+      createIncoming({
+        log,
+        state,
+        intake,
+        newId,
+        settings: { bank: settings.incoming.bank, limit: limitOf(settings.incoming) },
+      }),
+    );
+    const failed = (error: unknown): void => telemetry.retentionFailed(error);
+    if (score) watch(createPatternGuard({ store: patternStore, meter, settings: settings.patterns, clock, telemetry }));
+    if (archive) {
+      const incomingRetentionMs = settings.incoming.retentionMs;
+      watch(startRetention({ log, state, settings: { ...settings.log, incomingRetentionMs }, clock, telemetry }));
+    }
+    if (runs.has('http') || incoming) watch(repeat(() => intake.sweepClaims(), settings.log.trimEveryMs, failed));
+    if (runs.has('http')) watch(repeat(() => keys.refresh(), settings.http.keysPollMs, failed));
+    closers.push(() => intake.settled());
+
+    const stored = { state, partitions: log.partitions('hits') };
+    const consumers: Consumer[] = [
+      ...consumerOf('incoming', 'incoming', incoming),
+      ...consumerOf('score', 'transactions', score),
+      ...consumerOf('warn', 'hits', warn),
+      ...consumerOf('dispatch', 'warnings', dispatch),
+      ...consumerOf('archive', 'all', archive),
+    ];
+    return {
+      roles: runs,
+      intake,
+      score,
+      patternMeter: meter,
+      dispatch,
+      archive,
+      feed: createFeed({ log, settings: settings.feed }),
+      keys,
+      marks: createMarks(state),
+      recipients,
+      warnings: { ...createWarningsReader(stored), ...createWarningCommands({ ...stored, log, clock, newId }) },
+      consumers,
+      async drained(signal) {
+        // In flow order: what a consumer has done may have made work for the next, never for one before it.
+        for (const consumer of consumers) if (consumer.name !== 'archive') await idle(consumer, signal);
+        await archive?.drained(signal);
+      },
+      close: () => closeAll(closers),
+    };
+  } catch (error) {
+    await closeAll(closers).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The last first: consumers leave in flow order, so that nobody leaves work behind for one that is gone. */
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.splice(0).toReversed()) await close();
 }
 
 function limitOf({ batchRecordsMax, batchBytesMax }: { batchRecordsMax: number; batchBytesMax: number }) {
   return { recordsMax: batchRecordsMax, bytesMax: batchBytesMax };
 }
 
-function partOf(consumer: { readonly done: Promise<void>; lag(): Promise<number> }) {
-  return { done: consumer.done, lag: () => consumer.lag() };
+function consumerOf(name: Consumer['name'], topic: string, member: Membership | null): Consumer[] {
+  if (!member) return [];
+  return [{ name, topic, done: member.done, lag: () => member.lag(), owned: () => member.owned() }];
 }
 
 /** Nanoseconds of a monotonic clock: what a pattern costs, never what it finds. */
@@ -149,7 +200,7 @@ const measure = (): number => performance.now() * 1e6;
 
 const idlePollMs = 10;
 
-async function idle(consumer: { readonly done: Promise<void>; lag(): Promise<number> }, signal?: AbortSignal): Promise<void> {
+async function idle(consumer: Pick<Consumer, 'done' | 'lag'>, signal?: AbortSignal): Promise<void> {
   const stopped = consumer.done.then(() => 'stopped' as const);
   while ((await consumer.lag()) > 0) {
     signal?.throwIfAborted();

@@ -12,13 +12,17 @@ export interface Status {
   /** Counted now, whatever that costs. */
   fresh(): Promise<StatusSummary>;
   readiness(): Promise<Readiness>;
+  /** What is wrong as far as this process knows without asking anybody; it goes on all the same. */
+  health(): readonly string[];
 }
 
-/** A consumer as readiness looks at it. */
+/** A consumer of this process as readiness looks at it. */
 export interface WatchedConsumer {
   readonly name: string;
   readonly done: Promise<void>;
   lag(): Promise<number>;
+  /** Null while it joins its group. */
+  owned(): readonly { readonly isOpen: boolean }[] | null;
 }
 
 export interface StatusOptions {
@@ -27,11 +31,17 @@ export interface StatusOptions {
   readonly clock: { now(): number };
   readonly settings: { readonly cacheMs: number };
   readonly consumers: readonly WatchedConsumer[];
-  readonly archive: { lag(): Promise<number> };
-  readonly dispatch: { pending(): number };
-  /** Records of `transactions` that are not scored yet. */
-  readonly score: { lag(): Promise<number> };
-  readonly patternSet?: () => string | undefined;
+  /** The state answers; rejects where it does not. */
+  readonly reachState: () => Promise<unknown>;
+  /** Whether this process needs the warehouse. */
+  readonly usesWarehouse: boolean;
+  /** Over all processes: records that are not archived, deliveries not settled, records of `transactions` not scored yet. */
+  readonly archiveLag: () => Promise<number>;
+  readonly deliveriesPending: () => Promise<number>;
+  readonly scoreLag: () => Promise<number>;
+  /** Whether what this process has scored tells how far scoring is behind what it has accepted. */
+  readonly scoresHere: boolean;
+  readonly patternSet?: () => Promise<string | undefined>;
   /** What has been decided on the patterns. */
   readonly patterns?: () => Promise<Pick<StatusSummary, 'patternSetPending' | 'patternsTakenBack'>>;
 }
@@ -39,6 +49,8 @@ export interface StatusOptions {
 /** A count that took a while is not made again before ten times as long has passed. */
 const restFactor = 10;
 const restMsMax = 60_000;
+/** Readiness waits for a store no longer than this. */
+const probeMsMax = 2_000;
 /** More records behind than this: the warnings come too late to be called ready. */
 const lagReadyMax = 10_000;
 
@@ -77,11 +89,17 @@ export function createStatus(options: StatusOptions): Status {
   }
 
   async function summary(): Promise<StatusSummary> {
-    const [found, scoreLag, archiveLag] = await Promise.all([current(), options.score.lag(), options.archive.lag()]);
+    const [found, scoreLag, archiveLag, pending] = await Promise.all([
+      current(),
+      options.scoreLag(),
+      options.archiveLag(),
+      options.deliveriesPending(),
+    ]);
     const { duplicates, accepted, scored } = telemetry.totals();
-    const behind = scoreLag > 0 ? Math.max(accepted - scored, 0) : 0;
+    // A record on the log holds at least one transaction.
+    const behind = scoreLag > 0 ? Math.max(options.scoresHere ? accepted - scored : scoreLag, 0) : 0;
     const { p50Ms, p99Ms } = telemetry.warningLatency();
-    const patternSet = options.patternSet?.();
+    const patternSet = await options.patternSet?.();
     const patterns = await options.patterns?.();
     return {
       startedAt: new Date(startedMs).toISOString(),
@@ -108,7 +126,7 @@ export function createStatus(options: StatusOptions): Status {
       deliveries: {
         delivered: found.deliveries['delivered'] ?? 0,
         acknowledged: found.acknowledged,
-        pending: options.dispatch.pending(),
+        pending,
         refused: found.deliveries['refused'] ?? 0,
         exhausted: found.deliveries['exhausted'] ?? 0,
         cancelled: found.deliveries['cancelled'] ?? 0,
@@ -131,19 +149,46 @@ export function createStatus(options: StatusOptions): Status {
       const problems: string[] = [];
       await Promise.all(
         options.consumers.map(async (consumer) => {
-          const records = await consumer.lag().catch(() => null);
+          const opening = openingProblem(consumer);
+          if (opening) problems.push(opening);
+          const records = await within(consumer.lag()).catch(() => null);
           if (records === null) problems.push(`${consumer.name}: the log does not answer`);
           else if (records > lagReadyMax) problems.push(`${consumer.name}: ${records} records behind`);
         }),
       );
-      await current().catch(() => undefined);
+      await within(options.reachState()).catch(() => problems.push('the state does not answer'));
       problems.push(...stopped);
-      if (warehouseProblem) problems.push(warehouseProblem);
+      if (options.usesWarehouse) {
+        await within(current()).catch(() => undefined);
+        if (warehouseProblem) problems.push(warehouseProblem);
+      }
       for (const slice of telemetry.failingSlices())
         problems.push(`archive: ${slice} is not taken by the warehouse, it is tried again`);
       return { ready: problems.length === 0, problems };
     },
+
+    health: () => [
+      ...options.consumers.flatMap((consumer) => openingProblem(consumer) ?? []),
+      ...stopped,
+      ...telemetry.stateAway().map((node) => `the state on ${node} is in trouble`),
+      ...telemetry.failingSlices().map((slice) => `archive: ${slice} is not taken by the warehouse, it is tried again`),
+    ],
   };
+}
+
+function openingProblem({ name, owned }: WatchedConsumer): string | null {
+  const partitions = owned();
+  if (partitions === null) return `${name}: is joining its group`;
+  const closed = partitions.filter(({ isOpen }) => !isOpen).length;
+  return closed === 0 ? null : `${name}: ${closed} of its ${partitions.length} partitions are not open yet`;
+}
+
+/** A store that is away may hold an answer back for long: whoever asks about readiness must not wait for it. */
+function within<T>(work: Promise<T>): Promise<T> {
+  const limit = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error('no answer in time')), probeMsMax).unref();
+  });
+  return Promise.race([work, limit]);
 }
 
 function watchStops(consumers: readonly WatchedConsumer[]): Set<string> {

@@ -55,6 +55,8 @@ export function createMetrics(registry: Registry) {
     archiveFailing: gauge('archive_partitions_failing', 'Partitions whose slice fails at the moment'),
     consumerFaults: counter('consumer_faults_total', 'Consumers that a fault has stopped', ['group', 'topic']),
     partitionsClosed: counter('partitions_closed_total', 'Partitions that a fault closed, to be opened anew', ['group', 'topic']),
+    stateTroubles: counter('state_troubles_total', 'Troubles with the state store and their ends, by kind', ['kind']),
+    logTroubles: counter('log_troubles_total', 'Troubles with the log that were ridden out, by kind', ['kind']),
     lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
   };
 }

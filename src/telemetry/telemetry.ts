@@ -41,10 +41,17 @@ export function createTelemetry(options: TelemetryOptions) {
   const totals = { accepted: 0, duplicates: 0, scored: 0 };
   const failingSlices = new Set<string>();
   const restingEndpoints = new Set<string>();
+  const stateAway = new Set<string>();
 
   return {
     // Life of the process
-    started(fact: { version: string; address: string; dataDirectory: string; parts: readonly string[] }) {
+    started(fact: {
+      version: string;
+      address: string;
+      dataDirectory: string;
+      parts: readonly string[];
+      roles: readonly string[];
+    }) {
       log.info(fact, 'started');
     },
     stopping(reason: string) {
@@ -239,6 +246,19 @@ export function createTelemetry(options: TelemetryOptions) {
         log.warn({ ...rest, fault: describeFault(error), suppressed }, 'a partition was closed by a fault, it is opened anew'),
       );
     },
+    /** Its connections are lost, refused or back; `fatal`: nothing can go on. */
+    stateTroubled(fact: { kind: string; node: string; error?: Error }) {
+      metrics.stateTroubles.inc({ kind: fact.kind });
+      if (fact.kind === 'recovered') stateAway.delete(fact.node);
+      else stateAway.add(fact.node);
+      const line = { kind: fact.kind, node: fact.node, ...(fact.error ? { fault: describeFault(fact.error) } : {}) };
+      if (fact.kind === 'recovered') log.info(line, 'the state store answers again');
+      else log.warn(line, 'the state store is in trouble');
+    },
+    logTroubled(fact: { kind: string; detail: string }) {
+      metrics.logTroubles.inc({ kind: fact.kind });
+      sampled(`log/${fact.kind}`, (suppressed) => log.warn({ ...fact, suppressed }, 'the log is in trouble'));
+    },
     consumerLag(fact: { group: string; topic: string; records: number }) {
       metrics.lag.set({ group: fact.group, topic: fact.topic }, fact.records);
     },
@@ -261,6 +281,8 @@ export function createTelemetry(options: TelemetryOptions) {
     /** From intake to warning over the latest warnings, exact. */
     warningLatency: () => ({ count: latencies.count, p50Ms: latencies.percentile(0.5), p99Ms: latencies.percentile(0.99) }),
     failingSlices: () => [...failingSlices],
+    /** Nodes of the state store that are in trouble. */
+    stateAway: () => [...stateAway],
     /** Prometheus text format 0.0.4. */
     metrics: () => registry.metrics(),
   };

@@ -62,9 +62,16 @@ describe('huqi up', () => {
         args: ['up', '--no-sample', '--port', '0', '--data', at('kafka')],
         env: { HUQI_KAFKA_BROKERS: '127.0.0.1:9092' },
         code: 1,
-        says: /HUQI_KAFKA_BROKERS is set, but this release runs the log embedded only/,
+        says: /HUQI_KAFKA_BROKERS is set without HUQI_REDIS_URL: .*set both, or none/,
       },
-      { args: ['up', '--only', 'score'], code: 2, says: /--only needs Kafka/ },
+      {
+        args: ['up', '--no-sample', '--port', '0', '--data', at('redis')],
+        env: { HUQI_REDIS_URL: 'redis://127.0.0.1:6379' },
+        code: 1,
+        says: /HUQI_REDIS_URL is set without HUQI_KAFKA_BROKERS/,
+      },
+      { args: ['up', '--only', 'score'], code: 2, says: /--only needs Kafka and Redis/ },
+      { args: ['up', '--only', 'score,scan'], code: 2, says: /expected some of http,incoming,score,warn,dispatch,archive/ },
       { args: ['up', '--port', 'high'], code: 2, says: /expected a whole number/ },
       {
         args: ['up', '--no-sample'],

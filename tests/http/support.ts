@@ -97,6 +97,8 @@ export interface Platform {
   /** Called by `feed.read`, to see who pulls. */
   reads: number;
   failure: Error | null;
+  /** What is being ridden out. */
+  troubles: string[];
   raise(warning: Warning): void;
 }
 
@@ -113,6 +115,7 @@ export function createPlatform(): Platform {
     faults: [],
     reads: 0,
     failure: null,
+    troubles: [],
     status: {
       startedAt: '2026-07-01T08:00:00+08:00',
       patternSet: 'a1b2c3d4',
@@ -206,6 +209,7 @@ export function createPlatform(): Platform {
       },
       authenticate: (key) => callers[key] ?? null,
       status: async () => platform.status,
+      health: () => platform.troubles,
       readiness: async () =>
         platform.failure ? { ready: false, problems: [platform.failure.message] } : { ready: true, problems: [] },
       metrics: async () => 'huqi_transactions_total 31284\n',

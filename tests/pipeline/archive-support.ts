@@ -8,7 +8,7 @@ import { createArchive, type Archive } from '../../src/pipeline/archive.js';
 import type { ArchiveSettings } from '../../src/pipeline/archive-partition.js';
 import type { Log } from '../../src/ports/log.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
-import { eventsOn, valuesOn, type EmbeddedParts } from '../support/embedded.js';
+import { eventsOn, hitsOn, valuesOn, type EmbeddedParts } from '../support/embedded.js';
 import { quiet } from './dispatch-support.js';
 
 /** Small slices, so that a few thousand records make many of them. */
@@ -82,7 +82,7 @@ export async function contentsOfLog(log: Log): Promise<Contents> {
     transactions: distinct([...transactions]),
     references: distinct([...references]),
     rejected: await idsOn('rejected'),
-    hits: await idsOn('hits'),
+    hits: distinct((await hitsOn(log)).map(({ id }) => id)),
     warnings: latest(await eventsOn(log, 'warnings')),
     deliveries: await idsOn('deliveries'),
     events: await idsOn('legs', 'commands', 'events', 'controls'),

@@ -70,9 +70,18 @@ describe('API keys', () => {
 
   test('the first start makes a key for the centre and one for a sample bank, later starts make none', async () => {
     const shown: unknown[] = [];
-    const first = await (await keysIn()).ensureFirstKeys(async (made) => void shown.push(made));
+    const keep = async (made: unknown) => {
+      shown.push(made);
+      return { confirm: async () => void shown.push('confirmed'), discard: async () => void shown.push('discarded') };
+    };
+    // Two processes start at once: the keys of one become valid, and only those are shown.
+    const [one, other] = await Promise.all([keysIn(), keysIn()]);
+    const made = await Promise.all([one.ensureFirstKeys(keep), other.ensureFirstKeys(keep)]);
+    const [first] = made.filter((keys) => keys !== null);
     if (!first) throw new Error('no keys were made');
-    expect(shown).toEqual([first]);
+    expect(made.filter((keys) => keys === null)).toHaveLength(1);
+    expect(shown).toHaveLength(4);
+    expect(shown).toEqual(expect.arrayContaining([first, 'confirmed', 'discarded']));
     const keys = await keysIn();
     expect(await keys.ensureFirstKeys(() => Promise.reject(new Error('nothing to show')))).toBeNull();
     expect(keys.authenticate(first.centre)).toEqual({ role: 'centre', name: 'anti-fraud centre' });

@@ -21,7 +21,7 @@ afterEach(async () => {
   await parts.remove();
 });
 
-const idle = { lag: () => Promise.resolve(0) };
+const idle = { lag: () => Promise.resolve(0), owned: () => [{ isOpen: true }] };
 
 function statusOver(
   counted: Warehouse,
@@ -35,10 +35,13 @@ function statusOver(
     clock: { now: () => now.ms },
     settings: { cacheMs: 2000 },
     consumers,
-    archive: idle,
-    score: idle,
-    dispatch: { pending: () => 3 },
-    patternSet: () => 'set-1',
+    reachState: () => Promise.resolve(),
+    usesWarehouse: true,
+    archiveLag: () => Promise.resolve(0),
+    scoreLag: () => Promise.resolve(0),
+    scoresHere: true,
+    deliveriesPending: () => Promise.resolve(3),
+    patternSet: () => Promise.resolve('set-1'),
   });
   return { status, telemetry, now };
 }

@@ -1,0 +1,44 @@
+import type { HttpDependencies } from '../http/dependencies.js';
+import type { BacktestJobs } from '../pipeline/backtest-jobs.js';
+import type { PatternDesk } from '../pipeline/pattern-desk.js';
+import type { Pipeline } from '../pipeline/run.js';
+import type { Status } from '../pipeline/status.js';
+import { patternFileSchema } from '../scoring/completion.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+
+export function httpDependencies(
+  pipeline: Pipeline,
+  status: Status,
+  desk: PatternDesk,
+  backtests: BacktestJobs,
+  telemetry: Telemetry,
+): HttpDependencies {
+  const { intake, feed, keys, recipients, warnings } = pipeline;
+  return {
+    intake,
+    feed,
+    recipients,
+    warnings: {
+      get: (id) => warnings.get(id),
+      command: (id, command, by, idempotencyKey) => warnings.command(id, command, by, idempotencyKey),
+      page: async ({ after, limit }) => {
+        const { items, cursor } = await feed.read(after, limit);
+        return { items, next: cursor };
+      },
+    },
+    patterns: { ...desk, schema: patternFileSchema },
+    backtests,
+    authenticate: (key) => keys.authenticate(key),
+    status: () => status.summary(),
+    readiness: () => status.readiness(),
+    health: () => status.health(),
+    metrics: async () => {
+      for (const consumer of pipeline.consumers) {
+        telemetry.consumerLag({ group: consumer.name, topic: consumer.topic, records: await consumer.lag() });
+      }
+      if (pipeline.score) telemetry.patternsCounted(await desk.counts());
+      return telemetry.metrics();
+    },
+    onFault: (fault) => telemetry.requestFailed(fault),
+  };
+}
