@@ -193,9 +193,10 @@ describe('a Redis that dies', () => {
     const server = await serve();
     const { state } = await open({ url: server.url });
     let acknowledged = 0;
-    let stopped = false;
+    let stop = false;
+    const stopped = () => stop;
     const writer = (async () => {
-      for (let i = 1; !stopped; i++) {
+      for (let i = 1; !stopped(); i++) {
         expect(await swap(state, 'n', i === 1 ? null : `${i - 1}`, `${i}`)).toBe('committed');
         acknowledged = i;
       }
@@ -208,7 +209,7 @@ describe('a Redis that dies', () => {
       await server.restart();
       expect(Number(await server.command('HGET', '{huqi:s}:values', 'n'))).toBeGreaterThanOrEqual(before);
     }
-    stopped = true;
+    stop = true;
     await writer;
     expect(await read(state, 'n')).toBe(`${acknowledged}`);
     expect(Number(await server.command('HGET', '{huqi:s}:head', 'commits'))).toBe(acknowledged);

@@ -1,4 +1,3 @@
 export { createRedisState, type RedisState, type RedisStateOptions, type RedisTrouble } from './redis/state.js';
 export { checkRedis } from './redis/check.js';
 export { RedisRefused, StoreLost } from './redis/faults.js';
-export type { RedisFinding } from './redis/inspection.js';
