@@ -106,24 +106,24 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     }
     if (group.revoking.has(p)) return;
     group.revoking.add(p);
-    world.schedule(holder.owner, world.latencyMs(), () => {
+    const term = group.terms.get(p);
+    const revoke = (): void => {
+      if (group.terms.get(p) !== term) return;
       const loop = holder.loops.get(p);
       if (loop?.inBatch) world.count('a partition was taken away amid a batch');
       loop?.stop.abort();
-      const released = (): void => {
-        world.schedule(null, world.latencyMs(), () => release(group, p, holder), true);
-      };
+      // Without a loop the order to begin is still under way, and is void.
+      const ended = (group.terms.get(p) ?? 0) + 1;
+      group.terms.set(p, ended);
+      const released = (): void => void world.schedule(null, world.latencyMs(), () => release(group, p, ended), true);
       if (loop) void loop.ended.then(released);
-      else {
-        // The order to begin is still under way, and is void.
-        group.terms.set(p, (group.terms.get(p) ?? 0) + 1);
-        released();
-      }
-    }, true);
+      else released();
+    };
+    world.schedule(holder.owner, world.latencyMs(), revoke, true);
   }
 
-  function release(group: Group, p: number, holder: Member): void {
-    if (group.holders.get(p) !== holder) return;
+  function release(group: Group, p: number, term: number): void {
+    if (group.terms.get(p) !== term) return;
     group.revoking.delete(p);
     group.holders.delete(p);
     assign(group, p);
@@ -136,11 +136,15 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     member.status = 'cut off';
     world.trace(`${group.name} goes on without ${member.owner.name}`);
     for (const [p, holder] of group.holders) {
-      if (holder !== member) continue;
-      group.holders.delete(p);
-      group.revoking.delete(p);
+      if (holder === member) forget(group, p);
     }
     rebalance(group);
+  }
+
+  function forget(group: Group, p: number): void {
+    group.holders.delete(p);
+    group.revoking.delete(p);
+    group.terms.set(p, (group.terms.get(p) ?? 0) + 1);
   }
 
   /** It learns that it was cut off: gives up what it has, and joins again. */
@@ -228,9 +232,7 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     member.status = 'left';
     group.members.delete(member);
     for (const [p, holder] of group.holders) {
-      if (holder !== member) continue;
-      group.holders.delete(p);
-      group.revoking.delete(p);
+      if (holder === member) forget(group, p);
     }
     rebalance(group);
     member.settle();
