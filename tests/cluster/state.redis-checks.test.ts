@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,7 +12,7 @@ import {
   type RedisStateOptions,
   type RedisTrouble,
 } from '../../src/adapters/state/redis.js';
-import { startRedis, startRedisPair, type RedisServer, type RedisServerOptions } from './support/redis-server.js';
+import { freePort, startRedis, startRedisPair, type RedisServer, type RedisServerOptions } from './support/redis-server.js';
 
 const toEnd: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -68,6 +72,42 @@ describe('a Redis that would lose what it acknowledges is refused', () => {
     await server.restart([]);
     await sleep(200); // a failed connection answers for those who ask just after it
     expect(await state.commit('s', { put })).toBe('committed');
+  });
+});
+
+describe('a Redis behind TLS', () => {
+  it('is used with its authority named, and refused without', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'huqi-tls-'));
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(directory, name));
+    toEnd.push(async () => rmSync(directory, { recursive: true, force: true }));
+    const subject = [
+      '-subj',
+      '/CN=redis',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-days',
+      '2',
+      '-nodes',
+      '-newkey',
+      'rsa:2048',
+    ];
+    execFileSync('openssl', ['req', '-x509', ...subject, '-keyout', key!, '-out', cert!], { stdio: 'ignore' });
+    const port = await freePort();
+    const tls = {
+      'tls-port': `${port}`,
+      'tls-cert-file': cert!,
+      'tls-key-file': key!,
+      'tls-ca-cert-file': cert!,
+      'tls-auth-clients': 'no',
+    };
+    const server = await serve({ settings: Object.entries(tls).flatMap(([name, value]) => [`--${name}`, value]) });
+    const url = `rediss://127.0.0.1:${port}`;
+    const state = await createRedisState({ url, tls: { ca: readFileSync(cert!, 'utf8') } });
+    expect(await state.commit('s', { put })).toBe('committed');
+    await state.close();
+    expect(await refusal({ url })).toMatch(/its certificate is not accepted/);
+    expect(await refusal({ url: `redis://127.0.0.1:${port}` })).toMatch(/closed|reset|no reply|write rediss/);
+    expect(await refusal({ url: `rediss://127.0.0.1:${server.port}` })).toMatch(/TLS/);
   });
 });
 

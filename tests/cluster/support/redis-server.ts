@@ -193,7 +193,7 @@ async function withClient<T>(port: number, password: string | undefined, use: (c
 }
 
 /** Below 55,536, because a cluster's second port is 10,000 above. */
-async function freePort(twoPorts: boolean): Promise<number> {
+export async function freePort(twoPorts = false): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 25_000);
     if ((await isFree(port)) && (!twoPorts || (await isFree(port + 10_000)))) return port;
