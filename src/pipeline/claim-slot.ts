@@ -95,6 +95,9 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     chain++;
     // The head first: blocks that come after it make the next commit fail, and are read then.
     const [value = null] = await state.get(name, [headKey]);
+    const latest = value ? headSchema.parse(decodeJson(value)) : firstHead;
+    // A store that has lost its last commits gives their numbers to other blocks: all of them are read again.
+    if (readUpTo !== undefined && readUpTo > blockKey(latest.sequence)) readUpTo = undefined;
     for (;;) {
       const after = readUpTo === undefined ? {} : { after: readUpTo };
       const entries = await state.scan(name, { prefix: blockPrefix, ...after, limit: pageBlocks });
@@ -106,8 +109,7 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
       if (entries.length < pageBlocks) break;
     }
     if (strangers.size > strangersMost) await pending([...strangers]);
-    stored = value;
-    head = value ? headSchema.parse(decodeJson(value)) : firstHead;
+    [head, stored] = [latest, value];
   }
 
   function takeIn({ attempt, receivedAtMs, count, words }: ClaimBlock): void {

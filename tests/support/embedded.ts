@@ -28,6 +28,8 @@ export interface EmbeddedParts {
   readonly state: State;
   /** Partitions that a fault has closed for a while. */
   readonly troubles: readonly LogTrouble[];
+  /** The same log as another process has it: with members of its own in the groups. */
+  otherLog(): Log;
   close(): Promise<void>;
 }
 
@@ -35,14 +37,22 @@ export interface EmbeddedParts {
 export function openEmbedded(directory: string, partitions: Record<Topic, number> = testPartitions): EmbeddedParts {
   const environment = openEnvironment({ directory, mapSizeMax: 4 * 2 ** 30 });
   const troubles: LogTrouble[] = [];
-  const log = createLmdbLog(environment, { partitions, onTrouble: (trouble) => void troubles.push(trouble) });
+  const openLog = () => createLmdbLog(environment, { partitions, onTrouble: (trouble) => void troubles.push(trouble) });
+  const log = openLog();
+  const others: Log[] = [];
   const state = createLmdbState(environment);
   return {
     directory,
     log,
     state,
     troubles,
+    otherLog() {
+      const other = openLog();
+      others.push(other);
+      return other;
+    },
     close: async () => {
+      for (const other of others) await other.close();
       await log.close();
       await state.close();
       await environment.close();
