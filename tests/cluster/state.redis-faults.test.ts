@@ -357,7 +357,7 @@ describe('a Redis whose memory is full', () => {
     const server = await serve();
     const { state, troubles } = await open({ url: server.url, deadlineMs: 1_000 });
     await put(state, 'a', 'one');
-    await server.command('CONFIG', 'SET', 'maxmemory', '1mb');
+    await server.command('CONFIG', 'SET', 'maxmemory', '10kb');
     await expect(put(state, 'a', 'two')).rejects.toThrow(/its memory is full; raise maxmemory/);
     expect(await read(state, 'a')).toBe('one');
     expect(troubles.map(({ kind }) => kind)).toContain('refused');

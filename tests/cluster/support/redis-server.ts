@@ -93,7 +93,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       await start();
     },
     wipe() {
-      for (const name of ['appendonlydir', 'dump.rdb']) rmSync(join(directory, name), { recursive: true, force: true });
+      for (const name of ['appendonlydir', 'appendonly.aof', 'dump.rdb']) rmSync(join(directory, name), { recursive: true, force: true });
     },
     async stop() {
       await kill();
@@ -142,7 +142,6 @@ function commandLine(port: number, directory: string, options: RedisServerOption
     logfile: join(directory, 'log'),
     save: '',
     'repl-diskless-sync-delay': 0,
-    'enable-debug-command': 'yes',
     appendonly: appendonly ? 'yes' : 'no',
     appendfsync,
     ...(password ? { requirepass: password, masterauth: password } : {}),

@@ -69,7 +69,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       const results = (await pipeline.exec()) ?? [];
       return results.map(([error, reply]) => {
         if (!error) return { reply };
-        if (error.name === 'ReplyError') return { error: new ReplyRefused(server, withoutArguments(error.message)) };
+        if (error.name === 'ReplyError') return { error: new ReplyRefused(server, plainReply(error.message)) };
         return { error: new ConnectionLost(server, why) };
       });
     },
@@ -154,8 +154,12 @@ function refusal(server: string, error: ReplyRefused): Error {
   return new RedisRefused(`Redis ${server} refuses the connection: ${error.reply}.`);
 }
 
-/** An unknown command is quoted back with its arguments. */
-const withoutArguments = (message: string): string => message.replace(/,? with args beginning with:[^]*$/, '').slice(0, 300);
+/** An unknown command is quoted back with its arguments; before 7.0 an error in a script is wrapped. */
+const plainReply = (message: string): string =>
+  message
+    .replace(/^ERR Error running script [^]*?: -(?=[A-Z]+ )/, '')
+    .replace(/,? with args beginning with:[^]*$/, '')
+    .slice(0, 300);
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens there (connection refused)',
