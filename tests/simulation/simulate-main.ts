@@ -1,48 +1,41 @@
 import { parseArgs } from 'node:util';
 import { installTimers } from './timers.js';
 
-/** What runs in the bundle: the runs of a range of seeds, one after the other. */
+/**
+ * What runs in the bundle: seeds one after the other, or a short history with a fault at every call. Its last line is a summary as
+ * JSON. Ends with 1 where a promise was broken or a path was never reached, with 2 where it could not run.
+ */
 installTimers();
-const { run } = await import('./run.js');
+const { simulateSeeds, simulateEveryFault } = await import('./simulations.js');
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '100' },
-    seed: { type: 'string' },
+    seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
-    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '60' },
+    exhaustive: { type: 'boolean', default: false },
+    pairs: { type: 'string', default: '0' },
+    first: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 });
 
-const first = Number(values.seed ?? values.from);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
-const totals = new Map<string, number>();
-let failed = 0;
-const unhandled: unknown[] = [];
-const kinds = new Map<string, number[]>();
-const startedMs = performance.now();
-process.on('unhandledRejection', (fault) => {
-  unhandled.push(fault);
-});
-for (let seed = first; seed < first + count; seed++) {
-  const result = await run({ seed, verbose: values.verbose });
-  for (const fault of unhandled.splice(0)) {
-    const text = `unhandled ${fault instanceof Error ? fault.message : String(fault)}`;
-    if (result.violations.length === 0) failed++;
-    kinds.set(text, [...(kinds.get(text) ?? []), seed]);
-  }
-  for (const [name, by] of result.counts) totals.set(name, (totals.get(name) ?? 0) + by);
-  if (result.violations.length > 0) {
-    failed++;
-    for (const text of result.violations.slice(0, 1)) {
-      const kind = text.replace(/[^:]*stopped/, 'x stopped').replace(/[\w-]{20}\S*/g, '_').replace(/\d+/g, 'N').slice(0, 80);
-      kinds.set(kind, [...(kinds.get(kind) ?? []), seed]);
-    }
-    console.log(`seed ${seed}: ${result.violations.slice(0, 3).join('\n  ')}`);
-    if (values.seed !== undefined && !values.verbose) console.log(result.traceTail.slice(-80).join('\n'));
-  }
+function numberOf(name: 'seeds' | 'from' | 'minutes' | 'pairs', least: number): number {
+  const number = Number(values[name]);
+  if (!(number >= least)) throw new RangeError(`--${name} is ${values[name]}; give a number from ${least} on`);
+  return number;
 }
-console.log([...totals].sort().map(([name, n]) => `${n}\t${name}`).join('\n'));
-for (const [kind, seeds] of kinds) console.log(`${seeds.length}x ${kind}   ${seeds.slice(0, 8).join(' ')}`);
-console.log(`${count} seeds, ${failed} failed, ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+
+try {
+  const shared = { endsMs: performance.now() + numberOf('minutes', 0) * 60_000, stopsAtFirst: values.first, verbose: values.verbose };
+  const from = values.seed === undefined ? numberOf('from', 0) : Number(values.seed);
+  const seeds = values.seed === undefined ? numberOf('seeds', 1) : 1;
+  const isSound = values.exhaustive
+    ? await simulateEveryFault({ ...shared, pairs: numberOf('pairs', 0) })
+    : await simulateSeeds({ ...shared, from, seeds });
+  process.exitCode = isSound ? 0 : 1;
+} catch (fault) {
+  console.error(fault);
+  process.exitCode = 2;
+}
