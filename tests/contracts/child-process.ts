@@ -24,13 +24,12 @@ const scriptPath = fileURLToPath(new URL('./child-main.ts', import.meta.url));
 
 /** Starts `child-main.ts` on a task over the store that `opener` opens. */
 export function startChild(opener: Opener, task: string, ...parameters: string[]): Child {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', scriptPath, opener.module, JSON.stringify(opener.config), task, ...parameters],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  return startScript(scriptPath, [opener.module, JSON.stringify(opener.config), task, ...parameters]);
+}
+
+/** Starts any TypeScript file as a process of its own. */
+export function startScript(path: string, parameters: readonly string[]): Child {
+  const child = spawn(process.execPath, ['--import', 'tsx', path, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   let complaints = '';
   let waiting: (() => void)[] = [];

@@ -26,6 +26,8 @@ export interface KafkaCluster {
   readonly bootstrap: string[];
   /** The same with SASL (PLAIN or SCRAM-SHA-256) as `kafkaUser`. */
   readonly saslBootstrap: string[];
+  /** Ports of a listener as `bootstrap`, which calls itself by `frontPorts` where they are given: for a proxy before each broker. */
+  readonly frontTargets: number[];
   readonly brokers: Broker[];
   /** Kills all brokers and removes their data. */
   stop(): Promise<void>;
@@ -35,6 +37,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Settings of the brokers on top of those here. */
   readonly settings?: Record<string, string>;
+  /** Ports of proxies to the brokers, in their order; clients that begin there stay there. */
+  readonly frontPorts?: readonly number[];
 }
 
 const jvmOptions = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
@@ -49,7 +53,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const directory = mkdtempSync(join(tmpdir(), 'huqi-kafka-'));
   const all = await freePorts(options.brokers ?? 1);
   const clusterId = 'huqi-tests-of-kafka-xx';
-  const brokers = all.map((_, i) => createBroker(i + 1, all, join(directory, String(i + 1)), classPath, options.settings ?? {}));
+  const brokers = all.map((_, i) => createBroker(i + 1, all, join(directory, String(i + 1)), classPath, options));
   const stop = async () => {
     await Promise.all(brokers.map((broker) => broker.kill()));
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
@@ -64,16 +68,17 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   return {
     bootstrap: all.map(({ plain }) => `127.0.0.1:${plain}`),
     saslBootstrap: all.map(({ sasl }) => `127.0.0.1:${sasl}`),
+    frontTargets: all.map(({ front }) => front),
     brokers,
     stop,
   };
 }
 
-function createBroker(id: number, all: readonly Ports[], home: string, classPath: string, extra: Record<string, string>) {
+function createBroker(id: number, all: readonly Ports[], home: string, classPath: string, options: KafkaOptions) {
   const settingsPath = join(home, 'server.properties');
   const logPath = join(home, 'broker.log');
   mkdirSync(home, { recursive: true });
-  writeFileSync(settingsPath, brokerSettings(id, all, join(home, 'data'), extra));
+  writeFileSync(settingsPath, brokerSettings(id, all, join(home, 'data'), options));
   let shell: ChildProcess | null = null;
   let pid = 0;
 
@@ -160,7 +165,7 @@ async function answers(port: number): Promise<boolean> {
 
 async function freePorts(brokers: number): Promise<Ports[]> {
   const servers = await Promise.all(
-    Array.from({ length: brokers * 3 }, async () => {
+    Array.from({ length: brokers * 4 }, async () => {
       const server = createServer().listen(0, '127.0.0.1');
       await once(server, 'listening');
       return server;
@@ -169,8 +174,9 @@ async function freePorts(brokers: number): Promise<Ports[]> {
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return Array.from({ length: brokers }, (_, i) => ({
-    plain: ports[i * 3]!,
-    sasl: ports[i * 3 + 1]!,
-    controller: ports[i * 3 + 2]!,
+    plain: ports[i * 4]!,
+    sasl: ports[i * 4 + 1]!,
+    front: ports[i * 4 + 2]!,
+    controller: ports[i * 4 + 3]!,
   }));
 }
