@@ -80,7 +80,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const stores = await openStores(settings, { makes: true, telemetry });
     closers.push(() => stores.close());
     const { log, state } = stores;
-    const warehouse = await openRoleStore();
+    const warehouse = await openRoleStore(state);
     closers.push(() => warehouse.close());
     const { calendar } = await loadCatalogue(paths.config);
     const workingDays = await workingDaysOf(paths.config);

@@ -1,12 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { createKafkaLog, type KafkaLogOptions } from '../adapters/log/kafka.js';
+import { createRedisState, type RedisStateOptions } from '../adapters/state/redis.js';
 import type { Settings } from '../settings.js';
-import { PartsMismatch, type OpenStoresOptions, type Stores } from './stores.js';
+import { isUsed, PartsMismatch, type OpenStoresOptions, type Stores } from './stores.js';
 
 /** Log and state on Kafka and Redis. */
-export function openClusterStores(_settings: Settings, _options: OpenStoresOptions): Promise<Stores> {
-  return Promise.reject(new PartsMismatch('the log on Kafka is not there yet; unset HUQI_KAFKA_BROKERS and HUQI_REDIS_URL'));
+
+export async function openClusterStores(settings: Settings, options: OpenStoresOptions): Promise<Stores> {
+  const { telemetry } = options;
+  let lose: (fault: unknown) => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => {
+    lose = reject;
+  });
+  lost.catch(() => undefined);
+  const state = await createRedisState({
+    ...(await redisOptions(settings)),
+    onTrouble: (trouble) => {
+      telemetry?.stateTroubled(trouble);
+      if (trouble.kind === 'fatal') lose(trouble.error ?? new Error(`the state on ${trouble.server} is lost`));
+    },
+  });
+  try {
+    const log = await createKafkaLog({
+      ...(await kafkaOptions(settings)),
+      ...(telemetry ? { onTrouble: telemetry.partitionClosed, onEvent: telemetry.logTroubled } : {}),
+    });
+    const close = async (): Promise<void> => {
+      await log.close();
+      await state.close();
+    };
+    if (state.isNew && (await isUsed(log))) {
+      await close();
+      throw new PartsMismatch(
+        `${settings.kafka.topicPrefix}.* on Kafka holds records and Redis holds no HuQi state: they do not belong together. Restore the state, or use another kafka.topicPrefix`,
+      );
+    }
+    return { log, state, names: ['kafka', 'redis'], lost, close };
+  } catch (error) {
+    await state.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** The state alone. */
-export function openClusterState(_settings: Settings): Promise<Pick<Stores, 'state' | 'close'>> {
-  return Promise.reject(new PartsMismatch('the state on Redis is not there yet; unset HUQI_KAFKA_BROKERS and HUQI_REDIS_URL'));
+export async function openClusterState(settings: Settings): Promise<Pick<Stores, 'state' | 'close'>> {
+  const state = await createRedisState(await redisOptions(settings));
+  return { state, close: () => state.close() };
+}
+
+export async function kafkaOptions({ cluster, kafka, log, incoming }: Settings): Promise<KafkaLogOptions> {
+  const { tls, sasl } = kafka;
+  const files = await pemTexts(tls);
+  return {
+    brokers: cluster.kafkaBrokers,
+    partitions: log.partitions,
+    topicPrefix: kafka.topicPrefix,
+    compression: kafka.compression,
+    sessionTimeoutMs: kafka.sessionTimeoutMs,
+    deadlineMs: kafka.deadlineMs,
+    ...(kafka.replication > 0 ? { replication: kafka.replication } : {}),
+    ...(kafka.minInsync > 0 ? { minInsync: kafka.minInsync } : {}),
+    retentionMs: { incoming: incoming.retentionMs },
+    ...(tls.enabled ? { tls: Object.keys(files).length > 0 ? files : true } : {}),
+    ...(sasl.mechanism === 'none'
+      ? {}
+      : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password } }),
+  };
+}
+
+export async function redisOptions({ cluster, redis }: Settings): Promise<RedisStateOptions> {
+  const tls = await pemTexts(redis);
+  return {
+    url: cluster.redisUrl,
+    prefix: redis.prefix,
+    replicasMin: redis.replicasMin,
+    deadlineMs: redis.deadlineMs,
+    ...(redis.username === '' ? {} : { username: redis.username }),
+    ...(redis.password === '' ? {} : { password: redis.password }),
+    ...(Object.keys(tls).length > 0 ? { tls } : {}),
+  };
+}
+
+interface PemFiles {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+async function pemTexts({ caFile, certFile, keyFile }: PemFiles): Promise<{ ca?: string; cert?: string; key?: string }> {
+  const read = async (name: 'ca' | 'cert' | 'key', file: string) => (file === '' ? {} : { [name]: await readFile(file, 'utf8') });
+  return Object.assign({}, ...(await Promise.all([read('ca', caFile), read('cert', certFile), read('key', keyFile)]))) as {
+    ca?: string;
+    cert?: string;
+    key?: string;
+  };
 }

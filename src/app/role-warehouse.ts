@@ -1,7 +1,9 @@
 import type { Role } from '../pipeline/run.js';
 import { Unavailable } from '../ports/unavailable.js';
+import type { State } from '../ports/state.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Settings } from '../settings.js';
+import { claimWarehouse } from './own-warehouse.js';
 import { isClustered, openWarehouse } from './parts.js';
 import { PartsMismatch } from './stores.js';
 
@@ -15,7 +17,11 @@ export function usesWarehouse(roles: ReadonlySet<Role>): boolean {
 /**
  * Checks whether the parts allow these roles; the answer opens the warehouse that they need. Throws `PartsMismatch`.
  */
-export function openRoleWarehouse(settings: Settings, roles: ReadonlySet<Role>, all: number): () => Promise<Warehouse> {
+export function openRoleWarehouse(
+  settings: Settings,
+  roles: ReadonlySet<Role>,
+  all: number,
+): (state: State) => Promise<Warehouse> {
   if (roles.size < all && !isClustered(settings))
     throw new PartsMismatch('a part of the platform needs Kafka and Redis: with embedded parts all parts run in one process');
   if (!usesWarehouse(roles)) return () => Promise.resolve(noWarehouse);
@@ -24,7 +30,8 @@ export function openRoleWarehouse(settings: Settings, roles: ReadonlySet<Role>, 
     throw new PartsMismatch(
       `--only ${[...roles].join(',')} needs HUQI_CLICKHOUSE_URL: the embedded warehouse is one process's own, so http and archive must run together on it`,
     );
-  return async () => {
+  return async (state) => {
+    if (isClustered(settings) && settings.cluster.clickhouseUrl === '') await claimWarehouse(state, settings.dataDir);
     const warehouse = await openWarehouse(settings);
     try {
       await warehouse.migrate();

@@ -170,7 +170,7 @@ export function createStatus(options: StatusOptions): Status {
     health: () => [
       ...options.consumers.flatMap((consumer) => openingProblem(consumer) ?? []),
       ...stopped,
-      ...telemetry.stateAway().map((node) => `the state on ${node} is in trouble`),
+      ...telemetry.stateAway().map((server) => `the state on ${server} is in trouble`),
       ...telemetry.failingSlices().map((slice) => `archive: ${slice} is not taken by the warehouse, it is tried again`),
     ],
   };

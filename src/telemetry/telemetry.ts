@@ -247,11 +247,11 @@ export function createTelemetry(options: TelemetryOptions) {
       );
     },
     /** Its connections are lost, refused or back; `fatal`: nothing can go on. */
-    stateTroubled(fact: { kind: string; node: string; error?: Error }) {
+    stateTroubled(fact: { kind: string; server: string; error?: Error }) {
       metrics.stateTroubles.inc({ kind: fact.kind });
-      if (fact.kind === 'recovered') stateAway.delete(fact.node);
-      else stateAway.add(fact.node);
-      const line = { kind: fact.kind, node: fact.node, ...(fact.error ? { fault: describeFault(fact.error) } : {}) };
+      if (fact.kind === 'recovered') stateAway.delete(fact.server);
+      else stateAway.add(fact.server);
+      const line = { kind: fact.kind, server: fact.server, ...(fact.error ? { fault: describeFault(fact.error) } : {}) };
       if (fact.kind === 'recovered') log.info(line, 'the state store answers again');
       else log.warn(line, 'the state store is in trouble');
     },
@@ -281,7 +281,7 @@ export function createTelemetry(options: TelemetryOptions) {
     /** From intake to warning over the latest warnings, exact. */
     warningLatency: () => ({ count: latencies.count, p50Ms: latencies.percentile(0.5), p99Ms: latencies.percentile(0.99) }),
     failingSlices: () => [...failingSlices],
-    /** Nodes of the state store that are in trouble. */
+    /** Servers of the state store that are in trouble. */
     stateAway: () => [...stateAway],
     /** Prometheus text format 0.0.4. */
     metrics: () => registry.metrics(),
