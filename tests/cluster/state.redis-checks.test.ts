@@ -226,7 +226,7 @@ describe('a user with the rights of the guide', () => {
   it('can do all that HuQi does, and nothing to the keys of others', async () => {
     const server = await serve();
     const rights =
-      '~{huqi}:* ~{huqi:*}:* resetchannels -@all +@connection +@hash +@sortedset +@list +sadd +sismember +type +exists +eval +evalsha +info +role +wait +config|get';
+      '~{huqi}:* ~{huqi:*}:* resetchannels -@all +@connection +@hash +@sortedset +@list +sadd +scard +sismember +type +exists +eval +evalsha +info +role +wait +config|get';
     await server.command('ACL', 'SETUSER', 'huqi', 'on', '>some-secret', ...rights.split(' '));
     const troubles: RedisTrouble[] = [];
     const url = `redis://huqi:some-secret@127.0.0.1:${server.port}`;
@@ -237,6 +237,10 @@ describe('a user with the rights of the guide', () => {
     expect((await state.get('s', ['a']))[0]?.toString()).toBe('1');
     expect(troubles).toEqual([]);
     expect((await checkRedis({ url })).filter(({ verdict }) => verdict !== 'good')).toEqual([]);
+    // A right that is missing is found before the first commit, of which it would leave half.
+    await server.command('ACL', 'SETUSER', 'huqi', '-rpush');
+    expect(await refusal({ url })).toMatch(/lets this user do too little.*docs\/cluster\.md/);
+    expect(Number(await server.command('HGET', '{huqi:s}:head', 'commits'))).toBe(1);
     expect(await refusal({ url, prefix: 'other' })).toMatch(/lets this user do too little.*docs\/cluster\.md/);
   });
 });

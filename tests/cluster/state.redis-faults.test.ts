@@ -352,6 +352,18 @@ describe('replicas that must have a commit', () => {
   });
 });
 
+describe('a store in which nothing was ever committed', () => {
+  it('is new to whoever opens it, until the first commit of anybody', async () => {
+    const server = await serve();
+    const { state: first } = await open({ url: server.url });
+    const { state: second } = await open({ url: server.url });
+    expect([first.isNew, second.isNew]).toEqual([true, true]);
+    await put(first, 'a', 'one');
+    expect((await open({ url: server.url })).state.isNew).toBe(false);
+    expect(await read(second, 'a')).toBe('one');
+  });
+});
+
 describe('a Redis whose memory is full', () => {
   it('holds commits up, keeps each whole, and goes on once there is room', async () => {
     const server = await serve();

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisState, type RedisTrouble } from '../../src/adapters/state/redis.js';
 import { Unavailable } from '../../src/ports/unavailable.js';
 import { describeStateContract } from '../contracts/state.contract.js';
-import { startRedis, startRedisPair, valkeyProgram, type RedisServer } from './support/redis-server.js';
+import { startRedis, startRedisPair, until, valkeyProgram, type RedisServer } from './support/redis-server.js';
 
 const put = [{ key: 'a', value: Buffer.from('1') }];
 
@@ -14,7 +13,10 @@ describe.skipIf(!existsSync(valkeyProgram))('Valkey, which has WAITAOF (needs va
   beforeAll(async () => {
     server = await startRedis({ program: valkeyProgram });
   });
-  afterAll(() => server.stop());
+  const ends: (() => Promise<void>)[] = [];
+  afterAll(async () => {
+    for (const end of [...ends, () => server.stop()]) await end();
+  });
 
   describeStateContract('Valkey', async () => {
     const options = { url: server.url, prefix: `test-${Math.random().toString(36).slice(2)}` };
@@ -63,16 +65,21 @@ describe.skipIf(!existsSync(valkeyProgram))('Valkey, which has WAITAOF (needs va
 
   it('with replicas waits until they have flushed, too', async () => {
     const { master, replica } = await startRedisPair({ program: valkeyProgram });
-    const state = await createRedisState({ url: master.url, replicasMin: 1, replyMsMax: 600, deadlineMs: 2_500 });
+    ends.push(
+      () => master.stop(),
+      () => replica.stop(),
+    );
+    const state = await createRedisState({ url: master.url, replicasMin: 1, replyMsMax: 600, deadlineMs: 6_000 });
     expect(await state.commit('s', { put })).toBe('committed');
     await replica.command('CONFIG', 'SET', 'appendonly', 'no');
     const failed = await state.commit('s', { put }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(Unavailable);
     expect(String(failed)).toMatch(/0 of its replicas have the latest commits/);
     await replica.command('CONFIG', 'SET', 'appendonly', 'yes');
-    await sleep(200);
+    await until('its append-only file', async () =>
+      /aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/.test(String(await replica.command('INFO', 'persistence'))),
+    );
     expect(await state.commit('s', { put })).toBe('committed');
     await state.close();
-    await Promise.all([master.stop(), replica.stop()]);
   });
 });

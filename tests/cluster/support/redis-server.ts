@@ -93,7 +93,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       await start();
     },
     wipe() {
-      for (const name of ['appendonlydir', 'appendonly.aof', 'dump.rdb']) rmSync(join(directory, name), { recursive: true, force: true });
+      for (const name of ['appendonlydir', 'appendonly.aof', 'dump.rdb'])
+        rmSync(join(directory, name), { recursive: true, force: true });
     },
     async stop() {
       await kill();
@@ -106,9 +107,11 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 export async function startRedisPair(options: RedisServerOptions = {}): Promise<{ master: RedisServer; replica: RedisServer }> {
   const master = await startRedis(options);
   const replica = await startRedis({ ...options, replicaOf: master.port });
-  await until(`replica on ${replica.port} to catch up`, async () =>
-    String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
-  );
+  await until(`replica on ${replica.port} to catch up`, async () => {
+    const info = String(await replica.command('INFO'));
+    // What it took over is written into a new append-only file first.
+    return info.includes('master_link_status:up') && /aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/.test(info);
+  });
   return { master, replica };
 }
 

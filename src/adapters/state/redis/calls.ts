@@ -114,7 +114,7 @@ function unavailable(cause: ConnectionLost | ReplyRefused | Unconfirmed, deadlin
 /** What a server answered: what passes as it is, anything else as one sentence for a person. */
 export function refusalOf(error: ReplyRefused | ConnectionLost): Error {
   if (error instanceof ConnectionLost || isPassing(error.code)) return error;
-  if (error.code === 'NOPERM')
+  if (error.code === 'NOPERM' || error.reply.includes('user executing the script'))
     return new RedisRefused(
       `Redis ${error.server} lets this user do too little (${error.reply}): give it the rights of docs/cluster.md.`,
     );

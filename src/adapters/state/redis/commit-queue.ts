@@ -97,11 +97,11 @@ function barrierOf({ waitsForAof, replicasMin, waitMsMax }: BarrierOptions): Bar
         return new RedisRefused(`Redis ${server} no longer keeps an append-only file: set appendonly yes and start HuQi again.`);
       if (outcome.error) return outcome.error;
       const [local, replicas] = waitsForAof ? (outcome.reply as [number, number]) : [1, outcome.reply as number];
-      if (local < 1) return new Unconfirmed(server, 'its disk does not keep up');
+      if (local < 1) return new Unconfirmed(server, 'its disk does not keep up; look at its log');
       if (replicas < replicasMin)
         return new Unconfirmed(
           server,
-          `${replicas} of its replicas have the latest commits and redis.replicasMin is ${replicasMin}`,
+          `${replicas} of its replicas have the latest commits and redis.replicasMin is ${replicasMin}; look at INFO replication`,
         );
       return undefined;
     },

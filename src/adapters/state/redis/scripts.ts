@@ -118,12 +118,11 @@ end
 return reply
 `;
 
-/** KEYS store; ARGV new id. Answers {id, 1 if it is the new one}. */
+/** KEYS store slots; ARGV an id, if it has none. Answers {id, slots that were begun}. */
 const beginText = `
-local id = redis.call('HGET', KEYS[1], 'id')
-if id then return { id, 0 } end
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'format', '1')
-return { ARGV[1], 1 }
+redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'format', '1')
+return { redis.call('HGET', KEYS[1], 'id'), redis.call('SCARD', KEYS[2]) }
 `;
 
 export interface Script {

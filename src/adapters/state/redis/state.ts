@@ -14,7 +14,7 @@ import { createStore, type Store } from './store.js';
 export type { RedisStateOptions, RedisTrouble } from './options.js';
 
 export interface RedisState extends State {
-  /** This call found no store and began one. A log that has records already and a new state do not belong together. */
+  /** Nothing was ever committed here, in any slot. A log that has records already and a new state do not belong together. */
   readonly isNew: boolean;
 }
 

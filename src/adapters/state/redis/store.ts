@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { CommitResult } from '../../../ports/state.js';
 import { refusalOf, type Calls } from './calls.js';
-import { textOf } from './connection.js';
+import { textOf, type Argument } from './connection.js';
 import { ConnectionLost, RedisRefused, ReplyRefused, StoreLost } from './faults.js';
-import { beginScript, runScript, slotKeys, storeKeys } from './scripts.js';
+import { beginScript, commitScript, runScript, slotKeys, storeKeys } from './scripts.js';
 import type { Server } from './server.js';
 
 /** Whose the keys are: an id that is written once, into a key of its own and into the head of every slot. */
@@ -25,11 +25,13 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
   const keys = storeKeys(prefix);
   const begun = new Set<string>();
   const registered = new Set<string>();
-  const made = randomBytes(16).toString('hex');
   const { id, isNew } = await calls.run(keys.store, deadlineMs, async ({ commits }) => {
-    const [found, fresh] = (await queued(commits.add(runScript(beginScript, true, [keys.store], [made]), 0))) as [Buffer, number];
-    return { id: found.toString(), isNew: fresh === 1 || found.toString() === made };
+    const begin = runScript(beginScript, true, [keys.store, keys.slots], [randomBytes(16).toString('hex')]);
+    const [found, slots] = (await queued(commits.add(begin, 0))) as [Buffer, number];
+    return { id: found.toString(), isNew: slots === 0 };
   });
+
+  await tryRights(calls, prefix, deadlineMs);
 
   function check(server: Server, slot: string, owner: unknown): void {
     if (owner === null || owner === undefined) {
@@ -109,6 +111,22 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
       }
     },
   };
+}
+
+/**
+ * A script that may not run one of its commands has carried out those before it. So all of them are run once in a slot that has no
+ * name, before any that has one.
+ */
+async function tryRights(calls: Calls, prefix: string, deadlineMs: number): Promise<void> {
+  const { values, order, head, recent } = slotKeys(prefix, '');
+  const keys = [values, order, head, recent];
+  const header = ['trial', 0, 0, 1]; // whose, base, begun, doubt
+  const trial = (...rest: Argument[]) => runScript(commitScript, true, keys, [randomBytes(16), ...header, ...rest]);
+  await calls.run(values, deadlineMs, async ({ commits }) => {
+    await queued(commits.add(trial(0, 0, 1, 0, 'key', 'value'), 0));
+    await queued(commits.add(trial(0, 1, 0, 1, 'key', 'other', 'key'), 0));
+    await queued(commits.add(trial(1, 0, 0, 1, 'none', 'key'), 0));
+  });
 }
 
 const gone = (server: Server, slot: string): StoreLost => new StoreLost(server.name, `slot "${slot}", which held state, is gone`);
