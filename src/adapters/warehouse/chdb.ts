@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { Warehouse } from '../../ports/warehouse.js';
 import { prepareDirectory } from '../data-directory.js';
-import { createClickHouseWarehouse, createDatabaseSql, databaseName, quiet, sessionSettings } from './clickhouse.js';
+import { createClickHouseWarehouse, quiet, sessionSettings } from './core.js';
+import { databaseName } from './database-name.js';
+import { createDatabaseSql } from './migrate.js';
+import type { TtlDays } from './ttl.js';
 
 /** The embedded warehouse cannot be had here. One sentence that says why and what to do. */
 export class WarehouseUnavailable extends Error {
@@ -18,6 +21,8 @@ export interface ChdbOptions {
   /** One directory belongs to one process, and a process has one directory. */
   readonly directory: string;
   readonly database?: string;
+  /** How long rows are kept, applied by `migrate`; left as it is where absent. */
+  readonly ttlDays?: TtlDays;
 }
 
 /**
@@ -26,7 +31,7 @@ export interface ChdbOptions {
  * the archive. Statements run on other threads. Must be opened on the main thread.
  * Throws `WarehouseUnavailable`, and `DataDirectoryError` where the directory cannot be made.
  */
-export async function openChdbWarehouse({ directory, database = 'huqi' }: ChdbOptions): Promise<Warehouse> {
+export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays }: ChdbOptions): Promise<Warehouse> {
   databaseName(database);
   const engine = await loadEngine();
   const reader = connect(engine, directory);
@@ -43,14 +48,14 @@ export async function openChdbWarehouse({ directory, database = 'huqi' }: ChdbOp
     for (const each of [client, writerClient]) await prepareSession(each);
   };
   await prepare();
+  const place = { host: 'the embedded engine', user: 'default', database };
   const warehouse = createClickHouseWarehouse(client, {
-    database,
+    place,
+    ttlDays,
     createDatabase: prepare,
     insertRows: async ({ table, rows, settings }) => {
       // The client's own way turns the bytes into text on this thread first.
-      // One thread to read a slice: the others of this machine are scoring, and for slices of this size it is faster too.
-      const own = { ...settings, input_format_parallel_parsing: 0 };
-      await writer.chdb.rawInsert({ table, values: rows, format: 'JSONEachRow', settings: own });
+      await writer.chdb.rawInsert({ table, values: rows, format: 'JSONEachRow', settings });
     },
   });
   return {
@@ -69,7 +74,7 @@ export async function openChdbWarehouse({ directory, database = 'huqi' }: ChdbOp
       const session = clientOver(connect(engine, directory));
       try {
         await prepareSession(session);
-        yield* createClickHouseWarehouse(session, { database, createDatabase: prepare }).lines(sql, parameters);
+        yield* createClickHouseWarehouse(session, { place, createDatabase: prepare }).lines(sql, parameters);
       } finally {
         await session.close();
       }

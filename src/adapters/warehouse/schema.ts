@@ -10,6 +10,9 @@ export const warehouseTables = [
   'events',
 ] as const satisfies WarehouseTable[];
 
+/** Tables that rows may be inserted into from outside. */
+export const insertableTables = [...warehouseTables, 'quarantined'] as const;
+
 export interface Migration {
   readonly version: number;
   readonly statements: readonly string[];
@@ -20,6 +23,40 @@ const word = 'LowCardinality(String)';
 const json = 'String CODEC(ZSTD(1))';
 /** A slice inserted again under its token is dropped; on disk before the insert is answered. */
 const settings = 'non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1';
+
+/** The same for tables that an operator has made replicated: a week. */
+const replicatedSettings = 'replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800';
+
+/**
+ * Counts by day, kept up with every insert. They hold the set of ids instead of a number, so that a row counts once however often
+ * it comes, under whatever token; the number is taken when it is asked for. Filling in what was there before may overlap with what
+ * comes in meanwhile, and may be repeated, for the same reason.
+ */
+const countedByDay = [
+  ...countTable('hits', ['pattern', 'state', 'severity'], {}),
+  ...countTable('deliveries', ['channel', 'outcome'], { acknowledged: `JSONExtractString(data, 'reason') = 'acknowledged'` }),
+];
+
+function countTable(
+  table: 'hits' | 'deliveries',
+  columns: readonly string[],
+  computed: Readonly<Record<string, string>>,
+): string[] {
+  const names = ['day', ...columns, ...Object.keys(computed)].join(', ');
+  const states = `${table}_by_day_states`;
+  const select = `SELECT toDate(time) AS day, ${[...columns, ...Object.entries(computed).map(([name, sql]) => `${sql} AS ${name}`)].join(', ')},
+      uniqExactState(id) AS ids FROM ${table} GROUP BY ${names}`;
+  return [
+    `CREATE TABLE IF NOT EXISTS ${states} (
+      day Date, ${[...columns.map((name) => `${name} ${word}`), ...Object.keys(computed).map((name) => `${name} Bool`)].join(', ')},
+      ids AggregateFunction(uniqExact, String)
+    ) ENGINE = AggregatingMergeTree PARTITION BY toYear(day) ORDER BY (${names}) SETTINGS ${settings}, ${replicatedSettings}`,
+    `CREATE MATERIALIZED VIEW IF NOT EXISTS ${table}_by_day_fill TO ${states} AS ${select}`,
+    `INSERT INTO ${states} ${select} SETTINGS max_bytes_before_external_group_by = 1000000000`,
+    `CREATE VIEW IF NOT EXISTS ${table}_by_day AS
+      SELECT ${names}, uniqExactMerge(ids) AS ${table} FROM ${states} GROUP BY ${names}`,
+  ];
+}
 
 /** Applied in order, each once. A migration that was released is never changed; a new one is added. Each may run again after a crash. */
 export const migrations: readonly Migration[] = [
@@ -68,6 +105,24 @@ export const migrations: readonly Migration[] = [
         id String, bank ${word}, type ${word}, account String, time ${instant}, received_at ${instant}, body ${json},
         INDEX by_account account TYPE bloom_filter(0.01) GRANULARITY 4
       ) ENGINE = ReplacingMergeTree ORDER BY (type, time, bank, id) SETTINGS ${settings}`,
+    ],
+  },
+  {
+    version: 3,
+    statements: [
+      ...warehouseTables.map((table) => `ALTER TABLE ${table} MODIFY SETTING ${replicatedSettings}`),
+      // Whole months leave at once instead of being written anew.
+      ...['transactions', 'hits'].map((table) => `ALTER TABLE ${table} MODIFY SETTING ttl_only_drop_parts = 1`),
+      `CREATE TABLE IF NOT EXISTS quarantined (
+        id String, table_name ${word}, code ${word}, reason String, row ${json}, refused_at ${instant} DEFAULT now64(3)
+      ) ENGINE = ReplacingMergeTree ORDER BY (table_name, id) SETTINGS ${settings}, ${replicatedSettings}`,
+      ...countedByDay,
+      `ALTER TABLE warnings ADD COLUMN IF NOT EXISTS
+        region ${word} MATERIALIZED JSONExtractString(data, 'subject', 'region') AFTER enterprise`,
+      // A warning changes its level and status: its latest revision counts, alone.
+      `CREATE VIEW IF NOT EXISTS warnings_by_day AS
+        SELECT toDate(raised_at) AS day, region, level, status, count() AS warnings FROM warnings FINAL
+        GROUP BY day, region, level, status`,
     ],
   },
 ];
