@@ -15,6 +15,11 @@ export interface CheckpointChain<T> {
    * Throws `OwnershipLost` when another owner has written to the chain.
    */
   advance(body: T, beside?: CheckpointChanges<T>): Promise<Link<T>>;
+  /**
+   * Looks whether the last link written still stands. Throws `OwnershipLost` where another owner has written, or where the store
+   * has lost its last commits; whoever is idle would not notice otherwise.
+   */
+  verify(): Promise<void>;
 }
 
 export type Link<T> = T & { readonly id: string; readonly previous: string | null };
@@ -46,6 +51,7 @@ export interface CheckpointOptions<T> {
 export async function openCheckpoints<T>({ state, slot, key, schema, newId }: CheckpointOptions<T>): Promise<CheckpointChain<T>> {
   let [stored = null] = await state.get(slot, [key]);
   let head = stored && readLink(stored, slot, key, schema);
+  let advancing = 0;
 
   return {
     get head() {
@@ -54,17 +60,33 @@ export async function openCheckpoints<T>({ state, slot, key, schema, newId }: Ch
     async advance(body, beside = {}) {
       const link: Link<T> = { ...body, id: newId(), previous: head?.id ?? null };
       const value = encodeJson(link);
-      const result = await state.commit(slot, {
-        expect: [{ key, value: stored }],
-        put: [{ key, value }, ...(beside.put?.(link) ?? [])],
-        delete: beside.delete ?? [],
-      });
-      if (result === 'conflict') throw new OwnershipLost(slot);
-      stored = value;
-      head = link;
-      return link;
+      advancing++;
+      try {
+        const result = await state.commit(slot, {
+          expect: [{ key, value: stored }],
+          put: [{ key, value }, ...(beside.put?.(link) ?? [])],
+          delete: beside.delete ?? [],
+        });
+        if (result === 'conflict') throw new OwnershipLost(slot);
+        stored = value;
+        head = link;
+        return link;
+      } finally {
+        advancing--;
+      }
+    },
+    async verify() {
+      const expected = stored;
+      if (advancing > 0) return;
+      const [found = null] = await state.get(slot, [key]);
+      const isCurrent = advancing === 0 && stored === expected;
+      if (isCurrent && !sameBytes(found, expected)) throw new OwnershipLost(slot);
     },
   };
+}
+
+function sameBytes(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  return one === null || other === null ? one === other : Buffer.compare(one, other) === 0;
 }
 
 function readLink<T>(value: Uint8Array, slot: string, key: string, schema: z.ZodType<Link<T>>): Link<T> {

@@ -37,6 +37,7 @@ export interface ClaimSlot {
 const headKey = 'h';
 const blockPrefix = 'b/';
 const blockKey = (sequence: number) => `${blockPrefix}${String(sequence).padStart(15, '0')}`;
+const sequenceIn = (key: string): number => Number(key.slice(blockPrefix.length));
 const markerPrefix = 'p/';
 const markerKey = (attempt: string) => `${markerPrefix}${attempt}`;
 const headSchema = z.object({ id: z.string(), sequence: z.int().min(0), forgottenMs: z.number().nullable() });
@@ -64,6 +65,8 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
   let lastNumber = 0;
   let numbers = new Map<string, number>();
   let attempts = new Map<number, string>();
+  /** Numbers of the blocks of attempts that may be open still. */
+  let blocks = new Map<string, number>();
   /** Attempts that were read from the store and may be open still. */
   const strangers = new Set<string>();
 
@@ -86,7 +89,7 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
 
   function forgetAll(): void {
     index = createClaimIndex(claimsMax);
-    [numbers, attempts, readUpTo] = [new Map(), new Map(), undefined];
+    [numbers, attempts, blocks, readUpTo] = [new Map(), new Map(), new Map(), undefined];
     strangers.clear();
   }
 
@@ -101,10 +104,11 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     for (;;) {
       const after = readUpTo === undefined ? {} : { after: readUpTo };
       const entries = await state.scan(name, { prefix: blockPrefix, ...after, limit: pageBlocks });
-      const blocks = entries.map((entry) => decodeBlock(entry.value));
-      for (const block of blocks) takeIn(block);
+      const found = entries.map((entry) => decodeBlock(entry.value));
+      for (const [i, block] of found.entries()) takeIn(block, sequenceIn(entries[i]!.key));
       // A block and its marker were written together: where the marker is gone by now, the attempt is finished.
-      await pending([...new Set(blocks.map(({ attempt }) => attempt))]);
+      const read = [...new Set(found.map(({ attempt }) => attempt))];
+      for (const attempt of await withoutMarker(read)) close(attempt);
       readUpTo = entries.at(-1)?.key ?? readUpTo;
       if (entries.length < pageBlocks) break;
     }
@@ -112,8 +116,9 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     [head, stored] = [latest, value];
   }
 
-  function takeIn({ attempt, receivedAtMs, count, words }: ClaimBlock): void {
+  function takeIn({ attempt, receivedAtMs, count, words }: ClaimBlock, sequence: number): void {
     const number = numberOf(attempt);
+    blocks.set(attempt, sequence);
     strangers.add(attempt);
     for (let at = 0; at < count * wordsPerClaim; at += wordsPerClaim) {
       index.set(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, number, receivedAtMs);
@@ -130,6 +135,7 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
 
   function close(attempt: string): void {
     strangers.delete(attempt);
+    blocks.delete(attempt);
     const number = numbers.get(attempt);
     if (number === undefined) return;
     numbers.delete(attempt);
@@ -137,10 +143,37 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
   }
 
   async function pending(asked: readonly string[]): Promise<string[]> {
+    const unmarked = await withoutMarker(asked);
+    const lost = await lostOf(unmarked);
+    for (const attempt of unmarked) if (!lost.has(attempt)) close(attempt);
+    const finished = new Set(unmarked.filter((attempt) => !lost.has(attempt)));
+    return asked.filter((attempt) => !finished.has(attempt));
+  }
+
+  async function withoutMarker(asked: readonly string[]): Promise<string[]> {
     const standing = await state.get(name, asked.map(markerKey));
-    const [open, closed] = [asked.filter((_, i) => standing[i] !== null), asked.filter((_, i) => standing[i] === null)];
-    for (const attempt of closed) close(attempt);
-    return open;
+    return asked.filter((_, i) => standing[i] === null);
+  }
+
+  /**
+   * Of these attempts, those whose blocks the store has lost together with their markers, as one does that was promoted before it
+   * had them: nobody knows how they ended. A block that a sweep removed has a head above it.
+   */
+  async function lostOf(unmarked: readonly string[]): Promise<Set<string>> {
+    const known = unmarked.flatMap((attempt) => {
+      const sequence = blocks.get(attempt);
+      return sequence === undefined ? [] : [{ attempt, sequence }];
+    });
+    const lost = new Set<string>();
+    if (known.length === 0) return lost;
+    const [latest = null, ...found] = await state.get(name, [headKey, ...known.map(({ sequence }) => blockKey(sequence))]);
+    const { sequence: last } = latest ? headSchema.parse(decodeJson(latest)) : firstHead;
+    for (const [i, { attempt, sequence }] of known.entries()) {
+      const block = found[i];
+      const isOther = block !== null && block !== undefined && readHeader(block).attempt !== attempt;
+      if (sequence > last || isOther) lost.add(attempt);
+    }
+    return lost;
   }
 
   async function commit(
@@ -184,6 +217,7 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     pending,
     add(block) {
       const sequence = head.sequence + 1;
+      blocks.set(block.attempt, sequence);
       const put = [
         { key: blockKey(sequence), value: encodeBlock(block) },
         { key: markerKey(block.attempt), value: encodeJson(dayNumber(block.receivedAtMs)) },

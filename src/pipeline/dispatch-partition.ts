@@ -55,7 +55,9 @@ export interface DispatchPartition {
 export async function openPartition(options: DispatchOptions, number: number): Promise<DispatchPartition> {
   const { log, state, newId } = options;
   const name = `dispatch/${number}`;
-  const slot = await openOwnedSlot({ log, state, newId, slot: name, head: headSchema, initial: { next: null } });
+  const failure = createFailure();
+  const initial = { next: null };
+  const slot = await openOwnedSlot({ log, state, newId, slot: name, head: headSchema, initial, onLost: failure.fail });
   const pending: DispatchPartition['pending'] = new Map();
   for (const delivery of await readPending(state, name)) addPending({ pending }, delivery);
   return {
@@ -65,7 +67,7 @@ export async function openPartition(options: DispatchOptions, number: number): P
     pending,
     stop: new AbortController(),
     underWay: new Set(),
-    failure: createFailure(),
+    failure,
     closing: false,
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log, LogBatch, LogRecord, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
+import { createFailure } from './failure.js';
 import { incomingHeadSchema, incomingSlot } from './incoming-slot.js';
 import { IntakeBusy, type Intake } from './intake.js';
 import { openOwnedSlot } from './owned-slot.js';
@@ -43,9 +44,18 @@ export function createIncoming({ log, state, intake, newId, settings }: Incoming
   }
 
   return log.join('incoming', 'incoming', async (partition) => {
-    const initial = { next: null };
-    const slot = await openOwnedSlot({ log, state, newId, slot: incomingSlot(partition), head: incomingHeadSchema, initial });
+    const { failed, fail } = createFailure();
+    const slot = await openOwnedSlot({
+      log,
+      state,
+      newId,
+      slot: incomingSlot(partition),
+      head: incomingHeadSchema,
+      initial: { next: null },
+      onLost: fail,
+    });
     return {
+      failed,
       start: slot.head.next ?? 'earliest',
       limit: settings.limit,
       process: async (batch) => {

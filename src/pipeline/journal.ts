@@ -24,6 +24,8 @@ export interface Journal {
   readonly head: JournalEntry | null;
   /** Durable when it resolves. Throws `OwnershipLost` when another scorer has written to this journal. */
   append(batch: Pick<JournalBody, 'from' | 'upTo' | 'patternSetId'>): Promise<JournalEntry>;
+  /** Throws `OwnershipLost` where the last entry does not stand any more. */
+  verify(): Promise<void>;
 }
 
 export const journalSlot = (partition: number) => `score/${partition}`;
@@ -61,6 +63,7 @@ export async function openJournal(state: State, partition: number, newId: () => 
     get head() {
       return lastBatch();
     },
+    verify: () => chain.verify(),
     append(batch) {
       const sequence = (chain.head?.sequence ?? 0) + 1;
       return chain.advance(

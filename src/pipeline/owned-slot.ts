@@ -3,6 +3,7 @@ import { encodeEvents, type Event } from '../domain/event.js';
 import type { Log, OutgoingRecord, Topic } from '../ports/log.js';
 import type { State, StateEntry } from '../ports/state.js';
 import { decodeJson, encodeJson, openCheckpoints } from './checkpoint.js';
+import { watchOwnership } from './ownership-watch.js';
 
 /** An event to be appended once the change it belongs to is durable. */
 export interface Emission {
@@ -38,6 +39,8 @@ export interface OpenSlotOptions<H> {
   readonly newId: () => string;
   readonly head: z.ZodType<H>;
   readonly initial: H;
+  /** Told when it shows that another owner has written to the slot while this one had nothing to write. */
+  readonly onLost?: (fault: unknown) => void;
 }
 
 interface Body<H> {
@@ -69,18 +72,24 @@ export async function openOwnedSlot<H extends object>(options: OpenSlotOptions<H
   const waiting: Waiting[] = [];
   let running: Promise<void> | null = null;
   let broken: { readonly fault: unknown } | null = null;
+  const stopWatching = watchOwnership(chain.verify, (fault) => {
+    broken ??= { fault };
+    options.onLost?.(fault);
+  });
 
   return {
     get head() {
       return head;
     },
     commit(change) {
+      if (broken) return Promise.reject(broken.fault as Error);
       return new Promise<void>((resolve, reject) => {
         waiting.push({ change, resolve, reject });
         running ??= commitWaiting();
       });
     },
     async close() {
+      stopWatching();
       await running;
       // Where it fails, the next owner says the last frame again, which receivers drop.
       if (sent.length > 0 && !broken) await commitTogether([]).catch(() => undefined);

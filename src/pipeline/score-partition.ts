@@ -7,8 +7,10 @@ import { transactionTimeMs } from '../domain/transaction-record.js';
 import type { LogBatch, LogRecord, OutgoingRecord, PartitionProcessor } from '../ports/log.js';
 import { createBatch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
+import { createFailure } from './failure.js';
 import { createHighWater, type HighWater } from './high-water.js';
 import { openJournal } from './journal.js';
+import { watchOwnership } from './ownership-watch.js';
 import { outputRecords, type Quarantined, type RecordOutputs } from './score-outputs.js';
 import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
 import { eachBatch, readBetween } from './transaction-frames.js';
@@ -266,8 +268,10 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     for (const { pattern, severity, count } of counts.values()) telemetry.hitFound(pattern, severity, count);
   }
 
+  const { failed, fail } = createFailure();
+  const stopWatching = watchOwnership(() => journal.verify(), fail);
   return {
-    processor: { start: position, limit: settings.limit, process, close: async () => undefined },
+    processor: { start: position, limit: settings.limit, process, failed, close: async () => stopWatching() },
     engine: () => memory.engine,
   };
 }

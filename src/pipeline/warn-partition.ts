@@ -37,7 +37,9 @@ export async function openWarnPartition(
   partition: number,
 ): Promise<{ processor: PartitionProcessor; heard(): number | null }> {
   const { log, state, policy, clock, newId, settings, telemetry } = options;
+  const { failed, fail } = createFailure();
   const slot = await openOwnedSlot<Head>({
+    onLost: fail,
     state,
     log,
     slot: warnSlot(partition),
@@ -46,7 +48,6 @@ export async function openWarnPartition(
     initial: { hits: null, commands: null, producers: {} },
   });
   const shelf = createWarningShelf({ state, slot: warnSlot(partition), settings });
-  const { failed, fail } = createFailure();
   const { producers, commands } = slot.head;
   const from = producers[commandsProducer(partition)] ?? commands;
   const listener = listenToCommands({ log, partition, from, limit: settings.limit, clock });

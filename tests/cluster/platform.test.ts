@@ -88,7 +88,7 @@ describe('three processes on Kafka and Redis', () => {
       expect(summary.warnings.total).toBe(expected.warnings.size);
       // However often it was sent: each warning is told once a level, and the receiver has had each.
       const deliveries = (await eventsOn(log, 'deliveries')).map(({ data }) => data as Delivery);
-      const delivered = deliveries.filter(({ outcome }) => outcome === 'delivered');
+      const delivered = deliveries.filter(({ channel, outcome }) => channel === 'webhook' && outcome === 'delivered');
       const levelsTold = new Set(delivered.map(({ warningId, level }) => `${warningId}/${level}`));
       expect(new Set(delivered.map(({ deliveryId }) => deliveryId)).size).toBe(levelsTold.size);
       expect(receiver?.counts).toMatchObject({ received: levelsTold.size, invalid: 0 });
