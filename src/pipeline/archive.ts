@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bulkhead } from 'cockatiel';
 import { archivedTopics as topics, type ArchivedTopic, type LogBatch, type Membership } from '../ports/log.js';
+import { createBrake } from './archive-brake.js';
 import { archiveLag } from './archive-positions.js';
 import { createFailure } from './failure.js';
 import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from './archive-partition.js';
@@ -21,7 +22,7 @@ const drainPollMs = 20;
 
 export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const { log, settings, telemetry } = options;
-  const inserts = bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER);
+  const shared = { bulkhead: bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER), brake: createBrake(options) };
   const partitions = new Map<string, ArchivePartition>();
   const drains = new Set<readonly ArchivedTopic[]>();
 
@@ -32,7 +33,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
     const { failed, fail } = createFailure();
     // Whoever waits for other topics only does not want to wait behind transactions.
     const isBusy = () => options.isBusy?.() === true || drains.size > 0;
-    const partition = await openArchivePartition({ ...options, isBusy }, topic, number, inserts, fail);
+    const partition = await openArchivePartition({ ...options, isBusy }, topic, number, shared, fail);
     partition.hurry(isAwaited(topic));
     partitions.set(`${topic}/${number}`, partition);
     const start = partition.start ?? 'earliest';

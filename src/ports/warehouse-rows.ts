@@ -108,6 +108,17 @@ export interface EventRow {
   readonly data: string;
 }
 
+/** A row that its table refuses for good, kept in the table `quarantined`, beside `refused_at`. */
+export interface QuarantinedRow {
+  readonly id: string;
+  readonly table_name: string;
+  /** ClickHouse's own. */
+  readonly code: string;
+  readonly reason: string;
+  /** The row as it was sent. */
+  readonly row: string;
+}
+
 export interface WarehouseRows {
   readonly transactions: TransactionRow;
   readonly references: ReferenceRow;

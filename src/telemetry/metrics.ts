@@ -52,6 +52,9 @@ export function createMetrics(registry: Registry) {
     archivedRows: counter('archive_rows_total', 'Rows stored in the warehouse', ['table']),
     archiveSeconds: histogram('archive_slice_seconds', 'Storing one slice', slow, ['table']),
     archiveRetries: counter('archive_retries_total', 'Slices that had to be tried again', ['table']),
+    archiveQuarantined: counter('archive_rows_quarantined_total', 'Rows that the warehouse refuses for good, kept apart', [
+      'table',
+    ]),
     archiveFailing: gauge('archive_partitions_failing', 'Partitions whose slice fails at the moment'),
     consumerFaults: counter('consumer_faults_total', 'Consumers that a fault has stopped', ['group', 'topic']),
     partitionsClosed: counter('partitions_closed_total', 'Partitions that a fault closed, to be opened anew', ['group', 'topic']),

@@ -220,6 +220,13 @@ export function createTelemetry(options: TelemetryOptions) {
         log.info({ topic: fact.topic, partition: fact.partition }, 'the warehouse takes rows again');
       }
     },
+    /** The warehouse refuses it for good; it is kept apart. */
+    rowQuarantined(fact: { topic: string; partition: number; table: string; code: string }) {
+      metrics.archiveQuarantined.inc({ table: fact.table });
+      sampled('row-quarantined', (suppressed) =>
+        log.error({ ...fact, suppressed }, 'the warehouse refuses a row, it is kept in the table quarantined'),
+      );
+    },
     archiveRetried(fact: { topic: string; partition: number; table: string; attempt: number; delayMs: number; error: unknown }) {
       metrics.archiveRetries.inc({ table: fact.table });
       failingSlices.add(`${fact.topic}/${fact.partition}`);

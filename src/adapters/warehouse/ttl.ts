@@ -24,3 +24,18 @@ export function ttlStatement(table: WarehouseTable, days: number, createQuery: s
   if (current === wanted) return null;
   return wanted ? `ALTER TABLE ${table} MODIFY TTL ${wanted}` : `ALTER TABLE ${table} REMOVE TTL`;
 }
+
+/**
+ * Transactions: the longest window of the patterns is 400 days, which a backtest must find, and a month to spare. Profiles and lists
+ * hold until they are replaced. Refusals: 网络安全法 art. 21 (3), logs of at least six months. What a warning rests on, and what came
+ * of it: 刑法 art. 87 (1), the shortest limitation of prosecution is five years.
+ */
+export const defaultTtlDays = {
+  transactions: 430,
+  references: 0,
+  rejected: 190,
+  hits: 1830,
+  warnings: 1830,
+  deliveries: 1830,
+  events: 1830,
+} as const satisfies Required<TtlDays>;
