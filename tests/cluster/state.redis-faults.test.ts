@@ -364,6 +364,22 @@ describe('a store in which nothing was ever committed', () => {
   });
 });
 
+describe('a slot that several begin at once', () => {
+  it('is not taken for one that was lost', async () => {
+    const server = await serve();
+    const states = await Promise.all(Array.from({ length: 4 }, async () => (await open({ url: server.url })).state));
+    const slots = Array.from({ length: 200 }, (_, i) => `slot-${i}`);
+    const claim = (state: State, slot: string, i: number) =>
+      state.commit(slot, { expect: [{ key: 'owner', value: null }], put: [{ key: 'owner', value: bytes(`${i}`) }] });
+    for (const slot of slots) {
+      const reads = states.flatMap((state) => [state.get(slot, ['owner']), state.scan(slot, { prefix: '', limit: 1 })]);
+      const results = await Promise.all(states.map((state, i) => claim(state, slot, i)));
+      expect(results.filter((result) => result === 'committed')).toHaveLength(1);
+      await Promise.all(reads);
+    }
+  });
+});
+
 describe('a Redis whose memory is full', () => {
   it('holds commits up, keeps each whole, and goes on once there is room', async () => {
     const server = await serve();

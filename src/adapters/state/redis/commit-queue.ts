@@ -1,4 +1,4 @@
-import type { Argument, Command, Connection, Outcome } from './connection.js';
+import type { Command, Connection, Outcome } from './connection.js';
 import { ConnectionLost, RedisRefused, ReplyRefused, Unconfirmed } from './faults.js';
 
 export interface CommitQueue {
@@ -45,7 +45,7 @@ export function createCommitQueue(connection: Connection, options: BarrierOption
 
   async function sendGroup(group: readonly Waiting[]): Promise<void> {
     const outcomes = await connection.send([...group.map(({ command }) => command), ...barrier.commands]);
-    const unsafe = barrier.commands.length > 0 ? barrier.fault(connection.server, outcomes[group.length]) : undefined;
+    const unsafe = barrier.fault(connection.server, outcomes.slice(group.length));
     for (const [i, { bytes, resolve, reject }] of group.entries()) {
       waitingBytes -= bytes;
       const outcome = outcomes[i];
@@ -79,31 +79,37 @@ interface BarrierOptions {
 
 interface Barrier {
   readonly commands: readonly Command[];
-  fault(server: string, outcome: Outcome | undefined): Error | undefined;
+  fault(server: string, outcomes: readonly (Outcome | undefined)[]): Error | undefined;
 }
 
 /**
  * With `appendfsync always` a reply comes after the flush. WAITAOF, where there is one, holds that even when somebody changes the
- * setting, and counts the replicas that have flushed; WAIT counts those that have received.
+ * setting. Replicas are counted by WAIT, which is those that have received: they tell what they have flushed once a second only, so
+ * that WAITAOF would take that long for each group.
  */
 function barrierOf({ waitsForAof, replicasMin, waitMsMax }: BarrierOptions): Barrier {
-  const wait: readonly Argument[] = waitsForAof ? [1, replicasMin, waitMsMax] : [replicasMin, waitMsMax];
-  const commands: Command[] = waitsForAof || replicasMin > 0 ? [[waitsForAof ? 'WAITAOF' : 'WAIT', ...wait]] : [];
+  const flush: Command[] = waitsForAof ? [['WAITAOF', 1, 0, waitMsMax]] : [];
+  const replicate: Command[] = replicasMin > 0 ? [['WAIT', replicasMin, waitMsMax]] : [];
+  const commands = [...flush, ...replicate];
+
+  function faultOf(server: string, command: Command, outcome: Outcome | undefined): Error | undefined {
+    if (!outcome) return new ConnectionLost(server, 'the connection was closed');
+    if (outcome.error instanceof ReplyRefused && outcome.error.reply.includes('appendonly is disabled'))
+      return new RedisRefused(`Redis ${server} no longer keeps an append-only file: set appendonly yes and start HuQi again.`);
+    if (outcome.error) return outcome.error;
+    if (command[0] === 'WAITAOF') {
+      const [local] = outcome.reply as readonly [number, number];
+      return local < 1 ? new Unconfirmed(server, 'its disk does not keep up; look at its log') : undefined;
+    }
+    const replicas = outcome.reply as number;
+    if (replicas >= replicasMin) return undefined;
+    const standing = `${replicas} of its replicas have the latest commits and redis.replicasMin is ${replicasMin}`;
+    return new Unconfirmed(server, `${standing}; look at INFO replication`);
+  }
+
   return {
     commands,
-    fault(server, outcome) {
-      if (!outcome) return new ConnectionLost(server, 'the connection was closed');
-      if (outcome.error instanceof ReplyRefused && outcome.error.reply.includes('appendonly is disabled'))
-        return new RedisRefused(`Redis ${server} no longer keeps an append-only file: set appendonly yes and start HuQi again.`);
-      if (outcome.error) return outcome.error;
-      const [local, replicas] = waitsForAof ? (outcome.reply as [number, number]) : [1, outcome.reply as number];
-      if (local < 1) return new Unconfirmed(server, 'its disk does not keep up; look at its log');
-      if (replicas < replicasMin)
-        return new Unconfirmed(
-          server,
-          `${replicas} of its replicas have the latest commits and redis.replicasMin is ${replicasMin}; look at INFO replication`,
-        );
-      return undefined;
-    },
+    fault: (server, outcomes) =>
+      commands.map((command, i) => faultOf(server, command, outcomes[i])).find((fault) => fault !== undefined),
   };
 }

@@ -16,7 +16,7 @@ export interface RedisStateOptions {
   readonly tls?: TlsFiles;
   /** The first part of every key; two platforms on one Redis need two. Default `huqi`. */
   readonly prefix?: string;
-  /** Replicas that must have a commit before it counts. Default 0. */
+  /** Replicas that must have received a commit before it counts. Default 0. */
   readonly replicasMin?: number;
   /** How long a lost connection is ridden out before `Unavailable`. Default 20,000. */
   readonly deadlineMs?: number;

@@ -80,11 +80,12 @@ function stateOver(calls: Calls, store: Store, { prefix, deadlineMs }: ResolvedO
     const { values, head } = slotKeys(prefix, slot);
     return calls.run(values, deadlineMs, async (server) => {
       await store.openSlot(server, slot);
+      const mustBeThere = store.hasBegun(slot);
       const [found, owner] = await read(server, [
         ['HMGET', values, ...keys],
         ['HGET', head, 'store'],
       ]);
-      store.check(server, slot, owner);
+      store.check(server, slot, owner, mustBeThere);
       return found as (Buffer | null)[];
     });
   }
@@ -93,11 +94,12 @@ function stateOver(calls: Calls, store: Store, { prefix, deadlineMs }: ResolvedO
     const { values, order, head } = slotKeys(prefix, slot);
     return calls.run(values, deadlineMs, async (server) => {
       await store.openSlot(server, slot);
+      const mustBeThere = store.hasBegun(slot);
       const ask = (whole: boolean) =>
         read(server, [runScript(scanScript, whole, [values, order, head], [lowest, highest, limit])]);
       const [reply] = await withScript(ask);
       const [owner, ...flat] = reply as [unknown, ...Buffer[]];
-      store.check(server, slot, owner);
+      store.check(server, slot, owner, mustBeThere);
       return flat.flatMap((key, i) => (i % 2 === 0 ? [{ key: key.toString(), value: flat[i + 1]! }] : []));
     });
   }

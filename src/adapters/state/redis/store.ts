@@ -15,8 +15,8 @@ export interface Store {
   /** Commits of the slot so far, as of this connection. Throws `StoreLost` where it was begun and is gone. */
   openSlot(server: Server, slot: string): Promise<number>;
   hasBegun(slot: string): boolean;
-  /** Looks at the id that a slot's head held when it was read. */
-  check(server: Server, slot: string, owner: unknown): void;
+  /** Looks at the id that a slot's head held when it was read. `mustBeThere`: whether it had begun when the read was sent. */
+  check(server: Server, slot: string, owner: unknown, mustBeThere: boolean): void;
   /** What the commit script answered. */
   settle(server: Server, slot: string, status: string, detail: number | Buffer): Promise<CommitResult | 'stale'>;
 }
@@ -33,9 +33,9 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
 
   await tryRights(calls, prefix, deadlineMs);
 
-  function check(server: Server, slot: string, owner: unknown): void {
+  function check(server: Server, slot: string, owner: unknown, mustBeThere: boolean): void {
     if (owner === null || owner === undefined) {
-      if (begun.has(slot)) throw gone(server, slot);
+      if (mustBeThere) throw gone(server, slot);
       return;
     }
     if (textOf(owner) !== id) throw new StoreLost(server.name, `slot "${slot}" belongs to another store of HuQi's`);
@@ -52,6 +52,13 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
       registered.delete(slot);
       if (error instanceof StoreLost) throw error;
     }
+  }
+
+  async function readHead({ name, reads }: Server, slot: string): Promise<[owner: unknown, commits: number]> {
+    const [outcome] = await reads.send([['HMGET', slotKeys(prefix, slot).head, 'store', 'commits']]);
+    if (!outcome || outcome.error) throw refusalOf(outcome?.error ?? new ConnectionLost(name, 'the connection was closed'));
+    const [owner, commits] = outcome.reply as readonly (Buffer | null)[];
+    return [owner ?? null, Number(textOf(commits) || '0')];
   }
 
   async function wasRegistered(slot: string): Promise<boolean> {
@@ -79,15 +86,16 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
     async openSlot(server, slot) {
       const known = server.slots.get(slot);
       if (known !== undefined) return known;
-      const [outcome] = await server.reads.send([['HMGET', slotKeys(prefix, slot).head, 'store', 'commits']]);
-      if (!outcome || outcome.error)
-        throw refusalOf(outcome?.error ?? new ConnectionLost(server.name, 'the connection was closed'));
-      const [owner, commits] = outcome.reply as readonly (Buffer | null)[];
-      check(server, slot, owner);
-      if (owner === null && (await wasRegistered(slot))) throw gone(server, slot);
-      const count = Number(commits?.toString() ?? '0');
-      server.slots.set(slot, count);
-      return count;
+      const mustBeThere = begun.has(slot);
+      let [owner, commits] = await readHead(server, slot);
+      if (owner === null && !mustBeThere && (await wasRegistered(slot))) {
+        // Registered after it was begun, perhaps just now: it must be there by this time.
+        [owner, commits] = await readHead(server, slot);
+        if (owner === null) throw gone(server, slot);
+      }
+      check(server, slot, owner, mustBeThere);
+      server.slots.set(slot, commits);
+      return commits;
     },
 
     async settle(server, slot, status, detail) {
