@@ -9,6 +9,12 @@ export interface Snapshotted {
   load(state: RestoredTree): void;
 }
 
+/**
+ * Raised by one whenever saved state means something else than before although it has the same form: another meaning of a column,
+ * or a mended fault whose traces live on in the state. State of another number is not restored; the log is read again instead.
+ */
+export const stateFormat = 1;
+
 /** Whoever restored this state finds that it is not of the kind that it needs. */
 export class StateMismatch extends Error {
   readonly retriable = false;
