@@ -180,7 +180,7 @@ describe('one broker', () => {
     expect(events.map(({ kind }) => kind)).toEqual(['producerReplaced']);
   });
 
-  it('begins no batch while the group may have given its partitions away, and takes none that another member has', async () => {
+  it('gives the partitions of a member to others when its network stalls, and gives it some again when it is back', async () => {
     const cutOff = await openLog(kafka, { brokers: [`127.0.0.1:${proxy.port}`], topicPrefix: 'shared' });
     const other = await openLog(kafka, { topicPrefix: 'shared' });
     const held = new Map<number, string>();

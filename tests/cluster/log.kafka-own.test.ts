@@ -77,6 +77,36 @@ describe('who works on what', () => {
     expect(opened.filter((line) => line.startsWith('closes')).sort()).toEqual(moved.map((partition) => `closes ${partition}`));
   });
 
+  it('begins no batch in a process that stood still for longer than the session, before it is a member again', async () => {
+    const options = freshOptions();
+    const log = await openLog(options);
+    const seen: string[] = [];
+    const member = await log.join('shared', 'hits', async () => ({
+      start: 'earliest',
+      limit,
+      process: async ({ records }) => void seen.push(...records.map(({ value }) => text(value))),
+      close: async () => undefined,
+    }));
+    const frozen = child('consume', options);
+    await frozen.printed(2);
+    await eventually(() => expect(member.owned()).toHaveLength(2));
+    frozen.signal('SIGSTOP');
+    await eventually(() => expect(member.owned()).toHaveLength(4));
+    await log.append([0, 1, 2, 3].map((partition) => ({ topic: 'hits', partition, value: Buffer.from(`late ${partition}`) })));
+    await eventually(() => expect(seen).toHaveLength(4));
+    frozen.signal('SIGCONT');
+    await frozen.printed(6);
+    // It closes what it had, then opens what it is given, then works again.
+    expect(frozen.lines.slice(0, 6).map((line) => line.replace(/\d/g, '').trim())).toEqual([
+      ...Array(2).fill('opens'),
+      ...Array(2).fill('closes'),
+      ...Array(2).fill('opens'),
+    ]);
+    await frozen.printed(8);
+    expect(frozen.lines.slice(6).every((line) => line.includes('late'))).toBe(true);
+    await member.leave();
+  });
+
   it('keeps the positions of a group for lag tools', async () => {
     const log = await openLog(freshOptions());
     await log.append(['a', 'b', 'c'].map((value) => ({ topic: 'hits', partition: 1, value: Buffer.from(value) })));

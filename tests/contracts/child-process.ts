@@ -14,6 +14,8 @@ export interface Child {
   readonly lines: readonly string[];
   /** Waits until it has printed `count` lines; throws with what it wrote to stderr where it ends before. */
   printed(count: number): Promise<void>;
+  /** Stops it in the middle of whatever it does (SIGSTOP), or lets it go on (SIGCONT). */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** SIGKILL, and waits until it is gone and all it had printed is in `lines`. */
   kill(): Promise<void>;
   /** Waits for a clean end; throws with what it wrote to stderr otherwise. */
@@ -52,6 +54,7 @@ export function startScript(path: string, parameters: readonly string[]): Child 
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
     },
+    signal: (name) => void child.kill(name),
     kill: async () => {
       child.kill('SIGKILL');
       await gone;

@@ -98,7 +98,8 @@ export async function openLink(address: string, options: KafkaConnection): Promi
   }
   return {
     get isOpen() {
-      return connection.isConnected();
+      // A login that is about to expire: another connection logs in anew, while this one still answers what it was asked.
+      return connection.isConnected() && (!options.sasl || connection.isAuthenticated());
     },
     ask,
     send,
