@@ -55,7 +55,8 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
   let head: Head = firstHead;
   /** What the store holds under `h` once the commits under way have gone through. */
   let stored: Uint8Array | null = null;
-  let readUpTo: string | undefined;
+  /** The last block that was read. */
+  let readUpTo: { readonly key: string; readonly attempt: string } | undefined;
   let reading: Promise<void> | null = null;
   let isTrusted = false;
   /** What is held may be more than the store has. */
@@ -97,19 +98,22 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
   async function catchUp(): Promise<void> {
     chain++;
     // The head first: blocks that come after it make the next commit fail, and are read then.
-    const [value = null] = await state.get(name, [headKey]);
+    const [value = null, lastRead = null] = await state.get(name, [headKey, ...(readUpTo ? [readUpTo.key] : [])]);
     const latest = value ? headSchema.parse(decodeJson(value)) : firstHead;
     // A store that has lost its last commits gives their numbers to other blocks: all of them are read again.
-    if (readUpTo !== undefined && readUpTo > blockKey(latest.sequence)) readUpTo = undefined;
+    const isLost = readUpTo && readUpTo.key > blockKey(latest.sequence);
+    const isOther = readUpTo && lastRead && readHeader(lastRead).attempt !== readUpTo.attempt;
+    if (isLost || isOther) readUpTo = undefined;
     for (;;) {
-      const after = readUpTo === undefined ? {} : { after: readUpTo };
+      const after = readUpTo === undefined ? {} : { after: readUpTo.key };
       const entries = await state.scan(name, { prefix: blockPrefix, ...after, limit: pageBlocks });
       const found = entries.map((entry) => decodeBlock(entry.value));
       for (const [i, block] of found.entries()) takeIn(block, sequenceIn(entries[i]!.key));
       // A block and its marker were written together: where the marker is gone by now, the attempt is finished.
       const read = [...new Set(found.map(({ attempt }) => attempt))];
       for (const attempt of await withoutMarker(read)) close(attempt);
-      readUpTo = entries.at(-1)?.key ?? readUpTo;
+      const last = entries.at(-1);
+      if (last) readUpTo = { key: last.key, attempt: found.at(-1)!.attempt };
       if (entries.length < pageBlocks) break;
     }
     if (strangers.size > strangersMost) await pending([...strangers]);

@@ -4,6 +4,7 @@ import { dayNumber } from '../../src/domain/bank-day.js';
 import { createClaims, type Claim, type Claims } from '../../src/pipeline/claims.js';
 import { temporaryEmbedded } from '../support/embedded.js';
 import { Crash, withFault } from '../support/faults.js';
+import { withForgetting } from '../support/rollback.js';
 
 const startMs = Date.parse('2026-07-01T12:00:00+08:00');
 const dayMs = 86_400_000;
@@ -41,6 +42,39 @@ describe('what is claimed is known for ever after', () => {
     const [answer] = await claims.claim('other', [{ ...claimOf(1), contentLow: 99 }], startMs);
     expect(answer).toEqual({ kind: 'conflict', earlierContent: '0000000700000001', earlierDay: dayNumber(startMs) });
     claims.abandon('other');
+  });
+});
+
+describe('a store that has lost its last commits', () => {
+  test('a claim that went with them is no duplicate, whoever holds it in memory', async () => {
+    const state = withForgetting(parts.state);
+    const [first, second] = [open({ state, slots: 1 }), open({ state, slots: 1 })];
+    const before = state.commits();
+    await first.claim('lost', range(0, 3), startMs);
+    first.abandon('lost');
+    const lost = state.commits() - before;
+    // The second one has read it; it was never on the log, and the store loses it.
+    expect((await second.claim('look', range(0, 3), startMs)).map(({ kind }) => kind)).toEqual(Array(3).fill('again'));
+    second.abandon('look');
+    await state.forget(state.commits() - before);
+    expect(lost).toBe(1);
+    expect(await kinds(second, range(0, 3))).toEqual(Array(3).fill('again'));
+    expect(await kinds(first, range(0, 3))).toEqual(Array(3).fill('duplicate'));
+  });
+
+  test('blocks that others have written under the numbers of lost ones are read', async () => {
+    const state = withForgetting(parts.state);
+    const [first, second, third] = [1, 2, 3].map(() => open({ state, slots: 1 }));
+    await take(first!, range(0, 3));
+    const before = state.commits();
+    await take(first!, range(3, 3));
+    // The second one has read both blocks; the store loses the latter, and the third one takes its number.
+    expect(await kinds(second!, range(0, 6))).toEqual(Array(6).fill('duplicate'));
+    await state.forget(state.commits() - before);
+    await take(third!, range(6, 3));
+    // What it claims next is refused, and it reads again.
+    await take(second!, range(9, 3));
+    expect(await kinds(second!, range(6, 3))).toEqual(Array(3).fill('duplicate'));
   });
 });
 
