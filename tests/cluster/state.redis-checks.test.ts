@@ -36,6 +36,10 @@ async function refusal(options: RedisStateOptions): Promise<string> {
   return failed instanceof Error ? failed.message : '';
 }
 
+/** All that is not good; a slow machine may find the trial commit slow. */
+const faultsOf = (findings: Awaited<ReturnType<typeof checkRedis>>) =>
+  findings.filter(({ check, verdict }) => verdict === 'bad' || (verdict === 'doubtful' && check !== 'commit'));
+
 const put = [{ key: 'a', value: Buffer.from('1') }];
 
 describe('a Redis that would lose what it acknowledges is refused', () => {
@@ -183,7 +187,7 @@ describe('what the doctor says', () => {
   it('of a good Redis', async () => {
     const server = await serve();
     const findings = await checkRedis({ url: server.url });
-    expect(findings.filter(({ verdict }) => verdict !== 'good')).toEqual([]);
+    expect(faultsOf(findings)).toEqual([]);
     expect(findings.map(({ check }) => check.replace(`127.0.0.1:${server.port} `, ''))).toEqual(
       expect.arrayContaining([
         'role',
@@ -197,7 +201,10 @@ describe('what the doctor says', () => {
         'commit',
       ]),
     );
-    expect(findings.at(-1)?.detail).toMatch(/^one for trial took [\d.]+ ms$/);
+    expect(findings.at(-1)?.detail).toMatch(/^one for trial took [\d.]+ ms/);
+    const state = await createRedisState({ url: server.url });
+    expect(state.isNew).toBe(true);
+    await state.close();
   });
 
   it('of one where the settings may not be read: doubtful, told at the start, and it works', async () => {
@@ -236,7 +243,7 @@ describe('a user with the rights of the guide', () => {
     expect(await state.scan('s', { prefix: '', limit: 10 })).toHaveLength(1);
     expect((await state.get('s', ['a']))[0]?.toString()).toBe('1');
     expect(troubles).toEqual([]);
-    expect((await checkRedis({ url })).filter(({ verdict }) => verdict !== 'good')).toEqual([]);
+    expect(faultsOf(await checkRedis({ url }))).toEqual([]);
     // A right that is missing is found before the first commit, of which it would leave half.
     await server.command('ACL', 'SETUSER', 'huqi', '-rpush');
     expect(await refusal({ url })).toMatch(/lets this user do too little.*docs\/cluster\.md/);

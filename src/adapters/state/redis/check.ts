@@ -3,9 +3,8 @@ import type { RedisFinding } from './inspection.js';
 import { resolveOptions, type RedisStateOptions, type ResolvedOptions } from './options.js';
 import { openServer } from './server.js';
 import { createRedisState } from './state.js';
+import { trialSlot } from './store.js';
 
-/** The slot of the trial commit. */
-const trialSlot = 'doctor';
 const trialDeadlineMs = 5_000;
 
 /** What `huqi doctor` says of Redis: each server by itself, then one commit for trial. Never throws. */

@@ -6,6 +6,9 @@ import { ConnectionLost, RedisRefused, ReplyRefused, StoreLost } from './faults.
 import { beginScript, commitScript, runScript, slotKeys, storeKeys } from './scripts.js';
 import type { Server } from './server.js';
 
+/** The slot of the doctor's trial commit, which does not make a store a used one. */
+export const trialSlot = 'doctor';
+
 /** Whose the keys are: an id that is written once, into a key of its own and into the head of every slot. */
 export interface Store {
   readonly id: string;
@@ -44,7 +47,7 @@ export async function createStore(calls: Calls, prefix: string, deadlineMs: numb
 
   /** So that a process that starts later knows that the slot must be there. */
   async function register(slot: string): Promise<void> {
-    if (registered.has(slot)) return;
+    if (slot === trialSlot || registered.has(slot)) return;
     registered.add(slot);
     try {
       await calls.run(keys.slots, deadlineMs, ({ commits }) => queued(commits.add(['SADD', keys.slots, slot], 0)));
