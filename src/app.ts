@@ -76,7 +76,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ]);
     const routes = parseRoutes(routesText, settings.dispatch.routesFile);
     const warningPolicy = parseWarningPolicy(policyText, settings.warn.policyFile);
-    const openRoleStore = openRoleWarehouse(settings, roles, allRoles.length);
+    const openRoleStore = openRoleWarehouse(settings, roles, allRoles.length, telemetry.warehouseAbsent);
     const stores = await openStores(settings, { makes: true, telemetry });
     closers.push(() => stores.close());
     const { log, state } = stores;

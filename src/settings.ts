@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { topics, type Topic } from './ports/log.js';
+import type { WarehouseTable } from './ports/warehouse-rows.js';
 import { logLevels } from './telemetry/telemetry.js';
 
 const whole = (min: number, max: number) => z.int(`expected a whole number from ${min} to ${max}`).min(min).max(max);
@@ -28,6 +29,16 @@ const redisUrl = z
 const partitionCounts = z.strictObject(
   Object.fromEntries(topics.map((topic) => [topic, whole(1, 256)])) as Record<Topic, ReturnType<typeof whole>>,
 );
+
+const warehouseTables = [
+  'transactions',
+  'references',
+  'rejected',
+  'hits',
+  'warnings',
+  'deliveries',
+  'events',
+] as const satisfies WarehouseTable[];
 
 /** Empty: none. */
 const pemFiles = { caFile: z.string(), certFile: z.string(), keyFile: z.string() };
@@ -73,6 +84,16 @@ export const settingsSchema = z.strictObject({
     password: z.string(),
     replicasMin: whole(0, 100),
     deadlineMs: ms,
+    ...pemFiles,
+  }),
+  clickhouse: z.strictObject({
+    username: z.string(),
+    password: z.string(),
+    database: z.string().regex(/^([A-Za-z_][A-Za-z0-9_]{0,63})?$/, 'expected letters, digits or _, or nothing'),
+    compression: z.enum(['none', 'gzip']),
+    writeMsMax: ms,
+    readMsMax: ms,
+    insertQuorum: z.union([whole(0, 100), z.literal('auto')], { error: 'expected a number of replicas, or auto' }),
     ...pemFiles,
   }),
   log: z
@@ -138,6 +159,14 @@ export const settingsSchema = z.strictObject({
     insertsMax: whole(1, 64),
     retryMsMin: ms,
     retryMsMax: ms,
+  }),
+  warehouse: z.strictObject({
+    ttlDays: z.strictObject(
+      Object.fromEntries(warehouseTables.map((table) => [table, whole(0, 36_500)])) as Record<
+        WarehouseTable,
+        ReturnType<typeof whole>
+      >,
+    ),
   }),
   feed: z.strictObject({ pageMax: whole(1, 10_000), cachedFramesMax: whole(1, 100_000) }),
   status: z.strictObject({ cacheMs: ms }),

@@ -2,10 +2,14 @@ import { access, stat } from 'node:fs/promises';
 import { constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { acquireDataDirectory, DataDirectoryError, openEnvironment } from '../adapters/lmdb-environment.js';
+import { checkKafka } from '../adapters/log/kafka.js';
 import { createLmdbLog } from '../adapters/log/lmdb.js';
+import { checkRedis } from '../adapters/state/redis.js';
 import { embeddedEngineVersion } from '../adapters/warehouse/chdb.js';
 import { openClickHouseWarehouse } from '../adapters/warehouse/clickhouse.js';
 import type { Settings } from '../settings.js';
+import { kafkaOptions, redisOptions } from './cluster-stores.js';
+import { clickHouseOptions, isClustered } from './parts.js';
 
 export interface PartFinding {
   readonly check: string;
@@ -13,16 +17,37 @@ export interface PartFinding {
   readonly detail: string;
 }
 
-/** Looks at the embedded parts without changing anything: is the data directory usable, free, and is the engine there? */
+/** Looks at the parts that the settings name: are they there, usable, safe? Nothing of the platform's own is changed. */
 export async function checkParts(settings: Settings): Promise<PartFinding[]> {
-  const look = async (check: string, work: () => Promise<string | PartFinding>): Promise<PartFinding> => {
-    try {
-      const detail = await work();
-      return typeof detail === 'string' ? { check, verdict: 'good', detail } : detail;
-    } catch (error) {
-      return { check, verdict: 'bad', detail: error instanceof Error ? error.message : String(error) };
-    }
-  };
+  let isCluster: boolean;
+  try {
+    isCluster = isClustered(settings);
+  } catch (error) {
+    return [{ check: 'parts', verdict: 'bad', detail: reasonOf(error) }];
+  }
+  const stores = isCluster ? checkCluster(settings) : checkEmbedded(settings);
+  return [
+    ...(await stores),
+    await look('warehouse', () => warehouseVersion(settings)),
+    ...checkWarehouseOwner(settings, isCluster),
+  ];
+}
+
+async function checkCluster(settings: Settings): Promise<PartFinding[]> {
+  const found = await Promise.all([
+    kafkaOptions(settings).then(checkKafka).catch(badAs('Kafka')),
+    redisOptions(settings).then(checkRedis).catch(badAs('Redis')),
+  ]);
+  return found.flat();
+}
+
+function checkWarehouseOwner({ cluster, dataDir }: Settings, isCluster: boolean): PartFinding[] {
+  if (!isCluster || cluster.clickhouseUrl !== '') return [];
+  const detail = `the archive is embedded in ${dataDir}: one process alone may run http and archive; set HUQI_CLICKHOUSE_URL for more`;
+  return [{ check: 'archive', verdict: 'doubtful', detail }];
+}
+
+async function checkEmbedded(settings: Settings): Promise<PartFinding[]> {
   if (!existsSync(settings.dataDir)) {
     const place = await look('directory', async () => {
       let parent = resolve(settings.dataDir);
@@ -33,7 +58,7 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
       });
       return `${settings.dataDir} is not there yet; the first start makes it`;
     });
-    return [place, await look('warehouse', () => warehouseVersion(settings))];
+    return [place];
   }
   const directory = await look('directory', async () => {
     const lock = await acquireDataDirectory(settings.dataDir).catch((error: unknown) => {
@@ -52,18 +77,33 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
       await environment.close();
     }
   });
-  return [directory, store, await look('warehouse', () => warehouseVersion(settings))];
+  return [directory, store];
+}
+
+async function look(check: string, work: () => Promise<string>): Promise<PartFinding> {
+  try {
+    return { check, verdict: 'good', detail: await work() };
+  } catch (error) {
+    return { check, verdict: 'bad', detail: reasonOf(error) };
+  }
+}
+
+const badAs =
+  (check: string) =>
+  (error: unknown): PartFinding[] => [{ check, verdict: 'bad', detail: reasonOf(error) }];
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function warehouseVersion(settings: Settings): Promise<string> {
-  if (settings.cluster.clickhouseUrl !== '') {
-    const remote = openClickHouseWarehouse({ url: settings.cluster.clickhouseUrl });
-    try {
-      const [row] = await remote.query<{ version: string }>('SELECT version() AS version');
-      return `ClickHouse ${row?.version ?? ''} answers`;
-    } finally {
-      await remote.close();
-    }
+  if (settings.cluster.clickhouseUrl === '')
+    return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
+  const remote = openClickHouseWarehouse(await clickHouseOptions(settings));
+  try {
+    const [row] = await remote.query<{ version: string }>('SELECT version() AS version');
+    return `ClickHouse ${row?.version ?? ''} answers`;
+  } finally {
+    await remote.close();
   }
-  return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { createKafkaLog, type KafkaLogOptions } from '../adapters/log/kafka.js';
 import { createRedisState, type RedisStateOptions } from '../adapters/state/redis.js';
 import type { Settings } from '../settings.js';
+import { pemTexts } from './pem-texts.js';
 import { isUsed, PartsMismatch, type OpenStoresOptions, type Stores } from './stores.js';
 
 /** Log and state on Kafka and Redis. */
@@ -78,20 +78,5 @@ export async function redisOptions({ cluster, redis }: Settings): Promise<RedisS
     ...(redis.username === '' ? {} : { username: redis.username }),
     ...(redis.password === '' ? {} : { password: redis.password }),
     ...(Object.keys(tls).length > 0 ? { tls } : {}),
-  };
-}
-
-interface PemFiles {
-  readonly caFile: string;
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-async function pemTexts({ caFile, certFile, keyFile }: PemFiles): Promise<{ ca?: string; cert?: string; key?: string }> {
-  const read = async (name: 'ca' | 'cert' | 'key', file: string) => (file === '' ? {} : { [name]: await readFile(file, 'utf8') });
-  return Object.assign({}, ...(await Promise.all([read('ca', caFile), read('cert', certFile), read('key', keyFile)]))) as {
-    ca?: string;
-    cert?: string;
-    key?: string;
   };
 }

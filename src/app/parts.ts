@@ -4,9 +4,10 @@ import { acquireDataDirectory, openEnvironment } from '../adapters/lmdb-environm
 import { createLmdbLog } from '../adapters/log/lmdb.js';
 import { createLmdbState } from '../adapters/state/lmdb.js';
 import { openChdbWarehouse } from '../adapters/warehouse/chdb.js';
-import { openClickHouseWarehouse } from '../adapters/warehouse/clickhouse.js';
+import { openClickHouseWarehouse, type ClickHouseOptions } from '../adapters/warehouse/clickhouse.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Settings } from '../settings.js';
+import { pemTexts } from './pem-texts.js';
 import { openClusterState, openClusterStores } from './cluster-stores.js';
 import { PartsMismatch, StoreMissing, type OpenStoresOptions, type Parts, type Stores } from './stores.js';
 
@@ -54,10 +55,28 @@ export async function openState(settings: Settings, options: OpenStoresOptions =
 }
 
 /** The warehouse that the settings name: the embedded one of a data directory, which one process may open, or a server. */
-export async function openWarehouse({ cluster, dataDir }: Settings): Promise<Warehouse> {
+export async function openWarehouse(settings: Settings): Promise<Warehouse> {
+  const { cluster, dataDir, warehouse } = settings;
+  const { ttlDays } = warehouse;
   return cluster.clickhouseUrl === ''
-    ? openChdbWarehouse({ directory: join(dataDir, 'warehouse') })
-    : openClickHouseWarehouse({ url: cluster.clickhouseUrl });
+    ? openChdbWarehouse({ directory: join(dataDir, 'warehouse'), ttlDays })
+    : openClickHouseWarehouse({ ...(await clickHouseOptions(settings)), ttlDays });
+}
+
+export async function clickHouseOptions({ cluster, clickhouse }: Settings): Promise<ClickHouseOptions> {
+  const { username, password, database, compression, writeMsMax, readMsMax, insertQuorum } = clickhouse;
+  const { ca, cert, key } = await pemTexts(clickhouse);
+  return {
+    url: cluster.clickhouseUrl,
+    username: username === '' ? undefined : username,
+    password: password === '' ? undefined : password,
+    database: database === '' ? undefined : database,
+    compression,
+    writeMsMax,
+    readMsMax,
+    insertQuorum,
+    ...(ca === undefined ? {} : { tls: { ca, cert, key } }),
+  };
 }
 
 async function openEmbeddedStores(settings: Settings, options: OpenStoresOptions): Promise<Stores> {

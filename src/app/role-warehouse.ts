@@ -21,6 +21,7 @@ export function openRoleWarehouse(
   settings: Settings,
   roles: ReadonlySet<Role>,
   all: number,
+  onAbsent: (error: Unavailable) => void,
 ): (state: State) => Promise<Warehouse> {
   if (roles.size < all && !isClustered(settings))
     throw new PartsMismatch('a part of the platform needs Kafka and Redis: with embedded parts all parts run in one process');
@@ -37,6 +38,11 @@ export function openRoleWarehouse(
       await warehouse.migrate();
       return warehouse;
     } catch (error) {
+      // A server that is away now holds nothing up: the archive makes its tables when it is back.
+      if (error instanceof Unavailable && settings.cluster.clickhouseUrl !== '') {
+        onAbsent(error);
+        return warehouse;
+      }
       await warehouse.close();
       throw error;
     }

@@ -237,6 +237,10 @@ export function createTelemetry(options: TelemetryOptions) {
       );
     },
 
+    warehouseAbsent(error: unknown) {
+      log.warn({ fault: describeFault(error) }, 'the warehouse cannot be reached, the start goes on without it');
+    },
+
     // Consumers
     consumerStarted(fact: { group: string; topic: string; partition: number; from: number | 'earliest' }) {
       log.debug(fact, 'consumer owns a partition');
