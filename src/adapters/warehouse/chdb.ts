@@ -48,7 +48,7 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
     for (const each of [client, writerClient]) await prepareSession(each);
   };
   await prepare();
-  const place = { host: 'the embedded engine', user: 'default', database };
+  const place = { name: 'the embedded engine', user: 'default', database };
   const warehouse = createClickHouseWarehouse(client, {
     place,
     ttlDays,

@@ -116,7 +116,7 @@ export function targetOf({ url, username, password, database }: ClickHouseOption
   const path = decodeURIComponent(parsed.pathname.slice(1));
   return {
     place: {
-      host: parsed.host,
+      name: `ClickHouse at ${parsed.host}`,
       user: username ?? (decodeURIComponent(parsed.username) || 'default'),
       database: databaseName(database ?? (path || 'huqi')),
     },

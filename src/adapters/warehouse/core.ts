@@ -37,6 +37,8 @@ export const sessionSettings = {
   output_format_json_quote_64bit_integers: 1,
   output_format_json_quote_decimals: 1,
   date_time_input_format: 'best_effort',
+  // A key holds the time that its partition is cut by, so that repeats never lie in two of them.
+  do_not_merge_across_partitions_select_final: 1,
 } as const;
 
 /**

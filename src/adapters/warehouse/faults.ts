@@ -4,8 +4,8 @@ import { WarehouseError, type WarehouseFault } from '../../ports/warehouse-error
 
 /** Who asks whom, for the sentences of errors: never a password. */
 export interface Place {
-  /** Host and port. */
-  readonly host: string;
+  /** Such as `ClickHouse at clickhouse:8123`. */
+  readonly name: string;
   readonly user: string;
   readonly database: string;
 }
@@ -63,14 +63,13 @@ const rowCodes = new Set([
 
 /** Codes that the person who set the server up has to hear in plain words. */
 const refusals: Readonly<Record<string, (place: Place) => string>> = {
-  '516': ({ host, user }) =>
-    `ClickHouse at ${host} does not know the user "${user}" or its password; check the user and the password`,
-  '192': ({ host, user }) => `ClickHouse at ${host} has no user "${user}"; make it, or name another`,
-  '193': ({ host, user }) => `ClickHouse at ${host} refuses the password of "${user}"; check it`,
-  '194': ({ host, user }) => `ClickHouse at ${host} wants a password for "${user}"; give one`,
-  '195': ({ host, user }) => `ClickHouse at ${host} lets "${user}" in from other addresses only; allow this one`,
+  '516': ({ name, user }) => `${name} does not know the user "${user}" or its password; check the user and the password`,
+  '192': ({ name, user }) => `${name} has no user "${user}"; make it, or name another`,
+  '193': ({ name, user }) => `${name} refuses the password of "${user}"; check it`,
+  '194': ({ name, user }) => `${name} wants a password for "${user}"; give one`,
+  '195': ({ name, user }) => `${name} lets "${user}" in from other addresses only; allow this one`,
   '497': ({ user, database }) => `the user "${user}" has no right to that; GRANT ALL ON ${database}.* TO ${user}`,
-  '81': ({ host, database }) => `ClickHouse at ${host} has no database "${database}"; the first start of the platform makes it`,
+  '81': ({ name, database }) => `${name} has no database "${database}"; the first start of the platform makes it`,
   '60': ({ database }) => `a table of the database "${database}" is not there; the next start of the platform makes it`,
   '115': () => 'the server does not know a setting; ClickHouse 24.8 or newer is needed',
   '164': ({ user }) => `the user "${user}" may only read; it needs readonly = 0`,
@@ -94,7 +93,7 @@ export function faultOf(what: string, place: Place, error: unknown): Error {
   const code = engineCode(error);
   if (code === undefined) {
     const said = masked(message.split('\n', 1)[0] ?? '').slice(0, messageMax);
-    return new Unavailable(`warehouse: ${what}: ClickHouse at ${place.host} cannot be reached or did not answer: ${said}`, {
+    return new Unavailable(`warehouse: ${what}: ${place.name} cannot be reached or did not answer: ${said}`, {
       cause: error,
     });
   }

@@ -44,10 +44,7 @@ async function checkVersion(client: ClickHouseClient, { place }: WarehouseCoreOp
   const [row] = await runQuery<{ version: string }>(client, 'SELECT version() AS version');
   const version = row?.version ?? '';
   if (isNewEnough(version)) return;
-  throw new WarehouseError(
-    `warehouse: ClickHouse at ${place.host} is version ${version}; ${serverMin.join('.')} or newer is needed`,
-    'setup',
-  );
+  throw new WarehouseError(`warehouse: ${place.name} is version ${version}; ${serverMin.join('.')} or newer is needed`, 'setup');
 }
 
 export function isNewEnough(version: string): boolean {
