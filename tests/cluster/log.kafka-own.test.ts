@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -75,6 +76,33 @@ describe('who works on what', () => {
     for (const partition of kept) expect(opened.filter((line) => line === `opens ${partition}`)).toHaveLength(1);
     for (const partition of moved) expect(opened.filter((line) => line === `opens ${partition}`)).toHaveLength(2);
     expect(opened.filter((line) => line.startsWith('closes')).sort()).toEqual(moved.map((partition) => `closes ${partition}`));
+  });
+
+  it('opens a partition that has moved only when its first owner has closed it, and what is closed sooner does not wait', async () => {
+    const log = await openLog(freshOptions());
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const events: string[] = [];
+    const join = (name: string) =>
+      log.join('g', 'hits', async (partition) => {
+        events.push(`${name} opens ${partition}`);
+        return {
+          start: 'earliest',
+          limit,
+          process: () => gate,
+          close: async () => void events.push(`${name} closes ${partition}`),
+        };
+      });
+    await log.append([{ topic: 'hits', partition: 3, value: Buffer.from('takes long') }]);
+    const first = await join('first');
+    await eventually(() => expect(events).toHaveLength(4));
+    const second = await join('second');
+    await eventually(() => expect(events.slice(4)).toEqual(['first closes 2', 'second opens 2']));
+    await sleep(2_500);
+    expect(events).toHaveLength(6);
+    release();
+    await eventually(() => expect(events.slice(6)).toEqual(['first closes 3', 'second opens 3']));
+    await Promise.all([first.leave(), second.leave()]);
   });
 
   it('begins no batch in a process that stood still for longer than the session, before it is a member again', async () => {

@@ -12,8 +12,7 @@ import { batchBytesMax, createWriter } from './kafka/writer.js';
 import { recordOverheadBytes } from './kafka/record-batch.js';
 
 export { checkKafka } from './kafka/check.js';
-export { KafkaError } from './kafka/faults.js';
-export type { KafkaConnection, KafkaLogEvent, KafkaLogOptions } from './kafka/options.js';
+export type { KafkaLogEvent, KafkaLogOptions } from './kafka/options.js';
 
 export interface KafkaLog extends Log {
   /** The advisory offset that a group was last known to have processed up to; null where there is none. For lag tools only. */

@@ -1,8 +1,7 @@
 import { Unavailable } from '../../../ports/unavailable.js';
 import { checkCode, isConnectionFault, KafkaError } from './faults.js';
 import { createErrorFromCode } from './kafkajs.js';
-import { openLink, type Link } from './link.js';
-import type { KafkaConnection } from './options.js';
+import { openLink, type Link, type LinkOptions } from './link.js';
 
 /**
  * What may wait for what: a broker answers the requests of one connection in order, so each lane has its own. `ask` is for
@@ -29,7 +28,7 @@ export interface Layout {
 export interface Cluster {
   readonly layout: Layout;
   /** Asks some broker where everything is now; callers at the same time share one question. */
-  refresh(): Promise<Layout>;
+  readonly refresh: () => Promise<Layout>;
   leaderOf(topic: string, partition: number): number;
   /** A connection to the broker, opened where there is none yet. */
   link(brokerId: number, lane: Lane): Promise<Link>;
@@ -50,7 +49,7 @@ interface MetadataAnswer {
 }
 
 /** The brokers, found from those that the options name, and who leads which partition of `topicNames`. */
-export function createCluster(options: KafkaConnection, topicNames: readonly string[]): Cluster {
+export function createCluster(options: LinkOptions, topicNames: readonly string[]): Cluster {
   if (options.brokers.length === 0) throw new KafkaError('no broker is named; write host:port into kafka.brokers');
   const links = new Map<string, Promise<Link>>();
   let layout: Layout = { brokers: new Map(), controllerId: -1, topics: new Map(), topicFaults: new Map() };

@@ -122,7 +122,8 @@ export function createGroupMember(options: GroupMemberOptions) {
 
   /** Until the group changes or a fault comes. */
   async function stay(): Promise<void> {
-    while (!wantsRejoin && !leaving.signal.aborted) {
+    for (;;) {
+      if (wantsRejoin || leaving.signal.aborted) return;
       await sleep(heartbeatMs, undefined, { signal: nudge.signal }).catch(() => undefined);
       nudge = new AbortController();
       if (wantsRejoin || leaving.signal.aborted) return;

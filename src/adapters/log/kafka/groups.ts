@@ -123,13 +123,13 @@ function takePart(options: GroupsOptions, id: string, topic: Topic, open: Open):
     );
   }
 
-  /** When the last of what was taken away is closed, the group is told, and what came back meanwhile is opened. */
+  /** What was taken away is closed: the group is told, so that it can be given to others; what came back meanwhile is opened. */
   function closed(partition: number, loop: Loop): void {
     if (loops.get(partition) !== loop) return;
     loops.delete(partition);
     if (ending) return;
     reconcile();
-    if (![...loops.values()].some(({ stop }) => stop.signal.aborted)) member.rejoin();
+    member.rejoin();
   }
 
   function fail(error: unknown): void {

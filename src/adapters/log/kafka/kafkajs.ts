@@ -78,11 +78,13 @@ const logger = { namespace: () => logger, debug: ignore, info: ignore, warn: ign
 
 const ConnectionClass = require('kafkajs/src/network/connection.js') as new (options: object) => Connection;
 const RequestQueueClass = require('kafkajs/src/network/requestQueue/index.js') as {
-  readonly prototype: { scheduleCheckPendingRequests(this: RequestQueue): void };
+  readonly prototype: { scheduleCheckPendingRequests: (this: RequestQueue) => void };
 };
 const { requests } = require('kafkajs/src/protocol/requests/index.js') as { readonly requests: Record<string, Definition> };
 const apiKeys = require('kafkajs/src/protocol/requests/apiKeys.js') as Record<string, number>;
-const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as { createErrorFromCode(code: number): BrokerError };
+const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as {
+  readonly createErrorFromCode: (code: number) => BrokerError;
+};
 const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assignerProtocol.js') as {
   readonly MemberMetadata: { encode(data: object): Buffer; decode(bytes: Buffer): { readonly userData: Buffer } };
   readonly MemberAssignment: {

@@ -13,9 +13,9 @@ import {
 } from './kafkajs.js';
 import type { KafkaConnection } from './options.js';
 
-export const connectMsMax = 4_000;
-/** How long a broker may take for an answer, beyond what the request itself makes it wait. */
-export const answerMsMax = 10_000;
+const connectMsMax = 4_000;
+/** How long a broker may take for an answer beyond what the request itself makes it wait: half of the deadline, within these. */
+const answerMs = { min: 2_000, max: 10_000 } as const;
 const keepAliveMs = 10_000;
 
 /** One connection to one broker. A fault of the connection closes it; whoever needs it opens another. */
@@ -28,10 +28,15 @@ export interface Link {
   close(): void;
 }
 
+export interface LinkOptions extends KafkaConnection {
+  readonly deadlineMs?: number;
+}
+
 /** Connects, checks what the broker is able to, logs in. */
-export async function openLink(address: string, options: KafkaConnection): Promise<Link> {
+export async function openLink(address: string, options: LinkOptions): Promise<Link> {
   const { host, port } = splitAddress(address);
   const clientId = options.clientId ?? 'huqi';
+  const answerMsMax = Math.min(Math.max((options.deadlineMs ?? 20_000) / 2, answerMs.min), answerMs.max);
   const tls = options.tls === true ? {} : options.tls || null;
   const connection = createConnection({
     host,

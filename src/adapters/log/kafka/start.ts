@@ -53,7 +53,7 @@ function isLoginFault(fault: unknown): boolean {
 
 function isTlsFault(fault: unknown): boolean {
   if (!(fault instanceof Error)) return false;
-  const code = String((fault as { code?: unknown }).code ?? '');
+  const code = (fault as NodeJS.ErrnoException).code ?? '';
   if (fault.message.includes('before secure TLS connection')) return true;
   return /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME)/.test(code);
 }
