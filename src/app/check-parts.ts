@@ -80,6 +80,9 @@ async function checkEmbedded(settings: Settings): Promise<PartFinding[]> {
   return [directory, store];
 }
 
+/** Of clocks; the server tells whole seconds. */
+const clockSkewSMax = 2;
+
 async function look(check: string, work: () => Promise<string>): Promise<PartFinding> {
   try {
     return { check, verdict: 'good', detail: await work() };
@@ -101,8 +104,13 @@ async function warehouseVersion(settings: Settings): Promise<string> {
     return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
   const remote = openClickHouseWarehouse(await clickHouseOptions(settings));
   try {
-    const [row] = await remote.query<{ version: string }>('SELECT version() AS version');
-    return `ClickHouse ${row?.version ?? ''} answers`;
+    const askedMs = Date.now();
+    const [row] = await remote.query<{ version: string; nowMs: number }>(
+      'SELECT version() AS version, toUInt32(now()) * 1000.0 AS nowMs',
+    );
+    const skewS = Math.round(((row?.nowMs ?? askedMs) - (askedMs + Date.now()) / 2) / 1000);
+    const clock = Math.abs(skewS) > clockSkewSMax ? `; its clock is ${skewS} s from this machine's, set both by NTP` : '';
+    return `ClickHouse ${row?.version ?? ''} answers${clock}`;
   } finally {
     await remote.close();
   }

@@ -2,6 +2,12 @@ import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { checkParts } from '../app.js';
+import { dayMs } from '../domain/bank-day.js';
+import { createCalendar } from '../domain/calendar.js';
+import { lookBackMs } from '../pipeline/pattern-warming.js';
+import type { Pattern } from '../scoring/pattern.js';
+import type { PatternSet } from '../scoring/pattern-set.js';
+import type { WorkingDays } from '../scoring/window.js';
 import { loadSettings } from '../settings.js';
 import type { CommandContext } from './context.js';
 import { plainReason } from './context.js';
@@ -27,6 +33,7 @@ changed; it may run beside a running platform.
 Examples:
   $ huqi doctor
   $ huqi doctor --data /srv/huqi --json
+  $ HUQI_KAFKA_BROKERS=k1:9092 HUQI_REDIS_URL=redis://r1:6379 huqi doctor
 
 Exit codes: 0 nothing is bad, 1 something is, 2 wrong arguments.`;
 
@@ -35,7 +42,9 @@ export function registerDoctor(program: Command, context: CommandContext): void 
   program
     .command('doctor')
     .summary('check the installation')
-    .description('Checks the installation: Node, settings, patterns, data directory, disk, the embedded engine.')
+    .description(
+      'Checks the installation: Node, settings, patterns, disk, and the parts: a data directory, or Kafka, Redis and ClickHouse.',
+    )
     .option('--config <file>', 'settings that differ from the defaults')
     .option('--data <directory>', 'data directory')
     .option('--json', 'print the findings as JSON')
@@ -58,6 +67,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   };
   await look('Node', () => Promise.resolve(checkNode(context.nodeVersion)));
   let dataDir: string | undefined = flags.data;
+  let kept: Kept | undefined;
   await look('settings', async () => {
     const settings = loadSettings({
       file: flags.config,
@@ -65,11 +75,13 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
       overrides: flags.data === undefined ? {} : { dataDir: flags.data },
     });
     dataDir = settings.dataDir;
+    kept = { retentionMs: settings.log.retentionMs, ttlDays: settings.warehouse.ttlDays.transactions };
     findings.push(...(await checkParts(settings)));
     return { verdict: 'good', detail: `data in ${settings.dataDir}, port ${settings.http.port}` };
   });
   await look('patterns', async () => {
-    const { set } = await readPatterns(join(context.paths.config, 'patterns'), context);
+    const { set, calendar } = await readPatterns(join(context.paths.config, 'patterns'), context);
+    if (kept) findings.push(checkRetention(set, createCalendar(calendar, { unknownYears: 'weekends' }), kept));
     return { verdict: 'good', detail: `${set.patterns.length} patterns load` };
   });
   await look('disk', async () => {
@@ -91,8 +103,39 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
     context.stdout.write(`${JSON.stringify({ ok: findings.every(({ verdict }) => verdict !== 'bad'), findings })}\n`);
     return;
   }
+  const width = Math.max(12, ...findings.map(({ check }) => check.length));
   const signs = { good: '✓', doubtful: '!', bad: '✗' } as const;
-  for (const { check, verdict, detail } of findings) context.stdout.write(`${signs[verdict]} ${check.padEnd(12)} ${detail}\n`);
+  for (const { check, verdict, detail } of findings) context.stdout.write(`${signs[verdict]} ${check.padEnd(width)} ${detail}\n`);
+}
+
+/** How long transactions stay on the log, and in the archive (days, 0 = for ever). */
+interface Kept {
+  readonly retentionMs: number;
+  readonly ttlDays: number;
+}
+
+/** Whether what is kept reaches back as far as the patterns look. */
+function checkRetention({ patterns }: PatternSet, calendar: WorkingDays, { retentionMs, ttlDays }: Kept): Finding {
+  const check = 'retention';
+  const spans = patterns.map(({ pattern }) => ({ id: pattern.id, days: longestWindowMs(pattern, calendar) / dayMs }));
+  const longest = spans.reduce((most, one) => (one.days > most.days ? one : most), { id: '', days: 0 });
+  const looks = `${longest.id} looks back ${Math.ceil(longest.days)} days`;
+  const logDays = retentionMs / dayMs;
+  if (logDays < longest.days) {
+    const detail = `${looks}, but the log keeps ${Math.floor(logDays)}: after a start it sees less; raise log.retentionMs`;
+    return { check, verdict: 'doubtful', detail };
+  }
+  if (ttlDays > 0 && ttlDays < longest.days) {
+    const detail = `${looks}, but the archive keeps ${ttlDays}: a backtest sees less; raise warehouse.ttlDays.transactions`;
+    return { check, verdict: 'doubtful', detail };
+  }
+  return { check, verdict: 'good', detail: `${looks}, the log keeps ${Math.floor(logDays)}` };
+}
+
+/** Of the condition and of each stream by itself. */
+function longestWindowMs({ when, streams }: Pattern, calendar: WorkingDays): number {
+  const ofStreams = Object.entries(streams).map(([name, one]) => lookBackMs({ when: '', streams: { [name]: one } }, calendar));
+  return Math.max(lookBackMs({ when, streams: {} }, calendar), ...ofStreams);
 }
 
 function checkNode(version: string): Omit<Finding, 'check'> {

@@ -51,3 +51,25 @@ it('names what is bad and the remedy, and still looks at the rest', async () => 
   expect(wrong.code).toBe(1);
   expect(wrong.finding('settings')?.detail).toMatch(/http\.port: .*HUQI_PORT/);
 });
+
+it('says what a log that is kept for too short a time costs', async () => {
+  const { code, finding } = await examine(at('short'), { HUQI_LOG_RETENTION_MS: '86400000' });
+  expect(code).toBe(0);
+  expect(finding('retention')).toMatchObject({
+    verdict: 'doubtful',
+    detail: expect.stringContaining('log.retentionMs') as string,
+  });
+  expect((await examine(at('long'))).finding('retention')).toMatchObject({ verdict: 'good' });
+});
+
+it('looks at Kafka and Redis where the settings name them, and refuses the one without the other', async () => {
+  const cluster = { HUQI_KAFKA_BROKERS: '127.0.0.1:1', HUQI_REDIS_URL: 'redis://127.0.0.1:1', HUQI_REDIS_PASSWORD: 'hush-hush' };
+  const away = await huqi(['doctor', '--data', at('cluster')], cluster);
+  expect(away.code).toBe(1);
+  expect(away.stdout).toMatch(/✗ .*127\.0\.0\.1:1 cannot be reached/);
+  expect(away.stdout).toMatch(/✗ .*Redis 127\.0\.0\.1:1/);
+  expect(away.stdout + away.stderr).not.toContain('hush-hush');
+  const { code, finding } = await examine(at('half'), { HUQI_REDIS_URL: 'redis://127.0.0.1:1' });
+  expect(code).toBe(1);
+  expect(finding('parts')?.detail).toContain('without HUQI_KAFKA_BROKERS');
+});
