@@ -11,6 +11,7 @@ import { registerScore } from './commands/score.js';
 import { registerSend } from './commands/send.js';
 import { registerSimulate } from './commands/simulate.js';
 import { registerUp } from './commands/up.js';
+import { registerVerify } from './commands/verify.js';
 
 /** The only reader of `process`: arguments, environment, signals, streams and the exit code. */
 
@@ -62,6 +63,7 @@ registerSimulate(program, context);
 registerPatterns(program, context);
 registerKeys(program, context);
 registerDoctor(program, context);
+registerVerify(program, context);
 registerBench(program, context, version);
 
 try {

@@ -19,7 +19,7 @@ export interface CommandContext {
 export class CommandFailure extends Error {
   constructor(
     message: string,
-    readonly exitCode: 1 | 2 = 1,
+    readonly exitCode: 1 | 2 | 3 = 1,
   ) {
     super(message);
     this.name = 'CommandFailure';
