@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
-import '../../../src/adapters/log/kafka/kafkajs.js';
+import { createConnection } from '../../../src/adapters/log/kafka/kafkajs.js';
 
 interface Queue {
   pending: unknown[];
@@ -8,12 +7,21 @@ interface Queue {
   scheduleCheckPendingRequests(): void;
   destroy(): void;
 }
-const RequestQueue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as new (
-  options: object,
-) => Queue;
 
 it('sets no timer for a queue of requests that is empty, and one for a queue that is not', () => {
-  const queue = new RequestQueue({ requestTimeout: 1_000, logger: { debug: () => undefined } });
+  const connection = createConnection({
+    host: '127.0.0.1',
+    port: 1,
+    clientId: 'test',
+    ssl: null,
+    sasl: null,
+    connectionTimeout: 1_000,
+    requestTimeout: 1_000,
+    socketFactory: () => {
+      throw new Error('nothing is connected here');
+    },
+  });
+  const queue = connection.requestQueue as unknown as Queue;
   queue.scheduleCheckPendingRequests();
   expect(queue.throttleCheckTimeoutId).toBeNull();
   queue.pending.push({});
