@@ -1,8 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  CompressionTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+} from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LogBatch } from '../../src/ports/log.js';
 import { checkKafka, createKafkaLog, type KafkaLog, type KafkaLogOptions } from '../../src/adapters/log/kafka.js';
 import { startScript, type Child } from '../contracts/child-process.js';
 import { contractPartitions } from '../contracts/log.contract.js';
@@ -249,6 +258,44 @@ describe('what is wrong is said in a sentence', () => {
     const sasl = { mechanism: 'plain', username: 'nobody', password: kafkaUser.password } as const;
     const sentence = await sentenceOf(createKafkaLog({ ...freshOptions(), brokers: kafka.saslBootstrap, sasl }));
     expect(sentence).toMatch(/no right/);
+  });
+
+  it('needs no more rights than the guide names', async () => {
+    const options = freshOptions();
+    const prefix = `${options.topicPrefix}.`;
+    const { READ, WRITE, DESCRIBE, CREATE, DELETE, DESCRIBE_CONFIGS } = AclOperationTypes;
+    const allow = (resourceType: AclResourceTypes, operation: AclOperationTypes) => ({
+      resourceType,
+      resourceName: prefix,
+      resourcePatternType: ResourcePatternTypes.PREFIXED,
+      principal: 'User:limited',
+      host: '*',
+      operation,
+      permissionType: AclPermissionTypes.ALLOW,
+    });
+    const admin = foreignClient().admin();
+    await admin.connect();
+    await admin.createAcls({
+      acl: [
+        ...[READ, WRITE, DESCRIBE, CREATE, DELETE, DESCRIBE_CONFIGS].map((right) => allow(AclResourceTypes.TOPIC, right)),
+        ...[READ, DESCRIBE].map((right) => allow(AclResourceTypes.GROUP, right)),
+      ],
+    });
+    await admin.disconnect();
+    const sasl = { mechanism: 'plain', username: 'limited', password: kafkaUser.password } as const;
+    const limited = { ...options, brokers: kafka.saslBootstrap, sasl };
+    // A right is in force a moment after it was given.
+    await expect.poll(async () => (await checkKafka(limited)).at(-1)?.verdict, { timeout: 20_000 }).toBe('good');
+    const log = await openLog(limited);
+    await log.append(['a', 'b'].map((value) => ({ topic: 'hits', partition: 0, value: Buffer.from(value) })));
+    await log.trim('hits', 0, 1);
+    const seen: string[] = [];
+    const process = async ({ records }: LogBatch) => void seen.push(...records.map(({ value }) => text(value)));
+    const member = await log.join('g', 'hits', async () => ({ start: 'earliest', limit, process, close: async () => undefined }));
+    await eventually(() => expect(seen).toEqual(['b']));
+    await member.leave();
+    expect(await log.committed('g', 'hits', 0)).toBe(2);
+    expect((await checkKafka(limited)).map(({ verdict }) => verdict)).not.toContain('bad');
   });
 
   it('says so when there are fewer brokers than copies, and when a topic would lose or refuse records', async () => {

@@ -30,7 +30,7 @@ export function brokerSettings(
     'inter.broker.listener.name': 'PLAIN',
     'controller.listener.names': 'CONTROLLER',
     'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256',
-    'listener.name.sasl.plain.sasl.jaas.config': `${plainLogin} user_${kafkaUser.username}="${kafkaUser.password}" user_nobody="${kafkaUser.password}";`,
+    'listener.name.sasl.plain.sasl.jaas.config': `${plainLogin} user_${kafkaUser.username}="${kafkaUser.password}" user_nobody="${kafkaUser.password}" user_limited="${kafkaUser.password}";`,
     'listener.name.sasl.scram-sha-256.sasl.jaas.config': 'org.apache.kafka.common.security.scram.ScramLoginModule required;',
     'log.dirs': directory,
     'auto.create.topics.enable': 'false',
@@ -40,7 +40,7 @@ export function brokerSettings(
     'transaction.state.log.replication.factor': copies,
     'transaction.state.log.min.isr': minInsync,
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    // All but the user `nobody`, who may do nothing.
+    // All but the users `nobody` and `limited`, who have the rights that they are given.
     'super.users': `User:ANONYMOUS;User:${kafkaUser.username}`,
     'group.initial.rebalance.delay.ms': '0',
     // Smaller than anyone would run it, so that tests of a lost member need not wait long.
