@@ -20,11 +20,16 @@ export interface BankOptions {
   readonly processes: () => readonly Process[];
   /** How long it waits for an answer. */
   readonly patienceMs: readonly [number, number];
+  /** True where nothing goes wrong any more: every body must be answered. */
+  readonly isCalm: () => boolean;
   /** Share of answers that get lost, and of bodies that it sends again though they were answered. */
   readonly trouble: () => { losesAnswer: number; repeats: number };
 }
 
-export function createBank({ world, name, bodies, processes, patienceMs, trouble }: BankOptions): Bank {
+/** Longest time to an answer while all is well. */
+const calmMs = 120_000;
+
+export function createBank({ world, name, bodies, processes, patienceMs, isCalm, trouble }: BankOptions): Bank {
   let answered = 0;
   let goal = 0;
   let again: number[] = [];
@@ -43,13 +48,15 @@ export function createBank({ world, name, bodies, processes, patienceMs, trouble
     const { intake, incarnation } = world.pick(open);
     world.trace(`bank ${name} sends body ${number} to ${incarnation.name}, try ${++tries}`);
     let isOver = false;
-    const patience: Scheduled = world.schedule(null, world.between(...patienceMs), () => finish('nothing'));
+    const wasCalm = isCalm();
+    const patience: Scheduled = world.schedule(null, wasCalm ? calmMs : world.between(...patienceMs), () => finish('nothing'));
 
     function finish(answer: readonly LineResult[] | 'nothing' | Error): void {
       if (isOver) return;
       isOver = true;
       patience.cancelled = true;
       if (answer !== 'nothing' && !(answer instanceof Error)) return accept(number, answer);
+      if (wasCalm) world.violation(`body ${number} of ${name} had no answer from ${incarnation.name}, though all is well`);
       world.count('a bank was not answered');
       world.trace(`bank ${name} got no answer to body ${number}${answer instanceof Error ? `: ${answer.message}` : ''}`);
       world.schedule(null, world.latencyMs() * 10, () => send(number), true);

@@ -55,7 +55,7 @@ const hitsOn = (log: LogServer): Event[] => eventsOn(log, 'hits').filter(({ type
 
 export function framesOn(log: LogServer, topic: Topic) {
   const all = Array.from({ length: log.partitions(topic) }, (_, partition) =>
-    log.records(topic, partition).map(({ value, by }) => ({ ...decodeEvents(value), partition, by })),
+    log.records(topic, partition).map(({ value }) => ({ ...decodeEvents(value), partition })),
   );
   return all.flat();
 }
@@ -279,20 +279,13 @@ export function countRarePaths({ world, log }: Surroundings): void {
   }
   for (const topic of ['hits', 'warnings', 'deliveries'] as const) {
     const first = new Map<string, string>();
-    /** By partition and producer: those whose frames are behind those of another. */
-    const replaced = new Map<string, { latest: unknown; before: Set<unknown> }>();
-    for (const { producer, sequence, partition, by, events } of framesOn(log, topic)) {
+    for (const { producer, sequence, partition, events } of framesOn(log, topic)) {
       const key = `${partition} ${producer} ${sequence}`;
       const text = JSON.stringify(events);
       const before = first.get(key);
       if (before === undefined) first.set(key, text);
       else if (before === text) world.count(`a frame of ${topic} was sent again`);
       else world.count(`a frame of ${topic} was sent again with other events`);
-      const owners = replaced.get(`${partition} ${producer}`) ?? { latest: by, before: new Set() };
-      replaced.set(`${partition} ${producer}`, owners);
-      if (owners.before.has(by)) world.count('a frame of somebody who was replaced came behind those of its successor');
-      if (owners.latest !== by) owners.before.add(owners.latest);
-      owners.latest = by;
     }
   }
 }

@@ -12,6 +12,8 @@ export interface Groups {
   cutOff(owner: Incarnation): void;
   /** A process that has died, or stands still: the groups notice after a while. */
   missed(owner: Incarnation, noticedInMs: number): void;
+  /** Whether the group gives the partition to another process. */
+  isReplaced(owner: Incarnation, group: string, topic: Topic, partition: number): boolean;
   /** Partitions change hands for no reason. */
   shuffle(): void;
   /** Every partition has an owner that waits at its end. */
@@ -291,6 +293,10 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
           world.schedule(owner, world.between(1, 3_000), () => notice(member));
         }
       });
+    },
+    isReplaced(owner, name, topic, partition) {
+      const holder = groups.get(`${name}/${topic}`)?.holders.get(partition);
+      return holder !== undefined && holder.owner !== owner;
     },
     shuffle() {
       for (const group of groups.values()) rebalance(group, true);

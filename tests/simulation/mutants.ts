@@ -81,11 +81,11 @@ export const mutants: readonly Mutant[] = [
     to: '=> 1;',
   },
   {
-    name: 'outputs are numbered by the time of day',
-    breaks: 'what is sent again is taken again',
+    name: 'numbers depend on the cut of batches',
+    breaks: 'what is told in one batch hides what is told in the next',
     file: pipeline('score-outputs'),
-    from: 'const sequence = sequenceOf(outputs.offset);',
-    to: 'const sequence = sequenceOf(outputs.offset) + (batch.timeMs % 1_000_000) * 1_000;',
+    from: 'sequence: sequenceOf(offset), index }',
+    to: 'sequence: sequenceOf(offset) + outputs.length, index }',
   },
   {
     name: 'forwards are always new',
@@ -165,13 +165,6 @@ export const mutants: readonly Mutant[] = [
     to: '',
   },
   {
-    name: 'events leave before their checkpoint',
-    breaks: 'what is told may never come to be',
-    file: pipeline('owned-slot'),
-    from: 'await chain.advance(\n      { sequence: nextSequence, data: nextHead },',
-    to: 'if (records.length > 0) await log.append(records);\n    await chain.advance(\n      { sequence: nextSequence, data: nextHead },',
-  },
-  {
     name: 'warnings have one mark for all producers',
     breaks: 'hits of one partition hide those of another',
     file: pipeline('warn-inputs'),
@@ -182,8 +175,8 @@ export const mutants: readonly Mutant[] = [
     name: 'warnings tell the hour of their reader',
     breaks: 'a revision that is told again says something else',
     file: pipeline('warn-inputs'),
-    from: 'return { timeMs: timeMs ??',
-    to: 'return { timeMs: offset * 1_000 + records++ ??',
+    from: 'timeMs: timeMs ?? Math',
+    to: 'timeMs: (timeMs ?? 0) + Math.floor(performance.now()) + 0 * Math',
   },
   {
     name: 'commands have no numbers',
@@ -224,8 +217,8 @@ export const mutants: readonly Mutant[] = [
     name: 'slices of one table share a token',
     breaks: 'the warehouse passes over rows that it never had',
     file: pipeline('archive-slice'),
-    from: '${from}-${to}',
-    to: '${from - from}-${to - to}',
+    from: '${topic}:${partition}:${slice.from}-${slice.to}:${rows.table}:${digest}',
+    to: '${topic}:${partition}',
   },
   {
     name: 'whoever was replaced stops its process',

@@ -129,6 +129,8 @@ export function createNetwork(world: World, disturbances: Disturbances): Network
     if (fate === 'late') return fail(delayMs * world.random());
     if (fate === 'reply-lost' || fate === 'partial') return fail(lastMs + world.latencyMs() * 3);
     if (fate === 'doubled' || fate === 'resolved') lastMs += world.latencyMs() * 3;
+    // What is committed is answered once it is durable.
+    if (kind === 'commit') lastMs += world.latencyMs();
     // The answer is made where the part is, and then travels.
     world.schedule(
       null,

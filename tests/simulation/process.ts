@@ -4,7 +4,7 @@ import { createArchive, type Archive } from '../../src/pipeline/archive.js';
 import { createDispatch, type Dispatch } from '../../src/pipeline/dispatch.js';
 import { createIntake, type Intake } from '../../src/pipeline/intake.js';
 import { createRecipients } from '../../src/pipeline/recipients.js';
-import { createScore } from '../../src/pipeline/score.js';
+import { createScore, type ScoreOptions } from '../../src/pipeline/score.js';
 import { createWarn } from '../../src/pipeline/warn.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import type { Telemetry } from '../../src/telemetry/telemetry.js';
@@ -169,7 +169,7 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
 /** Facts that this run does not count go nowhere. */
 const telemetry = new Proxy({}, { get: () => () => undefined }) as Telemetry;
 
-function countingScore(world: World) {
+function countingScore(world: World): NonNullable<ScoreOptions<PatternSet>['telemetry']> {
   return new Proxy(
     {
       othersTaken({ dropped }: { dropped: number }) {
@@ -177,7 +177,7 @@ function countingScore(world: World) {
       },
       partitionRecovered: () => world.count('a partition was recovered'),
       patternSetTaken: ({ how }: { how: string }) => world.count(`a pattern set was ${how}`),
-    } as unknown as Telemetry,
+    } as unknown as NonNullable<ScoreOptions<PatternSet>['telemetry']>,
     { get: (known, name) => Reflect.get(known, name) ?? (() => undefined) },
   );
 }

@@ -1,4 +1,5 @@
-import { archivedTopics } from '../../src/ports/log.js';
+import { decodeEvents } from '../../src/domain/event.js';
+import { archivedTopics, type Topic } from '../../src/ports/log.js';
 import { createRecipients } from '../../src/pipeline/recipients.js';
 import type { Recipient } from '../../src/domain/recipient.js';
 import { createBank, type Bank } from './bank.js';
@@ -7,7 +8,7 @@ import { createDrawing, drawMixture, type Mixture } from './disturbances.js';
 import { poisonFen } from './engine.js';
 import { expectedHits, type Hits } from './expected.js';
 import { createGroups } from './groups.js';
-import { createLogServer } from './log.js';
+import { createLogServer, type LogServer } from './log.js';
 import { compileSets, linesOf, partitions, type PatternSets } from './material.js';
 import { createNetwork, type Call, type Fate } from './network.js';
 import { startProcess, type Process, type ProcessSettings, type Surroundings } from './process.js';
@@ -85,7 +86,7 @@ function drawPlan(world: World): Plan {
   const mixture = drawMixture(world);
   return {
     isShort: false,
-    processes: world.between(2, 3),
+    processes: world.between(1, 3),
     banks: world.between(1, 2),
     materialSeed: world.between(0, 7),
     transactions: 72,
@@ -98,8 +99,8 @@ function drawPlan(world: World): Plan {
       warnRecordsMax: world.pick([1, 4, 16]),
       sliceRecordsMax: world.pick([1, 3, 8]),
       claimSlots: world.pick([1, 2, 4]),
-      hasDispatch: world.chance(0.5) && !process.env['D_NO'],
-      hasArchive: world.chance(0.35) && !process.env['D_NO'],
+      hasDispatch: world.chance(0.5),
+      hasArchive: world.chance(0.35),
       isReal: world.chance(0.3),
     },
     mixture,
@@ -113,8 +114,8 @@ function shortPlan(world: World): Plan {
     processes: 2,
     banks: 1,
     materialSeed: 3,
-    transactions: 60,
-    bodyLines: 12,
+    transactions: 40,
+    bodyLines: 10,
     hasPoison: false,
     changesPatterns: false,
     settings: { scoreRecordsMax: 1, warnRecordsMax: 4, sliceRecordsMax: 3, claimSlots: 1, hasDispatch: false, hasArchive: false, isReal: false },
@@ -126,14 +127,29 @@ function shortPlan(world: World): Plan {
 function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSets, fateOf: RunOptions['fateOf']) {
   const { mixture } = plan;
   let isTroubled = true;
+  let isCalm = false;
   const draw = fateOf ?? createDrawing(world, mixture);
-  const log = createLogServer(world, partitions);
+  const broker = createLogServer(world, partitions);
+  const log: LogServer = {
+    ...broker,
+    write(topic, partition, values, by) {
+      if (values.some((value) => isOfReplaced(topic, value, by))) world.count('a frame of somebody who was replaced reached the log');
+      broker.write(topic, partition, values, by);
+    },
+  };
   const state = createStateServer(world);
   const groups = createGroups(world, log, (owner, error) => {
     const name = error instanceof Error ? error.name : 'unknown';
     world.trace(`trouble of ${owner.name}: ${error instanceof Error ? error.message : String(error)}`);
     world.count(`a partition was closed by ${name}`);
   });
+  function isOfReplaced(topic: Topic, value: Uint8Array, by: Incarnation): boolean {
+    if (topic !== 'hits' && topic !== 'warnings' && topic !== 'deliveries') return false;
+    const [part = '', partition] = decodeEvents(value).producer.split('/');
+    const input = ({ score: 'transactions', warn: 'hits', dispatch: 'warnings' } as const)[part];
+    return input !== undefined && groups.isReplaced(by, part, input, Number(partition));
+  }
+
   const network = createNetwork(world, {
     fateOf: (call) => (isTroubled ? draw(call) : 'done'),
     kill,
@@ -200,12 +216,16 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
       world.trace(`${part} is away`);
       world.count(`outage of the ${part}`);
       network.outage(part, world.between(500, 30_000));
-    } else if (kind < 0.92) {
+    } else {
       world.count('failover');
       state.failOver(world.between(1, 12), mixture.mayForget);
-    } else if (plan.changesPatterns) {
-      patternStore.current = world.pick([first, renamed, other]).id;
     }
+  }
+
+  function changePatterns(): void {
+    if (!isTroubled) return;
+    world.schedule(null, world.between(200, 4_000), changePatterns);
+    patternStore.current = world.pick([first, renamed, other]).id;
   }
 
   function stopGracefully(process: Process): void {
@@ -259,6 +279,7 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
         name: 'AB'[number]!,
         bodies: sent,
         processes: () => processes,
+        isCalm: () => isCalm,
         patienceMs: fateOf ? [6_000, 6_000] : [500, 20_000],
         trouble: () => (isTroubled && !fateOf ? { losesAnswer: 0.05, repeats: 0.1 } : { losesAnswer: 0, repeats: 0 }),
       }));
@@ -267,6 +288,7 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
       around.receiver.trouble = { fails: 0.1, losesAnswer: 0.1 };
       around.receiver.acknowledges = world.pick([0, 0.1]);
       world.schedule(null, 0, happen);
+      if (plan.changesPatterns) changePatterns();
     }
     // Those that ask later come with their sender's own processes all there.
     await world.runUntil('the processes are there', () => processes.some(({ intake }) => intake), limitMs);
@@ -280,6 +302,7 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     around.receiver.trouble = { fails: 0, losesAnswer: 0 };
     const first = material.map((lines, number) => lines.slice(0, held(bodies[number]!.length) * plan.bodyLines));
     await rest(first, hitsOf(plan, first, sets!));
+    isCalm = true;
     for (const bank of banks) bank.sendAgain(bank.answered);
     await world.runUntil('the banks have sent all again', () => banks.every((bank) => bank.isWaiting()), limitMs);
     for (const bank of banks) bank.sendUpTo(Infinity);
