@@ -111,7 +111,11 @@ async function check({ settings, context, withArchive, asked }: Checking): Promi
       warehouse,
       patternStore: createPatternStore(state, createCalendar(calendar, { unknownYears: 'weekends' })),
       policy: parseWarningPolicy(await readFile(settings.warn.policyFile, 'utf8'), settings.warn.policyFile),
-      settings: { quarantinedMax: settings.score.quarantinedMax, keepDays: settings.warn.keepDays },
+      settings: {
+        quarantinedMax: settings.score.quarantinedMax,
+        keepDays: settings.warn.keepDays,
+        ttlDays: settings.warehouse.ttlDays,
+      },
       ...asked,
       clock: context.clock,
       progress: bar.show,

@@ -117,9 +117,10 @@ async function verifyShare(options: VerifyArchiveOptions, table: WarehouseTable,
     else if (isTrimmed) tally.incomparable();
     else tally.differs({ kind: 'phantom', id: idOf(table, key), at: table });
   }
-  for (const [key, { found, timeMs }] of expected) {
-    if (found) continue;
-    if (timeMs < keptSinceMs(table)) tally.incomparable();
+  const unfound = [...expected].filter(([, { found }]) => !found);
+  const refused = unfound.length > 0 ? await refusedKeys(options, table, share) : new Set<string>();
+  for (const [key, { timeMs }] of unfound) {
+    if (timeMs < keptSinceMs(table) || refused.has(key)) tally.incomparable();
     else tally.differs({ kind: 'missing', id: idOf(table, key), at: table });
   }
   if (share.value > 0) return;
@@ -160,6 +161,19 @@ async function oddRows(
     if (odd.size > heldMax) throw new TooMany();
   }
   return odd;
+}
+
+const refusedMax = 100_000;
+
+/** Rows that the warehouse has refused for good: they are kept apart, as text. */
+async function refusedKeys({ warehouse }: VerifyArchiveOptions, table: WarehouseTable, share: Share): Promise<Set<string>> {
+  const [there] = await warehouse.query<{ result: number }>('EXISTS TABLE quarantined');
+  if (there?.result !== 1) return new Set();
+  const rows = await warehouse.query<{ row: string }>(
+    'SELECT row FROM quarantined FINAL WHERE table_name = {table:String} LIMIT {most:UInt32}',
+    { table, most: refusedMax },
+  );
+  return new Set(rows.flatMap(({ row }) => rowOf(table, JSON.parse(row) as Record<string, unknown>, share)?.key ?? []));
 }
 
 /** Rows that the log leads to, one after the other, as the archive makes them. */

@@ -1,3 +1,4 @@
+import { dayMs } from '../domain/bank-day.js';
 import { readFrame } from '../domain/frame.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Log } from '../ports/log.js';
@@ -41,8 +42,8 @@ export interface VerifySettings {
   readonly quarantinedMax: number;
   /** Of warnings. */
   readonly keepDays: number;
-  /** The archive may have dropped rows of earlier times. */
-  readonly keptSinceMs?: (table: WarehouseTable) => number;
+  /** Days after which rows may leave the archive, 0 = never. */
+  readonly ttlDays?: Readonly<Partial<Record<WarehouseTable, number>>>;
   /** Things held in memory at once: some 200 MB for a million. */
   readonly heldMax?: number;
 }
@@ -79,7 +80,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   if (!isNarrow) {
     findings.push(...(await verifyWarnings({ ...shared, keepDays: settings.keepDays, nowMs: clock.now() })));
     if (warehouse) {
-      const keptSinceMs = settings.keptSinceMs ?? (() => -Infinity);
+      const keptSinceMs = (table: WarehouseTable): number => {
+        const days = settings.ttlDays?.[table] ?? 0;
+        return days === 0 ? -Infinity : clock.now() - days * dayMs;
+      };
       findings.push(...(await verifyArchive({ ...shared, warehouse, keptSinceMs })));
     }
   }
@@ -87,7 +91,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   if (isNarrow) notes.push('warnings and archive are left out: a part of the log was asked for');
   else if (!warehouse) notes.push('the archive is left out');
   if (findings.some(({ incomparable }) => incomparable > 0))
-    notes.push('not comparable: old records have left the log, or the journal no longer names the pattern set of so old a batch');
+    notes.push(
+      'not comparable: records have left the log or the archive by their age, the archive has refused a row for good, or the journal no longer names the pattern set of so old a batch',
+    );
   return { verdict: findings.some(isDifferent) ? 'different' : 'equal', findings, notes };
 }
 

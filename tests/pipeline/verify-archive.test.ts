@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventRows } from '../../src/pipeline/event-rows.js';
 import { isDifferent } from '../../src/pipeline/verify-tally.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
-import { hitsOn, temporaryEmbedded } from '../support/embedded.js';
+import { hitsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { patternStoreOf, startPipeline } from '../support/pipeline.js';
 import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
@@ -87,6 +88,30 @@ test('rows that no record led to, and rows that say something else, are found, a
     ]);
   }
 });
+
+test('what the archive has refused for good or dropped by its age is not comparable', async () => {
+  const row = { id: 'refused', table_name: 'hits', code: '6', reason: 'cannot be parsed', row: JSON.stringify(await lostRow()) };
+  await warehouse.insert('quarantined', Buffer.from(`${JSON.stringify(row)}\n`), crypto.randomUUID());
+  const aside = await verifyStore(parts, { warehouse });
+  expect(differencesOf(aside)).toEqual({ archive: { missing: 0, phantom: 1, different: 1 } });
+  expect(sumOf(aside, 'archive', 'incomparable')).toBe(1);
+  await warehouse.insert('quarantined', Buffer.from(`${JSON.stringify({ ...row, row: '{}' })}\n`), crypto.randomUUID());
+  const young = await verifyStore(parts, { warehouse });
+  expect(differencesOf(young)['archive']!.missing).toBe(1);
+  const settings = { quarantinedMax: 100, keepDays: 190, ttlDays: { hits: 1 } };
+  const old = await verifyStore(parts, { warehouse, settings, clock: { now: () => Date.parse('2126-07-05T00:00:00+08:00') } });
+  expect(differencesOf(old)['archive']!.missing).toBe(0);
+});
+
+async function lostRow(): Promise<object> {
+  for (let partition = 0; partition < 2; partition++) {
+    for (const value of await valuesOn(parts.log, 'hits', partition)) {
+      const row = eventRows('hits', value).find((one) => (one as { id: string }).id === lost[0]);
+      if (row) return row;
+    }
+  }
+  throw new Error('the lost hit is on the log');
+}
 
 function zone(time: unknown): string {
   return `${String(time).replace(' ', 'T')}+08:00`;
