@@ -108,7 +108,8 @@ export async function resultOf(log: Log, state: State): Promise<RunResult> {
   };
 }
 
-async function transactionsOn(log: Log): Promise<string[]> {
+/** `id/debit` and `id/credit` of every transaction, in order. */
+export async function transactionsOn(log: Log): Promise<string[]> {
   const legs = new Set<string>();
   for (let partition = 0; partition < log.partitions('transactions'); partition++) {
     for (const value of await valuesOn(log, 'transactions', partition)) {
@@ -124,7 +125,7 @@ async function transactionsOn(log: Log): Promise<string[]> {
 }
 
 /** A hit that came twice must say the same both times. */
-function distinctHits(hits: readonly Hit[]): Map<string, unknown> {
+export function distinctHits(hits: readonly Hit[]): Map<string, unknown> {
   const distinct = new Map<string, unknown>();
   for (const { receivedAtMs: _, ...hit } of hits) {
     const before = distinct.get(hit.id);
