@@ -82,7 +82,8 @@ export function createTalkingEngine(set: PatternSet, { owns }: { readonly owns: 
     },
     score,
     scoreBatch(batch, hits) {
-      for (let i = 0; i < batch.count; i++) score(batch.views[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, hits);
+      for (let i = 0; i < batch.count; i++)
+        score(batch.views[i]!, batch.roles[i]!, batch.flags[i]!, batch.receivedAtMs[i]!, hits);
     },
     takeForward(forward, view, receivedAtMs, hits) {
       if (forward.kind === 'use' && (!view || accountOf(view, 'payee') !== forward.to)) throw new TypeError('another payment');

@@ -114,7 +114,16 @@ export class TwoContents extends Error {
 
 /** What a warning says that follows from its hits alone. */
 export function sayingOf(warning: Warning): string {
-  const { revision: _r, raisedAt: _a, receivedAt: _c, dueAt: _d, status: _s, acknowledgedAt: _k, acknowledgedBy: _b, ...saying } = warning;
+  const {
+    revision: _r,
+    raisedAt: _a,
+    receivedAt: _c,
+    dueAt: _d,
+    status: _s,
+    acknowledgedAt: _k,
+    acknowledgedBy: _b,
+    ...saying
+  } = warning;
   return JSON.stringify(saying);
 }
 

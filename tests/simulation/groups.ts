@@ -66,7 +66,18 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     const key = `${name}/${topic}`;
     let group = groups.get(key);
     if (!group)
-      groups.set(key, (group = { name: key, topic, members: new Set(), holders: new Map(), wanted: new Map(), revoking: new Set(), terms: new Map() }));
+      groups.set(
+        key,
+        (group = {
+          name: key,
+          topic,
+          members: new Set(),
+          holders: new Map(),
+          wanted: new Map(),
+          revoking: new Set(),
+          terms: new Map(),
+        }),
+      );
     return group;
   }
 
@@ -170,14 +181,23 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
   function start(member: Member, p: number, term: number): void {
     if (member.group.holders.get(p) !== member || member.group.terms.get(p) !== term) return;
     const before = member.loops.get(p)?.ended ?? Promise.resolve();
-    const loop: Loop = { stop: new AbortController(), position: undefined, isOpen: false, isIdle: false, inBatch: false, ended: before };
+    const loop: Loop = {
+      stop: new AbortController(),
+      position: undefined,
+      isOpen: false,
+      isIdle: false,
+      inBatch: false,
+      ended: before,
+    };
     member.loops.set(p, loop);
     loop.ended = before
-      .then(() => keepReopening({
-        signal: loop.stop.signal,
-        work: (progressed) => work(member, p, loop, progressed),
-        onTrouble: (error) => onTrouble(member.owner, error),
-      }))
+      .then(() =>
+        keepReopening({
+          signal: loop.stop.signal,
+          work: (progressed) => work(member, p, loop, progressed),
+          onTrouble: (error) => onTrouble(member.owner, error),
+        }),
+      )
       .catch((error: unknown) => {
         member.fault ??= { error };
         // Not in this turn: leaving waits for this very loop.
@@ -203,7 +223,13 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     await processor.close();
   }
 
-  async function processAll(member: Member, p: number, loop: Loop, processor: PartitionProcessor, progressed: () => void): Promise<void> {
+  async function processAll(
+    member: Member,
+    p: number,
+    loop: Loop,
+    processor: PartitionProcessor,
+    progressed: () => void,
+  ): Promise<void> {
     const { topic } = member.group;
     const watch = watchFailed(processor.failed, loop.stop.signal);
     let position = processor.start === 'earliest' ? (await member.log.bounds(topic, p)).first : processor.start;
@@ -247,7 +273,9 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
         const loop = group.holders.get(p)?.loops.get(p);
         const end = server.records(group.topic, p).length;
         if (!loop?.isOpen || !loop.isIdle || loop.position !== end)
-          behind.push(`${group.name}/${p} of ${group.holders.get(p)?.owner.name} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`);
+          behind.push(
+            `${group.name}/${p} of ${group.holders.get(p)?.owner.name} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`,
+          );
       }
     }
     return behind;
@@ -263,20 +291,25 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
         });
         done.catch(() => undefined);
         const member: Member = { owner, group, log, open, loops: new Map(), status: 'left', settle: () => settle() };
-        world.schedule(owner, world.latencyMs(), () => {
-          member.status = 'joined';
-          group.members.add(member);
-          rebalance(group);
-          resolve({
-            done,
-            lag: () => Promise.resolve(0),
-            owned: () => [...member.loops].map(([partition, { isOpen }]) => ({ partition, isOpen })),
-            leave: async () => {
-              await leave(member);
-              await done.catch(() => undefined);
-            },
-          });
-        }, true);
+        world.schedule(
+          owner,
+          world.latencyMs(),
+          () => {
+            member.status = 'joined';
+            group.members.add(member);
+            rebalance(group);
+            resolve({
+              done,
+              lag: () => Promise.resolve(0),
+              owned: () => [...member.loops].map(([partition, { isOpen }]) => ({ partition, isOpen })),
+              leave: async () => {
+                await leave(member);
+                await done.catch(() => undefined);
+              },
+            });
+          },
+          true,
+        );
       });
     },
     cutOff(owner) {

@@ -1,4 +1,11 @@
-import { OffsetOutOfRange, type Log, type LogBatch, type OutgoingRecord, type ReadLimit, type Topic } from '../../src/ports/log.js';
+import {
+  OffsetOutOfRange,
+  type Log,
+  type LogBatch,
+  type OutgoingRecord,
+  type ReadLimit,
+  type Topic,
+} from '../../src/ports/log.js';
 import type { Groups } from './groups.js';
 import type { Network } from './network.js';
 import type { Incarnation, World } from './world.js';
@@ -46,12 +53,17 @@ export function createLogServer(world: World, partitions: Record<Topic, number>)
       const store = of(topic, partition);
       for (const value of values) store.written.push({ value: value.slice(), by, atMs: world.nowMs() });
       const end = store.written.length;
-      world.schedule(null, world.chance(0.8) ? 0 : world.latencyMs(), () => {
-        store.visible = Math.max(store.visible, end);
-        for (const watcher of store.watchers) {
-          if (watcher.from < store.visible) watcher.run();
-        }
-      }, true);
+      world.schedule(
+        null,
+        world.chance(0.8) ? 0 : world.latencyMs(),
+        () => {
+          store.visible = Math.max(store.visible, end);
+          for (const watcher of store.watchers) {
+            if (watcher.from < store.visible) watcher.run();
+          }
+        },
+        true,
+      );
     },
     watch(topic, partition, from, run) {
       const watcher = { from, run };

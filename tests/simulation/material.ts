@@ -41,7 +41,10 @@ export function compileSets(): PatternSets {
   const sources = shippedPatterns();
   const pickSources = (ids: readonly string[]) => sources.filter(({ file }) => ids.some((id) => file.startsWith(`${id}-`)));
   const raised = (by: number, ids: readonly string[]) =>
-    pickSources(ids).map(({ file, text }) => ({ file, text: text.replace(/^version: (\d+)$/m, (_, n) => `version: ${Number(n) + by}`) }));
+    pickSources(ids).map(({ file, text }) => ({
+      file,
+      text: text.replace(/^version: (\d+)$/m, (_, n) => `version: ${Number(n) + by}`),
+    }));
   return {
     first: compileOrThrow(pickSources(small)),
     renamed: compileOrThrow(raised(100, small)),

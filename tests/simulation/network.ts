@@ -120,8 +120,8 @@ export function createNetwork(world: World, disturbances: Disturbances): Network
       const travelMs = delayMs + world.latencyMs();
       const afterMs = fate === 'late' ? travelMs : inOrder(owner, part, travelMs);
       lastMs = Math.max(lastMs, afterMs);
-      if (does !== 'nothing') doLater(owner, what, afterMs, step[does], fate);
-      if (fate === 'doubled') doLater(owner, what, afterMs + world.latencyMs() * world.between(1, 5), step.all, fate);
+      if (does !== 'nothing') doLater(owner, what, afterMs, () => step[does](), fate);
+      if (fate === 'doubled') doLater(owner, what, afterMs + world.latencyMs() * world.between(1, 5), () => step.all(), fate);
     }
     if (fate === 'crash-after') {
       return void world.schedule(null, lastMs, () => disturbances.kill(owner, `after ${what}`));

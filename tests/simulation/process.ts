@@ -61,7 +61,12 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
   const incarnation = world.spawn(name);
   const log = createLogClient(world, around.log, network, groups, incarnation);
   const state = createStateClient(world, around.state, network, incarnation);
-  const running: { intake: Intake | null; archive: Archive | null; dispatch: Dispatch | null; members: Pick<Membership, 'done' | 'leave'>[] } = {
+  const running: {
+    intake: Intake | null;
+    archive: Archive | null;
+    dispatch: Dispatch | null;
+    members: Pick<Membership, 'done' | 'leave'>[];
+  } = {
     intake: null,
     archive: null,
     dispatch: null,
@@ -76,7 +81,12 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
   world.schedule(incarnation, 0, () => void start().catch(failed), true);
 
   async function start(): Promise<void> {
-    const shared = { log, state, clock: { now: () => Math.floor(world.nowMs() + incarnation.skewMs) }, newId: () => world.newId() };
+    const shared = {
+      log,
+      state,
+      clock: { now: () => Math.floor(world.nowMs() + incarnation.skewMs) },
+      newId: () => world.newId(),
+    };
     running.intake = createIntake({ ...shared, settings: { claimSlots: settings.claimSlots }, telemetry: countingIntake(world) });
     const members = await Promise.all([
       createWarn({ ...shared, policy, settings: { limit: { recordsMax: settings.warnRecordsMax, bytesMax: 2 ** 20 } } }),
@@ -157,11 +167,13 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
     isSettled: () => isReady && (running.dispatch?.pending() ?? 0) === 0,
     storedUpTo: (topic, partition) => running.archive?.storedUpTo(topic, partition) ?? 0,
     stop(done) {
-      world.schedule(incarnation, 0, () => {
+      const stop = async (): Promise<void> => {
         isReady = false;
-        const all = [running.intake?.settled(), ...running.members.map((member) => member.leave())];
-        void Promise.all(all).then(done, failed);
-      }, true);
+        await running.intake?.settled();
+        await Promise.all(running.members.map((member) => member.leave()));
+        done();
+      };
+      world.schedule(incarnation, 0, () => void stop().catch(failed), true);
     },
   };
 }

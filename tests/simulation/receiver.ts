@@ -32,21 +32,31 @@ export function createReceiver(world: World): Receiver {
           const onAbort = () => resolve({ kind: 'retry', reason: 'given up' });
           signal.addEventListener('abort', onAbort, { once: true });
           const answer = (outcome: Outcome): void => {
-            world.schedule(owner, world.latencyMs(), () => {
-              signal.removeEventListener('abort', onAbort);
-              resolve(outcome);
-            }, true);
+            world.schedule(
+              owner,
+              world.latencyMs(),
+              () => {
+                signal.removeEventListener('abort', onAbort);
+                resolve(outcome);
+              },
+              true,
+            );
           };
           const { fails, losesAnswer } = receiver.trouble;
-          world.schedule(null, world.latencyMs(), () => {
-            if (world.chance(fails)) return answer({ kind: 'retry', reason: 'status 503' });
-            take(message);
-            if (world.chance(losesAnswer)) {
-              world.count('a webhook came and its answer was lost');
-              return answer({ kind: 'retry', reason: 'no answer' });
-            }
-            answer({ kind: 'delivered', status: 200, acknowledged: world.chance(receiver.acknowledges) });
-          }, true);
+          world.schedule(
+            null,
+            world.latencyMs(),
+            () => {
+              if (world.chance(fails)) return answer({ kind: 'retry', reason: 'status 503' });
+              take(message);
+              if (world.chance(losesAnswer)) {
+                world.count('a webhook came and its answer was lost');
+                return answer({ kind: 'retry', reason: 'no answer' });
+              }
+              answer({ kind: 'delivered', status: 200, acknowledged: world.chance(receiver.acknowledges) });
+            },
+            true,
+          );
         }),
     }),
   };

@@ -101,7 +101,7 @@ function drawPlan(world: World): Plan {
       claimSlots: world.pick([1, 2, 4]),
       hasDispatch: world.chance(0.5),
       hasArchive: world.chance(0.35),
-      isReal: world.chance(0.3),
+      isReal: world.chance(0.15),
     },
     mixture,
     troubleMs: world.pick([10_000, 30_000, 90_000]),
@@ -118,7 +118,15 @@ function shortPlan(world: World): Plan {
     bodyLines: 10,
     hasPoison: false,
     changesPatterns: false,
-    settings: { scoreRecordsMax: 1, warnRecordsMax: 4, sliceRecordsMax: 3, claimSlots: 1, hasDispatch: false, hasArchive: false, isReal: false },
+    settings: {
+      scoreRecordsMax: 1,
+      warnRecordsMax: 4,
+      sliceRecordsMax: 3,
+      claimSlots: 1,
+      hasDispatch: false,
+      hasArchive: false,
+      isReal: false,
+    },
     mixture: { ...drawMixture(world), mayForget: false },
     troubleMs: 0,
   };
@@ -133,7 +141,8 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
   const log: LogServer = {
     ...broker,
     write(topic, partition, values, by) {
-      if (values.some((value) => isOfReplaced(topic, value, by))) world.count('a frame of somebody who was replaced reached the log');
+      if (values.some((value) => isOfReplaced(topic, value, by)))
+        world.count('a frame of somebody who was replaced reached the log');
       broker.write(topic, partition, values, by);
     },
   };
@@ -161,10 +170,21 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     currentId: () => Promise.resolve(patternStore.current),
     load: (id: string) => Promise.resolve([first, renamed, other].find((set) => set.id === id)!),
   };
-  const around: Surroundings = { world, log, state, warehouse: createWarehouseServer(world), groups, network, receiver: createReceiver(world), patternStore };
+  const around: Surroundings = {
+    world,
+    log,
+    state,
+    warehouse: createWarehouseServer(world),
+    groups,
+    network,
+    receiver: createReceiver(world),
+    patternStore,
+  };
   const processes: Process[] = [];
   const banks: Bank[] = [];
-  const material = Array.from({ length: plan.banks }, (_, bank) => linesOf(bank, plan.materialSeed, plan.transactions, plan.hasPoison));
+  const material = Array.from({ length: plan.banks }, (_, bank) =>
+    linesOf(bank, plan.materialSeed, plan.transactions, plan.hasPoison),
+  );
   const bodies = material.map((lines) => slices(lines, plan.bodyLines));
 
   function boot(name: string): void {
@@ -264,8 +284,19 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
       if (error instanceof Stuck) world.trace(`behind: ${groups.describeBacklog()}, ${world.callsInFlight()} calls under way`);
       throw error;
     }
-    const poisoned = lines.flat().filter((line) => line.includes(`"amountFen":${poisonFen}`)).map((line) => (JSON.parse(line) as { id: string }).id);
-    const goal = { around, lines: lines.flat(), poisoned, hits, sets: plan.changesPatterns ? [first, renamed, other] : [first], recipients, ...plan.settings };
+    const poisoned = lines
+      .flat()
+      .filter((line) => line.includes(`"amountFen":${poisonFen}`))
+      .map((line) => (JSON.parse(line) as { id: string }).id);
+    const goal = {
+      around,
+      lines: lines.flat(),
+      poisoned,
+      hits,
+      sets: plan.changesPatterns ? [first, renamed, other] : [first],
+      recipients,
+      ...plan.settings,
+    };
     for (const text of brokenPromises(goal)) world.violation(text);
     if (world.violations.length > 0) throw new Stuck('a promise was broken');
   }
@@ -274,15 +305,17 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     await registerAll(around);
     for (let n = 0; n < plan.processes; n++) boot(`p${n}`);
     for (const [number, sent] of bodies.entries()) {
-      banks.push(createBank({
-        world,
-        name: 'AB'[number]!,
-        bodies: sent,
-        processes: () => processes,
-        isCalm: () => isCalm,
-        patienceMs: fateOf ? [6_000, 6_000] : [500, 20_000],
-        trouble: () => (isTroubled && !fateOf ? { losesAnswer: 0.05, repeats: 0.1 } : { losesAnswer: 0, repeats: 0 }),
-      }));
+      banks.push(
+        createBank({
+          world,
+          name: 'AB'[number]!,
+          bodies: sent,
+          processes: () => processes,
+          isCalm: () => isCalm,
+          patienceMs: fateOf ? [6_000, 6_000] : [500, 20_000],
+          trouble: () => (isTroubled && !fateOf ? { losesAnswer: 0.05, repeats: 0.1 } : { losesAnswer: 0, repeats: 0 }),
+        }),
+      );
     }
     if (!fateOf) {
       around.receiver.trouble = { fails: 0.1, losesAnswer: 0.1 };
@@ -315,7 +348,14 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
 /** Under the first set; computed once for each material. */
 function hitsOf(plan: Plan, lines: readonly (readonly string[])[], { first }: PatternSets): Hits {
   const { isReal } = plan.settings;
-  const key = JSON.stringify([isReal, plan.materialSeed, plan.banks, plan.transactions, plan.hasPoison, lines.map(({ length }) => length)]);
+  const key = JSON.stringify([
+    isReal,
+    plan.materialSeed,
+    plan.banks,
+    plan.transactions,
+    plan.hasPoison,
+    lines.map(({ length }) => length),
+  ]);
   let hits = expectations.get(key);
   if (!hits) expectations.set(key, (hits = expectedHits(first, lines, partitions.transactions, isReal)));
   return hits;

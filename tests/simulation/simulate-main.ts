@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { installTimers } from './timers.js';
 
 /**
@@ -28,7 +28,11 @@ function numberOf(name: 'seeds' | 'from' | 'minutes' | 'pairs', least: number): 
 }
 
 try {
-  const shared = { endsMs: performance.now() + numberOf('minutes', 0) * 60_000, stopsAtFirst: values.first, verbose: values.verbose };
+  const shared = {
+    endsMs: performance.now() + numberOf('minutes', 0) * 60_000,
+    stopsAtFirst: values.first,
+    verbose: values.verbose,
+  };
   const from = values.seed === undefined ? numberOf('from', 0) : Number(values.seed);
   const seeds = values.seed === undefined ? numberOf('seeds', 1) : 1;
   const isSound = values.exhaustive
@@ -36,6 +40,6 @@ try {
     : await simulateSeeds({ ...shared, from, seeds });
   process.exitCode = isSound ? 0 : 1;
 } catch (fault) {
-  console.error(fault);
+  process.stderr.write(`${inspect(fault)}\n`);
   process.exitCode = 2;
 }

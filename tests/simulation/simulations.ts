@@ -2,6 +2,7 @@ import { fatesOf } from './disturbances.js';
 import type { Call, Fate } from './network.js';
 import { run, type RunResult } from './run.js';
 import { sometimes } from './sometimes.js';
+import { say } from './say.js';
 
 interface Shared {
   /** No other run is begun after it, on the clock of `performance`. */
@@ -25,7 +26,7 @@ export async function simulateSeeds({ from, seeds, ...shared }: Shared & { from:
     tally.add(`seed ${seed}`, await runOrTell({ seed, verbose: shared.verbose }));
   }
   const missed = tally.runs >= seedsForAllPaths ? sometimes.filter((name) => !tally.counts.has(name)) : [];
-  for (const name of missed) console.log(`never reached in ${tally.runs} seeds: ${name}`);
+  for (const name of missed) say(`never reached in ${tally.runs} seeds: ${name}`);
   return tally.finish() && missed.length === 0;
 }
 
@@ -45,7 +46,10 @@ export async function simulateEveryFault({ pairs, ...shared }: Shared & { pairs:
   const planned = [
     ...faults.map((fault) => [fault]),
     // A stride that shares no factor with the count of faults comes upon each in turn.
-    ...Array.from({ length: pairs }, (_, i) => [faults[(i * 7_919) % faults.length]!, faults[(i * 104_729 + 13) % faults.length]!]),
+    ...Array.from({ length: pairs }, (_, i) => [
+      faults[(i * 7_919) % faults.length]!,
+      faults[(i * 104_729 + 13) % faults.length]!,
+    ]),
   ];
   for (const plan of planned) {
     if (tally.isOver()) break;
@@ -53,7 +57,7 @@ export async function simulateEveryFault({ pairs, ...shared }: Shared & { pairs:
     const name = plan.map(({ call, fate }) => `${fate} at call ${call.index} (${call.what})`).join(', ');
     tally.add(name, await runOrTell({ seed: 0, verbose: false, fateOf: ({ index }) => fates.get(index) ?? 'done' }));
   }
-  console.log(`${calls.length} calls, ${faults.length} single faults, ${pairs} pairs`);
+  say(`${calls.length} calls, ${faults.length} single faults, ${pairs} pairs`);
   return tally.finish();
 }
 
@@ -82,14 +86,25 @@ function createTally({ endsMs, stopsAtFirst, verbose }: Shared) {
       if (violations.length === 0) return;
       broken++;
       firstBroken ??= name;
-      console.log(`${name}:\n${violations.slice(0, 5).map((text) => `  ${text}`).join('\n')}`);
-      if (broken === 1 && !verbose) console.log(traceTail.slice(-traceShown).map((line) => `    ${line}`).join('\n'));
+      say(
+        `${name}:\n${violations
+          .slice(0, 5)
+          .map((text) => `  ${text}`)
+          .join('\n')}`,
+      );
+      if (broken === 1 && !verbose)
+        say(
+          traceTail
+            .slice(-traceShown)
+            .map((line) => `    ${line}`)
+            .join('\n'),
+        );
     },
     /** Prints what happened; true where no promise was broken. */
     finish(): boolean {
-      for (const [what, by] of [...counts].sort(([one], [other]) => (one < other ? -1 : 1))) console.log(`${by}\t${what}`);
+      for (const [what, by] of [...counts].sort(([one], [other]) => (one < other ? -1 : 1))) say(`${by}\t${what}`);
       const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
-      console.log(JSON.stringify({ runs, broken, firstBroken, seconds }));
+      say(JSON.stringify({ runs, broken, firstBroken, seconds }));
       return broken === 0;
     },
   };

@@ -56,11 +56,20 @@ export async function tryMutant(mutant: Mutant, limit: { readonly seeds: number;
   const { code, output, summary } = await simulateApart(args, [mutant]);
   const isCaught = code === 1 && summary !== null && summary.broken > 0;
   const sign = /\n {2}(.*)/.exec(`\n${output}`)?.[1] ?? '';
-  return { mutant, isCaught, runs: summary?.runs ?? 0, seconds: summary?.seconds ?? 0, sign: summary ? sign : output.slice(0, 300) };
+  return {
+    mutant,
+    isCaught,
+    runs: summary?.runs ?? 0,
+    seconds: summary?.seconds ?? 0,
+    sign: summary ? sign : output.slice(0, 300),
+  };
 }
 
 /** All, so many at once. */
-export async function tryMutants(atOnce: number, limit: { readonly seeds: number; readonly minutes: number }): Promise<Verdict[]> {
+export async function tryMutants(
+  atOnce: number,
+  limit: { readonly seeds: number; readonly minutes: number },
+): Promise<Verdict[]> {
   const left = [...mutants];
   const verdicts: Verdict[] = [];
   const work = async (): Promise<void> => {

@@ -39,7 +39,10 @@ export function createWarehouseServer(world: World): WarehouseServer {
         return;
       }
       const before = new Set(rows.map(({ id }) => id));
-      const inserted = text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Row);
+      const inserted = text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Row);
       if (inserted.some(({ id }) => before.has(id))) world.count('rows were stored twice and hidden by their id');
       rows.push(...inserted);
       tokens.push({ token, text });

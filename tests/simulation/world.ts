@@ -1,5 +1,6 @@
 import { createRandom } from '../support/stream.js';
 import { nextRealTurn } from './timers.js';
+import { say } from './say.js';
 
 /**
  * The world that processes, parts and banks live in: one queue of events in simulated time, one source of chance. Whatever a
@@ -90,7 +91,7 @@ export function createWorld({ seed, verbose = false, isEven = false }: WorldOpti
   function trace(line: string): void {
     const text = `${((now - startMs) / 1000).toFixed(4)} ${current ? current.name : '-'} ${line}`;
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    if (verbose) console.log(text);
+    if (verbose) say(text);
     lines.push(text);
     if (lines.length > 2 * traceKept) lines.splice(0, traceKept);
   }
@@ -138,7 +139,10 @@ export function createWorld({ seed, verbose = false, isEven = false }: WorldOpti
       return kind < 0.99 ? 20 + random() * 200 : 200 + random() * 3_000;
     },
     newId() {
-      const part = () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0');
+      const part = () =>
+        Math.floor(random() * 0x1_0000_0000)
+          .toString(16)
+          .padStart(8, '0');
       return `${part()}-${part()}-${part()}`;
     },
     spawn(name) {
@@ -176,7 +180,8 @@ export class Stuck extends Error {}
 /** A binary heap by time, then by the order of coming. */
 function createQueue() {
   const heap: Entry[] = [];
-  const isBefore = (one: Entry, other: Entry) => one.timeMs < other.timeMs || (one.timeMs === other.timeMs && one.order < other.order);
+  const isBefore = (one: Entry, other: Entry) =>
+    one.timeMs < other.timeMs || (one.timeMs === other.timeMs && one.order < other.order);
 
   return {
     add(entry: Entry): void {
