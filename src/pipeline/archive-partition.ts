@@ -9,7 +9,7 @@ import type { ArchiveBrake } from './archive-brake.js';
 import { createBuffer, type ArchiveBuffer } from './archive-buffer.js';
 import { archiveSlot } from './archive-positions.js';
 import { readSlice, sliceSchema } from './archive-slice.js';
-import { createSliceStore, type SliceStore } from './archive-store.js';
+import { createSliceStore, type SliceStore, type Tables } from './archive-store.js';
 import { openOwnedSlot, type OwnedSlot } from './owned-slot.js';
 
 export interface ArchiveSettings {
@@ -70,6 +70,7 @@ export interface Shared {
   /** Lets only so many slices be stored at once. */
   readonly bulkhead: IPolicy;
   readonly brake: ArchiveBrake;
+  readonly tables: Tables;
 }
 
 /** `fail` is told the fault that stops the partition. */

@@ -12,22 +12,27 @@ export interface SliceStoreOptions {
   readonly warehouse: Warehouse;
   readonly clock: { now(): number };
   readonly telemetry: Telemetry;
+  readonly newId: () => string;
   readonly settings: { readonly retryMsMin: number; readonly retryMsMax: number };
   readonly topic: ArchivedTopic;
   readonly partition: number;
   /** Lets only so many slices be stored at once. */
   readonly bulkhead: IPolicy;
   readonly brake: ArchiveBrake;
+  readonly tables: Tables;
   readonly signal: AbortSignal;
 }
+
+/** What this process has seen of each table, over all partitions. */
+export type Tables = Map<string, { readonly taken: Uint8Array | null; readonly refusedInARow: number }>;
 
 export interface SliceStore {
   /** Tries until the warehouse has the slice. Throws what no repetition can mend, and when stopped. `load` gives the same records each time. */
   store(slice: Slice, load: () => Promise<readonly LogRecord[]>): Promise<void>;
 }
 
-/** So many rows refused one after the other, and none taken: it is not the rows. */
-const refusedMax = 100;
+/** So many rows refused one after the other, and none taken between them: is it the rows, or would it take none at all? */
+const refusedMax = 50;
 /** Whoever is stopped waits so long for an insert under way; given up, it is made again under the same token. */
 const graceMs = 5_000;
 
@@ -36,8 +41,7 @@ const graceMs = 5_000;
  * alone into the table `quarantined`, and everything else where it belongs.
  */
 export function createSliceStore(options: SliceStoreOptions): SliceStore {
-  const { warehouse, clock, telemetry, settings, topic, partition, bulkhead, brake, signal } = options;
-  let refusedInARow = 0;
+  const { warehouse, clock, telemetry, settings, topic, partition, bulkhead, brake, tables, signal } = options;
 
   return {
     async store(slice, load) {
@@ -76,14 +80,15 @@ export function createSliceStore(options: SliceStoreOptions): SliceStore {
       try {
         await insert(rows, token);
         outcomes.set(token, 'stored');
-        refusedInARow = 0;
         return;
       } catch (error) {
-        if (!isAboutRows(error) || (rows.count === 1 && refusedInARow >= refusedMax)) throw error;
+        if (!isAboutRows(error)) throw error;
         if (rows.count === 1) {
+          if (!(await takesOthers(rows.table))) throw error;
           await quarantine(rows, token, error);
           outcomes.set(token, 'stored');
-          refusedInARow++;
+          const { taken = null, refusedInARow = 0 } = tables.get(rows.table) ?? {};
+          tables.set(rows.table, { taken, refusedInARow: refusedInARow + 1 });
           return;
         }
         outcomes.set(token, 'refused');
@@ -96,7 +101,23 @@ export function createSliceStore(options: SliceStoreOptions): SliceStore {
     const startedMs = clock.now();
     await orGivenUp(warehouse.insert(table, bytes, token), signal);
     brake.taken();
+    tables.set(table, { taken: bytes.slice(0, bytes.indexOf(lineEnd) + 1), refusedInARow: 0 });
     telemetry.sliceArchived({ topic, partition, table, rows: count, bytes: bytes.length, durationMs: clock.now() - startedMs });
+  }
+
+  /** Few were refused so far; or the table still takes a row that it has taken before, in which case as many more may be. */
+  async function takesOthers(table: string): Promise<boolean> {
+    const { taken = null, refusedInARow = 0 } = tables.get(table) ?? {};
+    if (refusedInARow < refusedMax) return true;
+    if (!taken) return false;
+    try {
+      await orGivenUp(warehouse.insert(table, taken, `again:${options.newId()}`), signal);
+      tables.set(table, { taken, refusedInARow: 0 });
+      return true;
+    } catch (error) {
+      if (isAboutRows(error)) return false;
+      throw error;
+    }
   }
 
   async function quarantine({ table, bytes }: SliceRows, token: string, error: WarehouseError): Promise<void> {

@@ -3,6 +3,7 @@ import { bulkhead } from 'cockatiel';
 import { archivedTopics as topics, type ArchivedTopic, type LogBatch, type Membership } from '../ports/log.js';
 import { createBrake } from './archive-brake.js';
 import { archiveLag } from './archive-positions.js';
+import type { Tables } from './archive-store.js';
 import { createFailure } from './failure.js';
 import { openArchivePartition, type ArchiveOptions, type ArchivePartition } from './archive-partition.js';
 
@@ -22,7 +23,11 @@ const drainPollMs = 20;
 
 export async function createArchive(options: ArchiveOptions): Promise<Archive> {
   const { log, settings, telemetry } = options;
-  const shared = { bulkhead: bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER), brake: createBrake(options) };
+  const shared = {
+    bulkhead: bulkhead(settings.insertsMax, Number.MAX_SAFE_INTEGER),
+    brake: createBrake(options),
+    tables: new Map() as Tables,
+  };
   const partitions = new Map<string, ArchivePartition>();
   const drains = new Set<readonly ArchivedTopic[]>();
 
@@ -46,6 +51,7 @@ export async function createArchive(options: ArchiveOptions): Promise<Archive> {
       close: async () => {
         await partition.close();
         partitions.delete(`${topic}/${number}`);
+        telemetry.archiveLeft({ topic, partition: number });
       },
     } as const;
   }

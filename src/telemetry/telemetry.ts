@@ -151,6 +151,43 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.recoverySeconds.set({ partition: String(fact.partition) }, fact.durationMs / 1000);
       log.info(fact, 'partition ready again');
     },
+    /** `copyMs`: so long the partition stood still. */
+    snapshotTaken(fact: {
+      partition: number;
+      position: number;
+      bytes: number;
+      storedBytes: number;
+      copyMs: number;
+      durationMs: number;
+      takenAtMs: number;
+    }) {
+      const { takenAtMs, ...line } = fact;
+      const partition = String(fact.partition);
+      metrics.snapshots.inc({ how: 'taken' });
+      metrics.snapshotBytes.set({ partition }, fact.storedBytes);
+      metrics.snapshotSeconds.set({ partition }, fact.durationMs / 1000);
+      metrics.snapshotTime.set({ partition }, takenAtMs / 1000);
+      log.info(line, 'a snapshot was taken');
+    },
+    snapshotRestored(fact: { partition: number; position: number; bytes: number; durationMs: number; takenAtMs: number }) {
+      const { takenAtMs, ...line } = fact;
+      metrics.snapshots.inc({ how: 'restored' });
+      metrics.snapshotTime.set({ partition: String(fact.partition) }, takenAtMs / 1000);
+      log.info({ ...line, takenAt: new Date(takenAtMs).toISOString() }, 'a snapshot was restored');
+    },
+    snapshotUnusable(fact: { partition: number; reason: string }) {
+      metrics.snapshots.inc({ how: 'unusable' });
+      log.warn(fact, 'a snapshot cannot be used, the log is read again instead');
+    },
+    snapshotFailed(fact: { partition: number; error: unknown }) {
+      metrics.snapshots.inc({ how: 'failed' });
+      sampled('snapshot-failed', (suppressed) =>
+        log.warn(
+          { partition: fact.partition, fault: describeFault(fact.error), suppressed },
+          'a snapshot could not be stored; the one before still counts',
+        ),
+      );
+    },
 
     // Warn
     /** `latencyMs`: from intake of the transaction to the warning. */
@@ -219,6 +256,10 @@ export function createTelemetry(options: TelemetryOptions) {
         metrics.archiveFailing.set(failingSlices.size);
         log.info({ topic: fact.topic, partition: fact.partition }, 'the warehouse takes rows again');
       }
+    },
+    /** Another process archives it, or none: whether it fails is not known here any more. */
+    archiveLeft(fact: { topic: string; partition: number }) {
+      if (failingSlices.delete(`${fact.topic}/${fact.partition}`)) metrics.archiveFailing.set(failingSlices.size);
     },
     /** The warehouse refuses it for good; it is kept apart. */
     rowQuarantined(fact: { topic: string; partition: number; table: string; code: string }) {

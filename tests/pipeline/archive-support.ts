@@ -8,8 +8,13 @@ import { createArchive, type Archive } from '../../src/pipeline/archive.js';
 import type { ArchiveSettings } from '../../src/pipeline/archive-partition.js';
 import type { Log } from '../../src/ports/log.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
+import type { Channel } from '../../src/ports/channel.js';
+import type { Telemetry } from '../../src/telemetry/telemetry.js';
 import { eventsOn, hitsOn, valuesOn, type EmbeddedParts } from '../support/embedded.js';
-import { quiet } from './dispatch-support.js';
+import { startPipeline } from '../support/pipeline.js';
+import { exampleRecords } from '../support/references.js';
+import { body, makeStream } from '../support/stream.js';
+import { quiet, recipientsIn, startDispatch, until } from './dispatch-support.js';
 
 /** Small slices, so that a few thousand records make many of them. */
 export const smallSlices: ArchiveSettings = {
@@ -31,7 +36,7 @@ export function startArchive(
   parts: Pick<EmbeddedParts, 'log' | 'state'>,
   warehouse: Warehouse,
   settings: Partial<ArchiveSettings> = {},
-  others: { readonly clock?: { now(): number }; readonly isBusy?: () => boolean } = {},
+  others: { readonly clock?: { now(): number }; readonly isBusy?: () => boolean; readonly telemetry?: Telemetry } = {},
 ): Promise<Archive> {
   return createArchive({
     log: parts.log,
@@ -43,6 +48,35 @@ export function startArchive(
     telemetry: quiet(),
     ...others,
   });
+}
+
+/** A bank's stream through the real flow: transactions, refusals, hits, warnings, deliveries and commands on the log. */
+export async function fillLog(parts: EmbeddedParts, transactions: number): Promise<void> {
+  await recipientsIn(parts).put('centre', {
+    kind: 'centre',
+    match: '*',
+    name: 'centre',
+    webhook: { url: 'https://receiver.example' },
+  });
+  const channel: Channel = {
+    name: 'webhook',
+    deliver: () => Promise.resolve({ kind: 'delivered', status: 200, acknowledged: true }),
+  };
+  const pipeline = await startPipeline(parts);
+  const dispatch = await startDispatch(parts, { channels: [channel] });
+  const lines = makeStream({ transactions, seed: 11 });
+  for (let at = 0; at < lines.length; at += 50) {
+    const records = Object.values(exampleRecords).map((record) => JSON.stringify({ ...record, id: `${record.id}-${at}` }));
+    await pipeline.intake.accept(body([...records, ...lines.slice(at, at + 50), `{"id":"broken-${at}"}`, lines[at] ?? '']));
+  }
+  await pipeline.drained();
+  await until(
+    async () => dispatch.pending() + (await dispatch.lag()),
+    (left) => left === 0,
+  );
+  await pipeline.drained();
+  await dispatch.leave();
+  await pipeline.stop();
 }
 
 /** Ids by table, sorted, repeats left in, so that a row that stands twice shows. */

@@ -4,49 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeForward, encodeFrame, role } from '../../src/domain/frame.js';
-import type { Channel } from '../../src/ports/channel.js';
 import type { Warehouse } from '../../src/ports/warehouse.js';
 import { temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
 import { startPipeline } from '../support/pipeline.js';
 import { exampleRecords } from '../support/references.js';
-import { body, makeStream } from '../support/stream.js';
-import { contentsOfLog, contentsOfWarehouse, openWarehouse, startArchive } from './archive-support.js';
-import { recipientsIn, startDispatch, until } from './dispatch-support.js';
+import { body } from '../support/stream.js';
+import { contentsOfLog, contentsOfWarehouse, fillLog, openWarehouse, startArchive } from './archive-support.js';
+import { until } from './dispatch-support.js';
 
 let parts: EmbeddedParts & { remove(): Promise<void> };
 beforeEach(() => {
   parts = temporaryEmbedded();
 });
 afterEach(() => parts.remove());
-
-/** A bank's stream through the real flow: transactions, refusals, hits, warnings, deliveries and commands on the log. */
-async function fillLog(transactions: number): Promise<void> {
-  await recipientsIn(parts).put('centre', {
-    kind: 'centre',
-    match: '*',
-    name: 'centre',
-    webhook: { url: 'https://receiver.example' },
-  });
-  const channel: Channel = {
-    name: 'webhook',
-    deliver: () => Promise.resolve({ kind: 'delivered', status: 200, acknowledged: true }),
-  };
-  const pipeline = await startPipeline(parts);
-  const dispatch = await startDispatch(parts, { channels: [channel] });
-  const lines = makeStream({ transactions, seed: 11 });
-  for (let at = 0; at < lines.length; at += 50) {
-    const records = Object.values(exampleRecords).map((record) => JSON.stringify({ ...record, id: `${record.id}-${at}` }));
-    await pipeline.intake.accept(body([...records, ...lines.slice(at, at + 50), `{"id":"broken-${at}"}`, lines[at] ?? '']));
-  }
-  await pipeline.drained();
-  await until(
-    async () => dispatch.pending() + (await dispatch.lag()),
-    (left) => left === 0,
-  );
-  await pipeline.drained();
-  await dispatch.leave();
-  await pipeline.stop();
-}
 
 /** Fails again and again: before storing, and after it, so that the reply is lost. */
 function unreliable(warehouse: Warehouse, every: number): Warehouse & { readonly failures: number } {
@@ -72,7 +42,7 @@ function unreliable(warehouse: Warehouse, every: number): Warehouse & { readonly
 
 describe('the archive', () => {
   test('ends equal to the log, through restarts, refused inserts and lost replies', { timeout: 180_000 }, async () => {
-    await fillLog(1500);
+    await fillLog(parts, 1500);
     const expected = await contentsOfLog(parts.log);
     for (const [table, ids] of Object.entries(expected)) expect([table, ids.length > 0]).toEqual([table, true]);
     const warehouse = await openWarehouse(parts.directory);
@@ -92,7 +62,7 @@ describe('the archive', () => {
   });
 
   test('ends equal to the log when the process is killed again and again', { timeout: 180_000 }, async () => {
-    await fillLog(1000);
+    await fillLog(parts, 1000);
     const expected = await contentsOfLog(parts.log);
     let kills = 0;
     for (let finished = false; !finished;) {
@@ -204,7 +174,7 @@ describe('the archive', () => {
         away ? Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { retriable: true })) : warehouse.insert(...slice),
     };
     const archive = await startArchive(parts, absent);
-    await fillLog(500);
+    await fillLog(parts, 500);
     expect(await archive.lag()).toBeGreaterThan(0);
     away = false;
     await archive.drained();
@@ -214,7 +184,7 @@ describe('the archive', () => {
   });
 
   test('lets transactions wait while there is more urgent work, hits and warnings never, and not without end', async () => {
-    await fillLog(600);
+    await fillLog(parts, 600);
     const expected = await contentsOfLog(parts.log);
     const warehouse = await openWarehouse(parts.directory);
     let nowMs = Date.now();
@@ -237,7 +207,7 @@ describe('the archive', () => {
   });
 
   test('does not let transactions wait for whom somebody waits', async () => {
-    await fillLog(100);
+    await fillLog(parts, 100);
     const warehouse = await openWarehouse(parts.directory);
     const archive = await startArchive(parts, warehouse, {}, { isBusy: () => true });
     await archive.drained();
@@ -256,7 +226,7 @@ describe('the archive', () => {
   });
 
   test('leaves at once while the warehouse is away', async () => {
-    await fillLog(100);
+    await fillLog(parts, 100);
     const warehouse = await openWarehouse(parts.directory);
     const absent: Warehouse = {
       ...warehouse,

@@ -31,8 +31,9 @@ export type FrontFault =
   | { readonly kind: 'slow'; readonly ms: number };
 
 export interface FaultRule {
-  readonly fault: FrontFault;
-  /** Statements that it strikes; all where absent. */
+  /** Or what chooses one for each statement. */
+  readonly fault: FrontFault | ((asked: Asked) => FrontFault | null);
+  /** Statements that it strikes; all where absent. Of an insert it is known before its rows have come. */
   readonly when?: (asked: Asked) => boolean;
   /** How often; without end where absent. */
   readonly times?: number;
@@ -80,10 +81,15 @@ export async function openClickHouseFront(options: FrontOptions): Promise<ClickH
   const sockets = new Set<Socket>();
 
   function strike(asked: Asked): FrontFault | null {
-    const found = rules.find(({ rule, left }) => left > 0 && (rule.when?.(asked) ?? true));
-    if (!found) return null;
-    found.left--;
-    return found.rule.fault;
+    for (const made of rules) {
+      const { fault, when } = made.rule;
+      if (made.left <= 0 || when?.(asked) === false) continue;
+      const chosen = typeof fault === 'function' ? fault(asked) : fault;
+      if (!chosen) continue;
+      made.left--;
+      return chosen;
+    }
+    return null;
   }
 
   async function execute(asked: Asked): Promise<Buffer> {
@@ -102,14 +108,11 @@ export async function openClickHouseFront(options: FrontOptions): Promise<ClickH
       return sendError(response, 403, 516, refusal);
     }
     const head = readHead(url);
-    const cut = rules.find(({ rule, left }) => left > 0 && rule.fault.kind === 'cutRequest' && (rule.when?.(head) ?? true));
-    const body = await readBody(request, cut?.rule.fault.kind === 'cutRequest' ? cut.rule.fault.afterBytes : null);
-    if (body === null) {
-      if (cut) cut.left--;
-      return;
-    }
+    const early = head.query === '' ? null : strike(head);
+    const body = await readBody(request, early?.kind === 'cutRequest' ? early.afterBytes : null);
+    if (body === null) return undefined;
     const asked = withBody(head, body);
-    const fault = strike(asked);
+    const fault = head.query === '' ? strike(asked) : early;
     switch (fault?.kind) {
       case 'stall':
       case 'cutRequest':
