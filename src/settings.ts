@@ -122,6 +122,7 @@ export const settingsSchema = z.strictObject({
     batchBytesMax: bytes,
     pollMs: ms,
     quarantinedMax: whole(0, 1_000_000),
+    snapshotEveryMs: whole(0, 86_400_000),
   }),
   patterns: z.strictObject({
     guardDays: whole(0, 36_500),

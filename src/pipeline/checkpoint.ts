@@ -30,7 +30,7 @@ interface CheckpointChanges<T> {
 }
 
 /** The checkpoint in the store is not one that this release can read. */
-class CheckpointUnreadable extends Error {
+export class CheckpointUnreadable extends Error {
   readonly retriable = false;
   constructor(slot: string, key: string, options: ErrorOptions) {
     super(`${slot}: the checkpoint ${key} cannot be read; the store is damaged or was written by a newer release`, options);

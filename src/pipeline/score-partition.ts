@@ -13,9 +13,20 @@ import { openJournal } from './journal.js';
 import { watchOwnership } from './ownership-watch.js';
 import { outputRecords, type Quarantined, type RecordOutputs } from './score-outputs.js';
 import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
+import { openSnapshots, type Snapshots, type SnapshotSettings } from './snapshots.js';
+import type { Turns } from './turns.js';
 import { eachBatch, readBetween } from './transaction-frames.js';
 
-type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & { readonly settings: ScoreSettings };
+type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & {
+  readonly settings: ScoreSettings;
+  readonly snapshots?: {
+    readonly settings: SnapshotSettings;
+    /** This process takes one at a time. */
+    readonly turns: Turns;
+    /** Until when a partition that is closed in order may take its last one; null where it is taken away. */
+    readonly leavingUntilMs: () => number | null;
+  };
+};
 
 /** Scoring fails on so many records that the fault cannot be theirs. The batch is neither skipped nor quarantined. */
 export class ScoringFault extends Error {
@@ -55,7 +66,10 @@ interface Memory<Patterns extends PatternSetIdentity> {
 
 type OnFault = (quarantined: () => Quarantined, fault: unknown) => void;
 
-/** Recovers a partition: warms a new engine up from its log, scores the last journaled batch again, and goes on behind it. */
+/**
+ * Recovers a partition: takes the snapshot that stands, warms the engine up from the log behind it, scores the last journaled
+ * batch again, and goes on behind it. Without a snapshot that fits, the whole kept log warms a new engine up.
+ */
 export async function openScorePartition<Patterns extends PatternSetIdentity>(
   options: Options<Patterns>,
   partition: number,
@@ -70,13 +84,36 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   let oneByOne = false;
   let position = last?.upTo ?? (await log.bounds('transactions', partition)).first;
   let polledAtMs = -Infinity;
+  /** How far the state goes that the last warm-up made. */
+  let warmedTo = position;
+  /** The state is that of all records before `position`, and what they led to is on the log. */
+  let isSettled = true;
+  const snapshots = await openOwnSnapshots();
   if (last) await recover(last.from, last.upTo);
+  snapshots?.offer();
+
+  async function openOwnSnapshots(): Promise<Snapshots | null> {
+    const { engine } = memory;
+    if (!options.snapshots || options.snapshots.settings.snapshotEveryMs === 0 || !engine.save || !engine.load) return null;
+    return openSnapshots({
+      ...options.snapshots,
+      state,
+      partition,
+      partitions,
+      newId,
+      clock,
+      telemetry,
+      subject: () => (isSettled ? { ...memory, position, batch: journal.head?.batch ?? '' } : null),
+      verifyOwner: () => journal.verify(),
+    });
+  }
 
   async function recover(from: number, upTo: number): Promise<void> {
     const startedAtMs = clock.now();
     const transactions = await warmUp(memory.engine.patternSet, from);
     const records: LogRecord[] = [];
-    for await (const batch of readBetween(log, 'transactions', partition, from, upTo, settings.limit))
+    // What a snapshot holds of the batch has left.
+    for await (const batch of readBetween(log, 'transactions', partition, Math.max(from, warmedTo), upTo, settings.limit))
       records.push(...batch.records);
     // Whether this batch's hits ever left is not known: they leave again, under the same ids and numbers.
     const outcome = await scoreRecords(records);
@@ -97,30 +134,45 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     return { engine: options.createEngine(set, { owns }), had: createHighWater() };
   }
 
-  /** A new engine that has taken in everything that is kept before `upTo`. Returns how many transactions that was. */
+  /**
+   * A new engine that has taken in everything that is kept before `upTo`, by a snapshot perhaps more: up to what is journaled.
+   * Returns how many transactions it read.
+   */
   async function warmUp(set: Patterns, upTo: number): Promise<number> {
     const { first } = await log.bounds('transactions', partition);
-    return carefully(async (warmed) => {
+    return carefully(async () => {
+      const restored = await snapshots?.restore({ planId: set.planId, first, upTo: position }, () => remember(set));
+      const warmed = restored?.memory ?? remember(set);
+      const startedAtMs = clock.now();
       let transactions = 0;
-      for await (const { records } of readBetween(log, 'transactions', partition, first, upTo, settings.limit)) {
+      for await (const { records } of readBetween(
+        log,
+        'transactions',
+        partition,
+        restored?.position ?? first,
+        upTo,
+        settings.limit,
+      )) {
         // What fails was quarantined when it was scored.
         transactions += (await takeIn(warmed, records, null, () => undefined)).legs;
         // What it tells was told when it was scored.
         warmed.engine.drainForwards?.();
       }
       memory = warmed;
+      warmedTo = Math.max(upTo, restored?.position ?? 0);
+      snapshots?.grown(clock.now() - startedAtMs);
       return transactions;
-    }, set);
+    });
   }
 
   /** Does it with a new engine; where scoring fails on a batch, once more with another one, one by one. */
-  async function carefully<T>(work: (memory: Memory<Patterns>) => Promise<T>, set: Patterns): Promise<T> {
+  async function carefully<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await work(remember(set));
+      return await work();
     } catch (error) {
       if (!(error instanceof BatchFault)) throw error;
       oneByOne = true;
-      return work(remember(set));
+      return work();
     }
   }
 
@@ -175,12 +227,16 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   async function process(batch: LogBatch): Promise<void> {
     if (batch.records.length === 0) return;
     const startedAtMs = clock.now();
+    isSettled = false;
     await takeCurrentSet();
     const outcome = await scoreRecords(batch.records);
+    snapshots?.grown(clock.now() - startedAtMs);
     await journal.append({ from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id });
     position = batch.next;
     await send(outcome);
+    isSettled = true;
     report(outcome, clock.now() - startedAtMs);
+    snapshots?.offer();
   }
 
   async function scoreRecords(records: readonly LogRecord[]): Promise<Outcome> {
@@ -271,7 +327,16 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   const { failed, fail } = createFailure();
   const stopWatching = watchOwnership(() => journal.verify(), fail);
   return {
-    processor: { start: position, limit: settings.limit, process, failed, close: async () => stopWatching() },
+    processor: {
+      start: position,
+      limit: settings.limit,
+      process: (batch) => (snapshots ? snapshots.use(() => process(batch)) : process(batch)),
+      failed,
+      close: async () => {
+        stopWatching();
+        await snapshots?.close(options.snapshots?.leavingUntilMs() ?? null);
+      },
+    },
     engine: () => memory.engine,
   };
 }

@@ -5,7 +5,10 @@ import type { Log, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Batch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
+import type { RestoredTree, Saved } from '../scoring/snapshot-state.js';
 import { openScorePartition } from './score-partition.js';
+import type { SnapshotSettings, SnapshotTelemetry } from './snapshots.js';
+import { createTurns } from './turns.js';
 
 /**
  * Scores the partitions of `transactions`: one engine a partition, a pure function of that partition's log and of the pattern
@@ -43,6 +46,9 @@ export interface Engine<Patterns extends PatternSetIdentity = PatternSetIdentity
   /** True when the state fits the new set, which is then in force. */
   adopt(set: Patterns): boolean;
   stats(): { readonly subjects: number; readonly legs: number; readonly bytes: number };
+  /** The state as plain data, valid until the engine is used again, and such a state taken over by a new engine. */
+  readonly save?: () => Saved;
+  readonly load?: (state: RestoredTree) => void;
 }
 
 /** Whether a key falls to the partition: an account, or a shared thing (see `sharedKey`). */
@@ -73,13 +79,19 @@ export interface ScoreSettings {
   readonly quarantinedMax: number;
 }
 
-const scoreDefaults: ScoreSettings = {
+const scoreDefaults: ScoreSettings & SnapshotSettings = {
   limit: { recordsMax: 64, bytesMax: 4 * 2 ** 20 },
   pollMs: 500,
   quarantinedMax: 100,
+  snapshotEveryMs: 0,
+  snapshotWorthMs: 2_000,
+  snapshotShareMax: 0.05,
 };
 
-interface ScoreTelemetry {
+/** Last snapshots are given up after this: a stop in order should not take long. */
+const leavingMsMax = 20_000;
+
+interface ScoreTelemetry extends SnapshotTelemetry {
   batchScored(fact: { partition: number; transactions: number; hits: number; durationMs: number }): void;
   othersTaken(fact: { partition: number; references: number; received: number; dropped: number; sent: number }): void;
   hitFound(pattern: string, severity: string, count?: number): void;
@@ -97,7 +109,7 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
   readonly clock: { now(): number };
   /** Gives ids that no other process gives: a random UUID. */
   readonly newId: () => string;
-  readonly settings?: Partial<ScoreSettings>;
+  readonly settings?: Partial<ScoreSettings & SnapshotSettings>;
   readonly telemetry?: ScoreTelemetry;
 }
 
@@ -105,9 +117,14 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
   const settings = { ...scoreDefaults, ...options.settings };
   const { log } = options;
   const engines = new Map<number, () => Engine<Patterns>>();
+  const turns = createTurns();
   let underWay = 0;
+  let leavingUntilMs: number | null = null;
   const membership = await log.join('score', 'transactions', async (partition) => {
-    const opened = await openScorePartition({ ...options, settings }, partition);
+    const opened = await openScorePartition(
+      { ...options, settings, snapshots: { settings, turns, leavingUntilMs: () => leavingUntilMs } },
+      partition,
+    );
     engines.set(partition, opened.engine);
     return {
       ...opened.processor,
@@ -139,7 +156,10 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
   return {
     done: membership.done,
     lag,
-    leave: () => membership.leave(),
+    leave() {
+      leavingUntilMs = options.clock.now() + leavingMsMax;
+      return membership.leave();
+    },
     owned: () => membership.owned(),
     underWay: () => underWay,
     stats: () => statsOf([...engines.values()].map((engine) => engine())),

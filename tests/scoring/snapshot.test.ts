@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dayNumber } from '../../src/domain/bank-day.js';
-import { type Reference, referenceSchema } from '../../src/domain/reference.js';
+import { referenceSchema } from '../../src/domain/reference.js';
 import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { createEngine, type ScoringEngine } from '../../src/scoring/engine.js';
@@ -231,7 +231,7 @@ function bankDay(): Item[] {
   });
   return Array.from(lines, ({ json }): Item => {
     const value = JSON.parse(Buffer.from(json).toString()) as object;
-    return 'type' in value ? { reference: referenceSchema.parse(value) as Reference } : { transaction: json };
+    return 'type' in value ? { reference: referenceSchema.parse(value) } : { transaction: json };
   });
 }
 
