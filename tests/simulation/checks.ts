@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { decodeEvents, type Event, type EventFrame } from '../../src/domain/event.js';
 import { deliveryId, type Delivery } from '../../src/domain/delivery.js';
 import { recipientsOf } from '../../src/domain/dispatch-policy.js';
-import { frameFlag, readFrame, role } from '../../src/domain/frame.js';
+import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
 import type { Recipient } from '../../src/domain/recipient.js';
 import type { Warning } from '../../src/domain/warning.js';
-import { archivedTopics, type Topic } from '../../src/ports/log.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
+import { checkArchive } from './check-archive.js';
+import { differences } from './differences.js';
 import { distinct, expectedWarnings, hitsOfLog, sayingOf, TwoContents, type Hits } from './expected.js';
-import type { LogServer } from './log.js';
+import { entriesOn, eventsOn, hitsOn } from './log-views.js';
 import { partitions, routes } from './material.js';
 import type { Surroundings } from './process.js';
 
@@ -37,49 +37,11 @@ export function brokenPromises(goal: Goal): string[] {
       ...checkHits(goal, hits),
       ...checkWarnings(goal, hits),
       ...(goal.hasDispatch ? checkDeliveries(goal) : []),
-      ...(goal.hasArchive ? checkArchive(goal) : []),
+      ...(goal.hasArchive ? checkArchive(goal.around) : []),
     ];
   } catch (error) {
     if (error instanceof TwoContents) return [error.message];
     throw error;
-  }
-}
-
-export function eventsOn(log: LogServer, topic: Topic): Event[] {
-  return framesOn(log, topic).flatMap(({ events }) => events);
-}
-
-/** Without the commands that stand among them. */
-const hitsOn = (log: LogServer): Event[] => eventsOn(log, 'hits').filter(({ type }) => type.startsWith('hit.'));
-
-export function framesOn(log: LogServer, topic: Topic) {
-  const all = Array.from({ length: log.partitions(topic) }, (_, partition) =>
-    log.records(topic, partition).map(({ value }) => ({ ...frameOf(value), partition })),
-  );
-  return all.flat();
-}
-
-/** A record on the log is the same for ever: it is decoded once. */
-const decoded = new WeakMap<Uint8Array, EventFrame>();
-
-function frameOf(value: Uint8Array): EventFrame {
-  let frame = decoded.get(value);
-  if (!frame) decoded.set(value, (frame = decodeEvents(value)));
-  return frame;
-}
-
-interface LegOnLog {
-  readonly text: string;
-  readonly roles: number;
-  readonly flags: number;
-  readonly start: number;
-}
-
-export function* entriesOn(log: LogServer, partition: number): Generator<LegOnLog> {
-  for (const { value } of log.records('transactions', partition)) {
-    for (const { roles, flags, start, end } of readFrame(value)) {
-      yield { text: Buffer.from(value.subarray(start, end)).toString(), roles, flags, start };
-    }
   }
 }
 
@@ -228,84 +190,3 @@ function checkDeliveries({ around, recipients }: Goal): string[] {
 }
 
 const keyOf = ({ id, revision }: Warning): string => `${id}#${revision}`;
-
-/** The archive holds what the log holds, each thing once. */
-function checkArchive({ around: { log, warehouse } }: Goal): string[] {
-  const transactions = new Set<string>();
-  for (let p = 0; p < partitions.transactions; p++) {
-    for (const { text, roles } of entriesOn(log, p)) {
-      if (roles >= role.forward || (roles & role.debit) === 0) continue;
-      const { id, bank } = JSON.parse(text) as { id: string; bank: string };
-      transactions.add(`${id} ${bank}`);
-    }
-  }
-  const broken = differences('archived transactions', transactions, warehouse.final('transactions'));
-  for (const topic of archivedTopics) {
-    if (topic === 'transactions' || topic === 'legs' || topic === 'events' || topic === 'controls') continue;
-    const table = topic === 'commands' ? 'events' : topic;
-    const rows = [...warehouse.final(table).values()].map(({ id, revision }) =>
-      topic === 'warnings' ? `${id}#${revision}` : id,
-    );
-    const onLog =
-      topic === 'warnings'
-        ? lastRevisions(log)
-        : new Set((topic === 'hits' ? hitsOn(log) : eventsOn(log, topic)).map(({ id }) => id));
-    broken.push(...differences(`archived ${topic}`, onLog, new Set(rows)));
-  }
-  return broken;
-}
-
-function lastRevisions(log: LogServer): Set<string> {
-  const last = new Map<string, number>();
-  for (const { data } of eventsOn(log, 'warnings')) {
-    const { id, revision } = data as Warning;
-    last.set(id, Math.max(revision, last.get(id) ?? 0));
-  }
-  return new Set([...last].map(([id, revision]) => `${id}#${revision}`));
-}
-
-type Known = ReadonlySet<string> | ReadonlyMap<string, unknown>;
-
-function differences(what: string, wanted: Known, found: Known): string[] {
-  const broken: string[] = [];
-  const lost = [...wanted.keys()].filter((key) => !found.has(key));
-  const phantom = [...found.keys()].filter((key) => !wanted.has(key));
-  if (lost.length > 0) broken.push(`lost ${what}: ${lost.length} of ${wanted.size}, such as ${describe(wanted, lost[0]!)}`);
-  if (phantom.length > 0) broken.push(`phantom ${what}: ${phantom.length}, such as ${describe(found, phantom[0]!)}`);
-  if (!(wanted instanceof Map) || !(found instanceof Map)) return broken;
-  const wrong = [...wanted].find(([key, text]) => found.has(key) && typeof text === 'string' && found.get(key) !== text);
-  if (wrong)
-    broken.push(new TwoContents(`wrong ${what}: ${wrong[0]}`, wrong[1] as string, found.get(wrong[0]) as string).message);
-  return broken;
-}
-
-function describe(from: Known, key: string): string {
-  const value = from instanceof Map ? (from.get(key) as unknown) : null;
-  return `${key}${typeof value === 'string' ? ` ${value.slice(0, 160)}` : ''}`;
-}
-
-/** How often a rare path was taken, as far as the log shows it. */
-export function countRarePaths({ world, log }: Surroundings): void {
-  for (let p = 0; p < partitions.transactions; p++) {
-    const seen = new Set<string>();
-    for (const { text, roles, flags } of entriesOn(log, p)) {
-      if (roles >= role.forward) continue;
-      if ((flags & frameFlag.maybeResent) !== 0) world.count('a transaction was flagged as perhaps resent');
-      const key = `${text} ${roles}`;
-      if (seen.has(key))
-        world.count((flags & frameFlag.maybeResent) !== 0 ? 'a leg came twice, flagged' : 'a leg came twice, not flagged');
-      seen.add(key);
-    }
-  }
-  for (const topic of ['hits', 'warnings', 'deliveries'] as const) {
-    const first = new Map<string, string>();
-    for (const { producer, sequence, partition, events } of framesOn(log, topic)) {
-      const key = `${partition} ${producer} ${sequence}`;
-      const text = JSON.stringify(events);
-      const before = first.get(key);
-      if (before === undefined) first.set(key, text);
-      else if (before === text) world.count(`a frame of ${topic} was sent again`);
-      else world.count(`a frame of ${topic} was sent again with other events`);
-    }
-  }
-}

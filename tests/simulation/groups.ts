@@ -1,6 +1,7 @@
-import { keepReopening, watchFailed } from '../../src/adapters/log/reopening.js';
+import { keepReopening } from '../../src/adapters/log/reopening.js';
 import type { Log, Membership, PartitionProcessor, Topic } from '../../src/ports/log.js';
 import type { LogServer } from './log.js';
+import { work, type Loop } from './member-loop.js';
 import type { Incarnation, World } from './world.js';
 
 type Open = (partition: number) => Promise<PartitionProcessor>;
@@ -32,15 +33,6 @@ interface Member {
   readonly settle: () => void;
 }
 
-interface Loop {
-  readonly stop: AbortController;
-  position: number | undefined;
-  isOpen: boolean;
-  isIdle: boolean;
-  inBatch: boolean;
-  ended: Promise<void>;
-}
-
 interface Group {
   readonly name: string;
   readonly topic: Topic;
@@ -52,8 +44,6 @@ interface Group {
   /** Counts assignments: an order that was overtaken by another is void. */
   readonly terms: Map<number, number>;
 }
-
-const idleWaitMs = 60_000;
 
 export function createGroups(world: World, server: LogServer, onTrouble: (owner: Incarnation, error: unknown) => void): Groups {
   const groups = new Map<string, Group>();
@@ -194,7 +184,7 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
       .then(() =>
         keepReopening({
           signal: loop.stop.signal,
-          work: (progressed) => work(member, p, loop, progressed),
+          work: (progressed) => work({ topic: member.group.topic, log: member.log, open: member.open }, p, loop, progressed),
           onTrouble: (error) => onTrouble(member.owner, error),
         }),
       )
@@ -206,50 +196,6 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
       .finally(() => {
         if (member.loops.get(p) === loop) member.loops.delete(p);
       });
-  }
-
-  async function work(member: Member, p: number, loop: Loop, progressed: () => void): Promise<void> {
-    if (loop.stop.signal.aborted) return;
-    const processor = await member.open(p);
-    try {
-      loop.isOpen = true;
-      await processAll(member, p, loop, processor, progressed);
-    } catch (error) {
-      await processor.close().catch(() => undefined);
-      throw error;
-    } finally {
-      [loop.isOpen, loop.isIdle, loop.inBatch] = [false, false, false];
-    }
-    await processor.close();
-  }
-
-  async function processAll(
-    member: Member,
-    p: number,
-    loop: Loop,
-    processor: PartitionProcessor,
-    progressed: () => void,
-  ): Promise<void> {
-    const { topic } = member.group;
-    const watch = watchFailed(processor.failed, loop.stop.signal);
-    let position = processor.start === 'earliest' ? (await member.log.bounds(topic, p)).first : processor.start;
-    loop.position = position;
-    while (!watch.signal.aborted) {
-      const batch = await member.log.read(topic, p, position, processor.limit);
-      if (batch.records.length === 0) {
-        loop.isIdle = true;
-        await member.log.waitFor(topic, p, position, idleWaitMs, watch.signal);
-        loop.isIdle = false;
-        continue;
-      }
-      loop.inBatch = true;
-      await processor.process(batch);
-      loop.inBatch = false;
-      position = batch.next;
-      loop.position = position;
-      progressed();
-    }
-    watch.check();
   }
 
   async function leave(member: Member): Promise<void> {
