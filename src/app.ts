@@ -25,7 +25,7 @@ import { parseWarningPolicy } from './pipeline/warning-policy-file.js';
 import type { Settings } from './settings.js';
 import { createTelemetry, type TelemetryOptions } from './telemetry/telemetry.js';
 
-export { checkParts, type PartFinding } from './app/check-parts.js';
+export { checkParts } from './app/check-parts.js';
 export { firstKeysFile } from './app/first-keys.js';
 export { isClustered, openParts, openStores, openWarehouse } from './app/parts.js';
 export { openKeys, openPatternStore } from './app/places.js';
@@ -76,7 +76,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ]);
     const routes = parseRoutes(routesText, settings.dispatch.routesFile);
     const warningPolicy = parseWarningPolicy(policyText, settings.warn.policyFile);
-    const openRoleStore = openRoleWarehouse(settings, roles, allRoles.length, telemetry.warehouseAbsent);
+    const openRoleStore = openRoleWarehouse(settings, roles, allRoles.length, (error) => telemetry.warehouseAbsent(error));
     const stores = await openStores(settings, { makes: true, telemetry });
     closers.push(() => stores.close());
     const { log, state } = stores;

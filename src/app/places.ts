@@ -51,19 +51,19 @@ export async function openPatternStore(
 
 async function openForPatterns(settings: Settings, options: OpenStoresOptions) {
   if (!isClustered(settings)) {
-    const { log, state, close } = await openStores(settings, options);
-    return { state, close, reach: () => reachOf(log) };
+    const stores = await openStores(settings, options);
+    return { state: stores.state, close: () => stores.close(), reach: () => reachOf(stores.log) };
   }
   // Few commands ask how far the log reaches back: it is opened for those alone.
   return { ...(await openState(settings)), reach: () => reachOfCluster(settings) };
 }
 
 async function reachOfCluster(settings: Settings) {
-  const { log, close } = await openStores(settings);
+  const stores = await openStores(settings);
   try {
-    return await reachOf(log);
+    return await reachOf(stores.log);
   } finally {
-    await close();
+    await stores.close();
   }
 }
 

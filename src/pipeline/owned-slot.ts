@@ -72,17 +72,20 @@ export async function openOwnedSlot<H extends object>(options: OpenSlotOptions<H
   const waiting: Waiting[] = [];
   let running: Promise<void> | null = null;
   let broken: { readonly fault: unknown } | null = null;
-  const stopWatching = watchOwnership(chain.verify, (fault) => {
-    broken ??= { fault };
-    options.onLost?.(fault);
-  });
+  const stopWatching = watchOwnership(
+    () => chain.verify(),
+    (fault) => {
+      broken ??= { fault };
+      options.onLost?.(fault);
+    },
+  );
 
   return {
     get head() {
       return head;
     },
     commit(change) {
-      if (broken) return Promise.reject(broken.fault as Error);
+      if (broken) return Promise.reject(broken.fault);
       return new Promise<void>((resolve, reject) => {
         waiting.push({ change, resolve, reject });
         running ??= commitWaiting();

@@ -176,8 +176,9 @@ export function createStatus(options: StatusOptions): Status {
   };
 }
 
-function openingProblem({ name, owned }: WatchedConsumer): string | null {
-  const partitions = owned();
+function openingProblem(consumer: WatchedConsumer): string | null {
+  const { name } = consumer;
+  const partitions = consumer.owned();
   if (partitions === null) return `${name}: is joining its group`;
   const closed = partitions.filter(({ isOpen }) => !isOpen).length;
   return closed === 0 ? null : `${name}: ${closed} of its ${partitions.length} partitions are not open yet`;

@@ -51,7 +51,7 @@ export async function createWarn(options: WarnOptions): Promise<Membership> {
 
   const membership = await log.join('warn', 'hits', async (partition) => {
     const warn = await openWarnPartition({ ...options, settings }, partition);
-    heard.set(partition, warn.heard);
+    heard.set(partition, () => warn.heard());
     return warn.processor;
   });
 

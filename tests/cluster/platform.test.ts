@@ -51,7 +51,7 @@ const environment = (prefix: string) => ({
 });
 
 describe('three processes on Kafka and Redis', () => {
-  test('find and warn of what one process on embedded parts does, though a scorer is killed', async () => {
+  test('find and warn of what one process on embedded parts does, though a scorer and Redis are killed', async () => {
     const expected = await embeddedRun();
     await withStores('three', async (log, state) => {
       await createPatternStore(state, workingDays).seed(settledPatterns(), Date.now());
@@ -66,7 +66,11 @@ describe('three processes on Kafka and Redis', () => {
       await expect.poll(() => hitsOn(log).then((hits) => hits.length), { timeout: 60_000 }).toBeGreaterThan(0);
       await scorer.running.end('SIGKILL');
       const second = await up('three', 'score', 'second');
-      await send(front.url, bank!, lines.slice(half, half + 1_000));
+      const sending = send(front.url, bank!, lines.slice(half, half + 1_000));
+      await redis.kill();
+      await sleep(1_500);
+      await redis.restart();
+      await sending;
       // The rest comes over the topic that banks write to, each line a record, with one that is broken among them.
       const rest = [...lines.slice(half + 1_000), '{"id":"broken"', ''];
       await log.append(rest.map((line) => ({ topic: 'incoming' as const, partition: 0, value: Buffer.from(line) })));
@@ -112,6 +116,21 @@ describe('three processes on Kafka and Redis', () => {
     expect(stderr).toMatch(/^huqi: another data directory than .*torn-2 holds the archive of this cluster: .*\n$/);
   }, 120_000);
 
+  test('a process ends with one sentence when its state comes back empty, and does not go on as if nothing had been', async () => {
+    const own = await startRedis();
+    try {
+      const { running: warner } = await up('lost', 'warn', 'lost', { HUQI_REDIS_URL: own.url });
+      await own.kill();
+      own.wipe();
+      await own.restart();
+      const { code, stderr } = await warner.ended;
+      expect(code).toBe(1);
+      expect(stderr.trim().split('\n').at(-1)).toMatch(/^huqi: .*Redis/);
+    } finally {
+      await own.stop();
+    }
+  }, 120_000);
+
   test('a part that needs a warehouse of its own is refused in one sentence', async () => {
     const refused = startHuqi(
       ['up', '--only', 'http', '--port', '0', '--data', join(directory, 'refused')],
@@ -123,7 +142,7 @@ describe('three processes on Kafka and Redis', () => {
   });
 });
 
-async function up(prefix: string, only: string | undefined, data: string) {
+async function up(prefix: string, only: string | undefined, data: string, more: Record<string, string> = {}) {
   const args = [
     'up',
     '--no-sample',
@@ -133,7 +152,7 @@ async function up(prefix: string, only: string | undefined, data: string) {
     join(directory, data),
     ...(only === undefined ? [] : ['--only', only]),
   ];
-  const one = startHuqi(args, environment(prefix));
+  const one = startHuqi(args, { ...environment(prefix), ...more });
   running.push(one);
   const [, url] = await one.printed(/runs at (http:\/\/[^\s:]+:\d+)/);
   return { running: one, url: url! };
@@ -143,11 +162,11 @@ async function up(prefix: string, only: string | undefined, data: string) {
 async function withStores(prefix: string, work: (log: Log, state: State) => Promise<void>): Promise<void> {
   const settings = loadSettings({ env: environment(prefix) });
   expect(isClustered(settings)).toBe(true);
-  const { log, state, close } = await openStores(settings);
+  const stores = await openStores(settings);
   try {
-    await work(log, state);
+    await work(stores.log, stores.state);
   } finally {
-    await close();
+    await stores.close();
   }
 }
 

@@ -61,8 +61,8 @@ describe('a state store that has lost its last commits', () => {
     await drained(running);
     const told = await eventsOn(parts.log, 'warnings');
     const [first] = told;
-    const { command } = createWarningCommands({ ...shared(parts.log, state), partitions: parts.log.partitions('hits') });
-    await command(first!.subject, { kind: 'acknowledge' }, '王警官', 'key');
+    const commands = createWarningCommands({ ...shared(parts.log, state), partitions: parts.log.partitions('hits') });
+    await commands.command(first!.subject, { kind: 'acknowledge' }, '王警官', 'key');
     await drained(running);
     // The claims' slots were not forgotten by this state: these commits are of scoring and of warnings alone.
     await state.forget(Math.floor(state.commits() / 2));
@@ -88,13 +88,12 @@ describe('two owners of one partition', () => {
     const held = holdingAppends(parts.log);
     const first = await openScore(held.log, state);
     await expect.poll(() => held.waiting(), { timeout: 20_000 }).toBe(3);
-    const left = held.release;
 
     // Another process takes over; to it this one is dead. Its log has groups of its own.
     const second = [await openScore(parts.otherLog(), state), await openWarn(parts.log, state)];
     await drained(second);
     const before = await hitsOn(parts.log);
-    await left();
+    await held.release();
     await expect.poll(() => parts.troubles.filter(({ group }) => group === 'score').length).toBeGreaterThanOrEqual(3);
     await first.leave();
     await drained(second);
@@ -179,8 +178,8 @@ async function quietRun(said?: readonly ['acknowledged', string]): Promise<RunRe
     await send(quiet.log, quiet.state, said ? lines.slice(0, 400) : lines);
     await drained(running);
     if (said) {
-      const { command } = createWarningCommands({ ...shared(quiet.log, state), partitions: quiet.log.partitions('hits') });
-      await command(said[1], { kind: 'acknowledge' }, '王警官', 'key');
+      const commands = createWarningCommands({ ...shared(quiet.log, state), partitions: quiet.log.partitions('hits') });
+      await commands.command(said[1], { kind: 'acknowledge' }, '王警官', 'key');
       await drained(running);
       await send(quiet.log, quiet.state, lines.slice(400));
       await drained(running);
