@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom, type Random } from '../../src/simulate/random.js';
 import type { FaultProxy } from '../cluster/support/fault-proxy.js';
+import type { Broker } from '../cluster/support/kafka-broker.js';
 import type { Bank } from './bank.js';
 import type { SoakCluster } from './cluster.js';
 import type { RecoveryWatch, Stage } from './recovery.js';
@@ -53,7 +54,7 @@ export function createDisturbances(options: DisturbancesOptions): Disturbances {
   function once(name: string, work: () => Promise<void>): void {
     if (busy.has(name)) return;
     const done = work().finally(() => busy.delete(name));
-    done.catch((error: unknown) => onProgress(`${name}: ${String(error)}`));
+    done.catch((error: unknown) => onProgress(`${name}: ${String(error).split('\n')[0]}`));
     busy.set(name, done);
   }
 
@@ -90,7 +91,7 @@ export function createDisturbances(options: DisturbancesOptions): Disturbances {
         return kill('broker', 'score', async (pauseMs) => {
           await broker.kill();
           await sleep(pauseMs);
-          await broker.start();
+          await startPatiently(broker);
           await sleep(brokerRestMs);
         });
       }
@@ -133,6 +134,20 @@ export function createDisturbances(options: DisturbancesOptions): Disturbances {
 
 /** A broker that has just come back must catch up before another one may go: records lie on two of three. */
 const brokerRestMs = 8_000;
+
+const brokerStarts = 5;
+
+/** A busy machine may need longer for a start than is waited for: it is ended and started again. */
+async function startPatiently(broker: Broker): Promise<void> {
+  for (let start = 1; ; start++) {
+    try {
+      return await broker.start();
+    } catch (error) {
+      if (start === brokerStarts) throw error;
+      await broker.kill();
+    }
+  }
+}
 
 /** A stream of bytes is never torn and then continued, which no network does: after a gap the connections are reset. */
 async function breakLine(proxy: FaultProxy, kind: (typeof lineFaults)[number], ms: number, random: Random): Promise<void> {

@@ -1,0 +1,192 @@
+/**
+ * The platform's scoring through Kafka and Redis. `npx tsx bench/cluster.ts [transactions] [rate]`, after `npm run build`.
+ * HUQI_KAFKA_BROKERS and HUQI_REDIS_URL name servers, whose topics and keys it then adds to; otherwise it starts one broker and one
+ * Redis (`appendfsync always`) of its own and ends them.
+ */
+import { randomUUID } from 'node:crypto';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openStores } from '../src/app.js';
+import { createMaterial } from '../src/bench/material.js';
+import { percentile } from '../src/bench/measure.js';
+import { decodeEvents } from '../src/domain/event.js';
+import type { Hit } from '../src/domain/hit.js';
+import { createIntake } from '../src/pipeline/intake.js';
+import { createPatternStore } from '../src/pipeline/pattern-store.js';
+import { scoreLag } from '../src/pipeline/positions.js';
+import type { Log } from '../src/ports/log.js';
+import type { State } from '../src/ports/state.js';
+import { loadSettings } from '../src/settings.js';
+import { startKafka } from '../tests/cluster/support/kafka-broker.js';
+import { startRedis } from '../tests/cluster/support/redis-server.js';
+import { startHuqi, type Environment, type Running } from '../tests/support/huqi.js';
+import { shippedPatterns, workingDays } from '../tests/support/patterns.js';
+
+const transactions = Number(process.argv[2] ?? 200_000);
+const rate = Number(process.argv[3] ?? 10_000);
+const accounts = 20_000;
+const linesPerBody = 2_000;
+const basic = new Set(['V01', 'V11', 'V12', 'M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16']);
+const latencySeconds = 15;
+
+type PatternChoice = 'all patterns' | 'twelve patterns';
+
+interface Place {
+  readonly environment: Environment;
+  readonly log: Log;
+  readonly state: State;
+}
+
+const servers = await findServers();
+const running: Running[] = [];
+try {
+  for (const [patterns, scorers] of [
+    ['twelve patterns', 1],
+    ['all patterns', 1],
+    ['all patterns', 2],
+  ] as const)
+    say(`${patterns}, ${scorers} scorer(s)`, await throughput(patterns, scorers));
+  say('all patterns, from the topic incoming to a hit', await latency());
+} finally {
+  await endRunning();
+  await servers.stop();
+}
+process.exit();
+
+/** Transactions a second from the first that is scored to the last, all of them on the topic before. */
+async function throughput(patterns: PatternChoice, scorers: number): Promise<string> {
+  return withPlace(patterns, async ({ environment, log, state }) => {
+    await fill(log, state);
+    const total = await scoreLag({ log, state });
+    const started = Array.from({ length: scorers }, () => up(environment, 'score'));
+    await Promise.all(started.map((one) => one.printed(/runs at http/)));
+    let fromMs: number | null = null;
+    let lag = total;
+    while (lag > 0) {
+      const nowMs = performance.now();
+      lag = await scoreLag({ log, state });
+      if (fromMs === null && lag < total) fromMs = nowMs;
+      await sleep(20);
+    }
+    const seconds = (performance.now() - (fromMs ?? 0)) / 1_000;
+    return `${figure(transactions / seconds)} transactions/s (${figure(transactions)} in ${seconds.toFixed(1)} s)`;
+  });
+}
+
+async function fill(log: Log, state: State): Promise<void> {
+  const intake = createIntake({ log, state, clock: Date, newId: randomUUID });
+  const { bytes, starts, count } = createMaterial(accounts, transactions);
+  const newline = Buffer.from('\n');
+  for (let at = 0; at < count; at += linesPerBody) {
+    const lines: Uint8Array[] = [];
+    for (let i = at; i < Math.min(count, at + linesPerBody); i++) lines.push(bytes.subarray(starts[i], starts[i + 1]), newline);
+    await intake.accept(Buffer.concat(lines));
+  }
+  await intake.settled();
+}
+
+/** Milliseconds from writing a transaction to the topic that banks write to until its hit is read from the log. */
+async function latency(): Promise<string> {
+  return withPlace('all patterns', async ({ environment, log }) => {
+    const parts = [up(environment, 'incoming'), up(environment, 'score')];
+    await Promise.all(parts.map((one) => one.printed(/runs at http/)));
+    const sentAtMs = new Map<string, number>();
+    const latenciesMs: number[] = [];
+    const reading = new AbortController();
+    const readers = Array.from({ length: log.partitions('hits') }, (_, partition) =>
+      readHits(log, partition, reading.signal, (id) => {
+        const sent = sentAtMs.get(id);
+        if (sent !== undefined) latenciesMs.push(performance.now() - sent);
+      }),
+    );
+    const sentPerSecond = await write(log, sentAtMs);
+    await sleep(3_000);
+    reading.abort();
+    await Promise.all(readers);
+    const [p50, p99] = [percentile(latenciesMs, 0.5), percentile(latenciesMs, 0.99)];
+    return `at ${figure(sentPerSecond)}/s (asked ${figure(rate)}): p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${figure(latenciesMs.length)} hits`;
+  });
+}
+
+async function write(log: Log, sentAtMs: Map<string, number>): Promise<number> {
+  const { bytes, starts, count } = createMaterial(accounts, Math.max(rate * latencySeconds, 2_000), 2);
+  const fromMs = performance.now();
+  let sent = 0;
+  while (sent < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - fromMs) / 1_000) * rate));
+    const records = Array.from({ length: Math.min(due - sent, linesPerBody) }, (_, i) => {
+      const value = bytes.subarray(starts[sent + i], starts[sent + i + 1]);
+      const id = /"id":"([^"]+)"/.exec(Buffer.from(value).toString('latin1'))?.[1] ?? '';
+      sentAtMs.set(id, performance.now());
+      return { topic: 'incoming' as const, partition: 0, value };
+    });
+    if (records.length > 0) await log.append(records);
+    else await sleep(5);
+    sent += records.length;
+  }
+  return count / ((performance.now() - fromMs) / 1_000);
+}
+
+async function readHits(log: Log, partition: number, signal: AbortSignal, onHit: (transaction: string) => void): Promise<void> {
+  let { next: at } = await log.bounds('hits', partition);
+  while (!signal.aborted) {
+    const { records, next } = await log.read('hits', partition, at, { recordsMax: 1_000, bytesMax: 16 * 2 ** 20 });
+    at = next;
+    for (const { value } of records)
+      for (const { type, data } of decodeEvents(value).events) if (type.startsWith('hit.')) onHit((data as Hit).transaction);
+    if (records.length === 0) await log.waitFor('hits', partition, at, 50);
+  }
+}
+
+/** Topics and keys of its own, with the patterns in force. */
+async function withPlace<T>(patterns: PatternChoice, work: (place: Place) => Promise<T>): Promise<T> {
+  const prefix = `bench-${randomUUID().slice(0, 8)}`;
+  const environment: Environment = {
+    ...servers.environment,
+    HUQI_KAFKA_TOPIC_PREFIX: prefix,
+    HUQI_REDIS_PREFIX: prefix,
+    HUQI_LOG_LEVEL: 'warn',
+  };
+  const stores = await openStores(loadSettings({ env: environment }), { makes: true });
+  try {
+    const { log, state } = stores;
+    const chosen = shippedPatterns().filter(({ file }) => patterns === 'all patterns' || basic.has(file.split('-')[0]!));
+    await createPatternStore(state, workingDays).seed(chosen, Date.now());
+    return await work({ environment, log, state });
+  } finally {
+    await endRunning();
+    await stores.close();
+  }
+}
+
+function up(environment: Environment, only: string): Running {
+  const data = join(tmpdir(), `huqi-bench-${randomUUID()}`);
+  const one = startHuqi(['up', '--no-sample', '--only', only, '--port', '0', '--data', data], environment);
+  running.push(one);
+  return one;
+}
+
+async function endRunning(): Promise<void> {
+  await Promise.all(running.splice(0).map((one) => one.end('SIGKILL')));
+}
+
+async function findServers(): Promise<{ readonly environment: Environment; stop(): Promise<unknown> }> {
+  const { HUQI_KAFKA_BROKERS: brokers, HUQI_REDIS_URL: redisUrl } = process.env;
+  if (brokers && redisUrl)
+    return { environment: { HUQI_KAFKA_BROKERS: brokers, HUQI_REDIS_URL: redisUrl }, stop: async () => undefined };
+  const [kafka, redis] = await Promise.all([startKafka(), startRedis()]);
+  return {
+    environment: { HUQI_KAFKA_BROKERS: kafka.bootstrap.join(','), HUQI_REDIS_URL: redis.url },
+    stop: () => Promise.all([kafka.stop(), redis.stop()]),
+  };
+}
+
+function figure(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function say(what: string, result: string): void {
+  const load = loadavg()[0]!.toFixed(1);
+  process.stdout.write(`${what}: ${result}; load average ${load}\n`);
+}
