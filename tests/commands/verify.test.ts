@@ -1,10 +1,12 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StatusSummary } from '../../src/domain/status.js';
 import type { VerifyReport } from '../../src/pipeline/verify.js';
 import { loadSettings } from '../../src/settings.js';
 import { openEmbedded, temporaryDirectory } from '../support/embedded.js';
-import { failureOf, huqi, type Running, startHuqi } from '../support/huqi.js';
+import { failureOf, huqi, type Running, sampleLines, startHuqi } from '../support/huqi.js';
 
 const directory = temporaryDirectory();
 const data = join(directory, 'data');
@@ -12,10 +14,34 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const reportOf = (stdout: string): VerifyReport => JSON.parse(stdout) as VerifyReport;
 
-describe('the sample day', () => {
+const sent = 5_000;
+/** Reference records that a bank's key may send. */
+const ownKinds = /"type":"(profile|login|account-change)"/;
+
+/** Sends the beginning of the sample day and waits until all of it is archived. */
+async function playSome(running: Running): Promise<void> {
+  const [, url = ''] = await running.printed(/runs at (http:\S+)\n/);
+  await running.printed(/keys\.json/);
+  const { bank } = JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8')) as { bank: string };
+  const { references, transactions } = sampleLines();
+  const file = join(directory, 'some.ndjson');
+  writeFileSync(file, `${[...references.filter((line) => ownKinds.test(line)), ...transactions.slice(0, sent)].join('\n')}\n`);
+  const { code, stderr } = await huqi(['send', file, '--to', url, '--key', bank]);
+  expect([code, stderr]).toEqual([0, '']);
+  for (let left = 1; left > 0; await sleep(200)) {
+    const { transactions: counts, archiveLag } = (await (await fetch(`${url}/v1/status`)).json()) as StatusSummary;
+    left = sent - counts.scored + archiveLag;
+  }
+}
+
+describe('a data directory', () => {
   beforeAll(async () => {
-    const { code, stderr } = await huqi(['up', '--port', '0', '--data', data, '--exit-after-sample', '--sample-rate', '20000']);
-    expect([code, stderr.includes('"level":50')]).toEqual([0, false]);
+    const running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data]);
+    try {
+      await playSome(running);
+    } finally {
+      expect((await running.end('SIGTERM')).code).toBe(0);
+    }
   }, 300_000);
 
   test('is equal to what its log leads to, archive and all', { timeout: 300_000 }, async () => {
@@ -28,11 +54,11 @@ describe('the sample day', () => {
       findings
         .filter((one) => one.check === check && (place ?? one.place) === one.place)
         .reduce((sum, one) => sum + one.equal, 0);
-    expect(equal('archive', 'transactions')).toBe(28_000);
+    expect(equal('archive', 'transactions')).toBe(sent);
     expect(equal('hits')).toBe(equal('archive', 'hits'));
-    expect(equal('hits')).toBeGreaterThan(2_000);
-    expect(equal('forwards')).toBeGreaterThan(100);
-    expect(equal('warnings')).toBeGreaterThan(200);
+    expect(equal('hits')).toBeGreaterThan(200);
+    expect(equal('forwards')).toBeGreaterThan(20);
+    expect(equal('warnings')).toBeGreaterThan(20);
     expect(findings.every(({ pending, incomparable }) => pending + incomparable === 0)).toBe(true);
   });
 
