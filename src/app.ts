@@ -27,7 +27,7 @@ import { createTelemetry, type TelemetryOptions } from './telemetry/telemetry.js
 
 export { checkParts } from './app/check-parts.js';
 export { firstKeysFile } from './app/first-keys.js';
-export { isClustered, openParts, openStores, openWarehouse } from './app/parts.js';
+export { isClustered, openStores, openWarehouse } from './app/parts.js';
 export { openKeys, openPatternStore } from './app/places.js';
 
 /** The composition root: this file and `app/` are all that knows which adapter stands behind which port. */

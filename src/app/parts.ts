@@ -9,7 +9,7 @@ import type { Warehouse } from '../ports/warehouse.js';
 import type { Settings } from '../settings.js';
 import { pemTexts } from './pem-texts.js';
 import { openClusterState, openClusterStores } from './cluster-stores.js';
-import { PartsMismatch, StoreMissing, type OpenStoresOptions, type Parts, type Stores } from './stores.js';
+import { PartsMismatch, StoreMissing, type OpenStoresOptions, type Stores } from './stores.js';
 
 /** Which adapter stands behind which port: embedded parts of a data directory, or Kafka, Redis and ClickHouse. */
 
@@ -27,23 +27,7 @@ export function isClustered({ cluster }: Settings): boolean {
   return hasKafka;
 }
 
-/** Log, state and warehouse. Throws one clear error where something is taken, locked, broken or missing. */
-export async function openParts(settings: Settings, options: OpenStoresOptions = {}): Promise<Parts> {
-  const stores = await openStores(settings, options);
-  try {
-    const warehouse = await openWarehouse(settings);
-    const close = async (): Promise<void> => {
-      await warehouse.close();
-      await stores.close();
-    };
-    return { ...stores, warehouse, close };
-  } catch (error) {
-    await stores.close().catch(() => undefined);
-    throw error;
-  }
-}
-
-/** Log and state alone. */
+/** Log and state. Throws one clear error where something is taken, locked, broken or missing. */
 export function openStores(settings: Settings, options: OpenStoresOptions = {}): Promise<Stores> {
   return isClustered(settings) ? openClusterStores(settings, options) : openEmbeddedStores(settings, options);
 }

@@ -1,6 +1,5 @@
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
-import type { Warehouse } from '../ports/warehouse.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
 /** What the parts are that a platform stands on. */
@@ -13,10 +12,6 @@ export interface Stores {
   /** Rejects with a fault after which nothing can go on, such as a state store that came back empty. Never resolves. */
   readonly lost: Promise<never>;
   close(): Promise<void>;
-}
-
-export interface Parts extends Stores {
-  readonly warehouse: Warehouse;
 }
 
 export interface OpenStoresOptions {

@@ -103,9 +103,10 @@ describe('three processes on Kafka and Redis', () => {
   test('a key that a command makes on the shared state is known to a running process within seconds', async () => {
     const { url } = await up('keys', 'http,archive', 'keys');
     const { stdout } = await huqi(['keys', 'add', '李伟', '--role', 'centre'], environment('keys'));
-    const list = () => fetch(`${url}/v1/recipients`, { headers: { authorization: `Bearer ${stdout.trim()}` } });
-    expect((await list()).status).toBe(401);
-    await expect.poll(async () => (await list()).status, { timeout: 20_000 }).toBe(200);
+    const statusWith = async (key: string) =>
+      (await fetch(`${url}/v1/recipients`, { headers: { authorization: `Bearer ${key}` } })).status;
+    await expect.poll(() => statusWith(stdout.trim()), { timeout: 20_000 }).toBe(200);
+    expect(await statusWith(`${stdout.trim()}x`)).toBe(401);
   }, 120_000);
 
   test('a second archive of its own is refused: rows would be torn apart', async () => {
