@@ -8,7 +8,7 @@ import type { Log } from '../../src/ports/log.js';
 import type { State } from '../../src/ports/state.js';
 import type { Settings } from '../../src/settings.js';
 import { eventsOn, hitsOn, temporaryEmbedded } from '../support/embedded.js';
-import { resultOf, startPipeline, transactionsOn, type RunResult } from '../support/pipeline.js';
+import { startPipeline, transactionsOn, type RunResult } from '../support/pipeline.js';
 import { body } from '../support/stream.js';
 
 /** What differs from a quiet run of the same input. All but `repeats` must be zero. */
@@ -85,7 +85,16 @@ async function quietRun(lines: readonly string[], { log }: Settings): Promise<Ru
       await pipeline.intake.accept(body(lines.slice(at, at + linesPerBody)));
     await pipeline.drained();
     await pipeline.stop();
-    return await resultOf(parts.log, parts.state);
+    const contradictions: Findings = { lost: [], phantom: [], doubled: [], wrong: [] };
+    const hits = await hitsOf(parts.log, contradictions);
+    const stored = await storedOf(parts, contradictions);
+    const [contradiction] = [...contradictions.wrong, ...contradictions.doubled];
+    if (contradiction !== undefined) throw new Error(`the quiet run contradicts itself: ${contradiction}`);
+    return {
+      transactions: await transactionsOn(parts.log),
+      hits: hits.byId,
+      warnings: new Map([...stored].map(([id, one]) => [id, timeless(one)])),
+    };
   } finally {
     await parts.remove();
   }
@@ -152,7 +161,8 @@ async function toldOf(log: Log, { doubled }: Findings): Promise<ToldWarnings> {
   return { latest, levels, repeats };
 }
 
-async function storedOf({ log, state }: AuditInput, { doubled }: Findings): Promise<Map<string, Warning>> {
+/** Hits too weak to tell of are kept without a warning. */
+async function storedOf({ log, state }: Pick<AuditInput, 'log' | 'state'>, { doubled }: Findings): Promise<Map<string, Warning>> {
   const warnings = new Map<string, Warning>();
   for (let partition = 0; partition < log.partitions('hits'); partition++) {
     for (const { value } of await state.scan(`warn/${partition}`, { prefix: 'w/', limit: 100_000 })) {
