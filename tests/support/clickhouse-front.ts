@@ -52,6 +52,8 @@ export interface ClickHouseFront {
   comeUp(): Promise<void>;
   /** Open ones. */
   connections(): number;
+  /** Says something else where a statement has this text; null = as it was. */
+  replace(text: string, other: string | null): void;
   /** The answer to `SELECT version()`; null = the engine's own. */
   pretendVersion(version: string | null): void;
   close(): Promise<void>;
@@ -75,7 +77,7 @@ export async function openClickHouseFront(options: FrontOptions): Promise<ClickH
   const ran: Asked[] = [];
   const underWay = new Set<Promise<unknown>>();
   let rules: { readonly rule: FaultRule; left: number }[] = [];
-  let version: string | null = null;
+  const replaced = new Map<string, string>();
   let port = options.port ?? 0;
   let server: Server | null = null;
   const sockets = new Set<Socket>();
@@ -92,8 +94,14 @@ export async function openClickHouseFront(options: FrontOptions): Promise<ClickH
     return null;
   }
 
+  function replace(text: string, other: string | null): void {
+    if (other === null) replaced.delete(text);
+    else replaced.set(text, other);
+  }
+
   async function execute(asked: Asked): Promise<Buffer> {
-    const query = version === null ? asked.query : asked.query.replace('version()', `'${version}'`);
+    let { query } = asked;
+    for (const [text, other] of replaced) query = query.replace(text, other);
     const answer = await engine.run({ ...asked, query });
     ran.push(asked);
     return answer;
@@ -187,9 +195,8 @@ export async function openClickHouseFront(options: FrontOptions): Promise<ClickH
     goDown,
     comeUp: listen,
     connections: () => sockets.size,
-    pretendVersion(other) {
-      version = other;
-    },
+    replace,
+    pretendVersion: (version) => replace('version()', version === null ? null : `'${version}'`),
     async close() {
       await goDown();
       await Promise.allSettled(underWay);

@@ -46,7 +46,7 @@ function open(database: string, more: Partial<ClickHouseOptions> = {}): Warehous
   return warehouse;
 }
 
-const opener = new URL('clickhouse-opener.ts', import.meta.url).href;
+const opener = new URL('../clickhouse-opener.ts', import.meta.url).href;
 
 describeWarehouseContract('clickhouse over http', () => {
   const warehouse = openClickHouseWarehouse(optionsFor('contract'));
