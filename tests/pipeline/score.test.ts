@@ -209,8 +209,8 @@ describe('faults', () => {
     }
     await send(lines.slice(300, 600), 300);
     await drain(score);
-    const lost = parts.troubles.map(({ partition, error }) => [partition, error instanceof OwnershipLost]);
-    expect(lost.sort()).toEqual([0, 1, 2].map((partition) => [partition, true]));
+    const lost = parts.troubles.map(({ partition, error }) => `${partition} ${error instanceof OwnershipLost}`);
+    expect(lost.toSorted()).toEqual(['0 true', '1 true', '2 true']);
     expect(String(parts.troubles[0]?.error)).toMatch(/another owner has taken over/);
     const fresh = temporaryEmbedded();
     try {

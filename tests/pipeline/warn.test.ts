@@ -176,8 +176,8 @@ describe('what is sent again is dropped', () => {
     } finally {
       await other.remove();
     }
-    const { command } = createWarningCommands({ ...options(), partitions: testPartitions.hits });
-    await command(warningIdOf(makeHit({})), { kind: 'acknowledge' }, 'someone');
+    const commands = createWarningCommands({ ...options(), partitions: testPartitions.hits });
+    await commands.command(warningIdOf(makeHit({})), { kind: 'acknowledge' }, 'someone');
     await drain(warn);
     expect(parts.troubles.map(({ error }) => error instanceof OwnershipLost)).toEqual([true]);
     expect(await stored(makeHit({}))).toMatchObject({ revision: 2, status: 'acknowledged' });
