@@ -1,7 +1,7 @@
 import { shanghaiOffsetMs } from '../domain/bank-day.js';
 import { widerLength } from './growth.js';
 import { RowPool } from './row-pool.js';
-import { kept, loadEach, savedEach, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { kept, snapshotOfAll, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * What is usual for a subject: exponentially weighted mean and deviation of its turnover by the hour or the day (buckets in
@@ -103,8 +103,8 @@ export function createBaselines(): Baselines {
     bytesUsed: () => baselines.reduce((sum, { rows, index }) => sum + rows.bytesUsed() + index.byteLength, 0),
     // Which baselines there are is the plan's.
     snapshot: {
-      save: () => savedEach(baselines.map(snapshotOf)),
-      load: (state) => loadEach(baselines.map(snapshotOf), state),
+      save: () => snapshotOfAll(baselines.map(snapshotOf)).save(),
+      load: (state) => snapshotOfAll(baselines.map(snapshotOf)).load(state),
     },
   };
 }

@@ -25,7 +25,7 @@ import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
 import { createPrefetch } from './prefetch.js';
 import { createFirms, createSharedUse } from './shared-use.js';
-import { loadEach, type RestoredTree, type Saved, savedEach, snapshotted } from './snapshot-state.js';
+import { type RestoredTree, type Saved, snapshotOfAll, snapshotted } from './snapshot-state.js';
 import { SubjectRows } from './subject-rows.js';
 import { texts } from './text-cache.js';
 import { createTraces } from './traces.js';
@@ -153,49 +153,30 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   let onUse = debit;
   let onRecord = debit;
   takePatterns(set);
-  const snapshot = snapshotted(
-    () => ({
-      accounts: accounts.snapshot.save(),
-      legs: legs.snapshot.save(),
-      pairs: pairs.snapshot.save(),
-      rows: rows.snapshot.save(),
-      named: named.snapshot.save(),
-      lists: lists.snapshot.save(),
-      records: memory.records.snapshot.save(),
-      names: memory.names.snapshot.save(),
-      uses: memory.uses.snapshot.save(),
-      firms: memory.firms.snapshot.save(),
-      traces: memory.traces.snapshot.save(),
-      baselines: baselines.snapshot.save(),
-      rates: memory.rates.snapshot.save(),
-      sketches: savedEach(sketches.map((sketch) => sketch.snapshot)),
-      knowledge: knowledge.snapshot.save(),
-      latestMs,
-      sinceSweep,
-    }),
-    (state) => {
-      accounts.snapshot.load(state.accounts);
-      legs.snapshot.load(state.legs);
-      pairs.snapshot.load(state.pairs);
-      rows.snapshot.load(state.rows);
-      named.snapshot.load(state.named);
-      lists.snapshot.load(state.lists);
-      memory.records.snapshot.load(state.records);
-      memory.names.snapshot.load(state.names);
-      memory.uses.snapshot.load(state.uses);
-      memory.firms.snapshot.load(state.firms);
-      memory.traces.snapshot.load(state.traces);
-      baselines.snapshot.load(state.baselines);
-      memory.rates.snapshot.load(state.rates);
-      loadEach(
-        sketches.map((sketch) => sketch.snapshot),
-        state.sketches,
-      );
-      knowledge.snapshot.load(state.knowledge);
-      ({ latestMs, sinceSweep } = state);
-      // Patterns that wait for a list or a rate: some may be there now.
-      takePatterns(patternSet);
+  const snapshot = snapshotOfAll(
+    {
+      accounts: accounts.snapshot,
+      legs: legs.snapshot,
+      pairs: pairs.snapshot,
+      rows: rows.snapshot,
+      named: named.snapshot,
+      lists: lists.snapshot,
+      records: memory.records.snapshot,
+      names: memory.names.snapshot,
+      uses: memory.uses.snapshot,
+      firms: memory.firms.snapshot,
+      traces: memory.traces.snapshot,
+      baselines: baselines.snapshot,
+      rates: memory.rates.snapshot,
+      sketches: snapshotOfAll(sketches.map((sketch) => sketch.snapshot)),
+      knowledge: knowledge.snapshot,
+      clock: snapshotted(
+        () => ({ latestMs, sinceSweep }),
+        (state) => void ({ latestMs, sinceSweep } = state),
+      ),
     },
+    // Patterns that wait for a list or a rate: some may be there now.
+    () => takePatterns(patternSet),
   );
 
   function askOptions() {

@@ -98,13 +98,19 @@ export function fillMap(map: Map<number, number>, pairs: Float64Array): void {
   for (let at = 0; at < pairs.length; at += 2) map.set(pairs[at]!, pairs[at + 1]!);
 }
 
-/** The states of some components of one kind, by their place. */
-export function savedEach(components: readonly Snapshotted[]): Saved {
-  return Object.fromEntries(components.map((component, i) => [String(i), component.save()]));
-}
-
-export function loadEach(components: readonly Snapshotted[], state: RestoredTree): void {
-  components.forEach((component, i) => component.load(state[String(i)] as RestoredTree));
+/** The states of some components together. */
+export function snapshotOfAll(
+  components: Readonly<Record<string, Snapshotted>> | readonly Snapshotted[],
+  onLoaded?: () => void,
+): Snapshotted {
+  const entries = Object.entries<Snapshotted>(components);
+  return snapshotted(
+    () => Object.fromEntries(entries.map(([name, component]) => [name, component.save()])),
+    (state) => {
+      for (const [name, component] of entries) component.load(state[name] as RestoredTree);
+      onLoaded?.();
+    },
+  );
 }
 
 export function isKept(value: unknown): value is Kept {
