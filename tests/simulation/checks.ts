@@ -180,12 +180,16 @@ function checkDeliveries({ around, recipients }: Goal): string[] {
   }
   for (const [id, what] of wanted) if (!received.has(id)) broken.push(`warning ${what} was not delivered`);
   for (const id of received.keys()) if (!allowed.has(id)) broken.push(`delivery ${id} was made, and no revision asks for it`);
-  const settled = new Set(
-    eventsOn(around.log, 'deliveries')
-      .filter(({ type }) => type === 'delivery.delivered' || type === 'delivery.cancelled')
-      .map(({ data }) => (data as Delivery).deliveryId),
-  );
-  for (const id of received.keys()) if (!settled.has(id)) broken.push(`delivery ${id} was made, and the log does not say so`);
+  const outcomes = new Map<string, string[]>();
+  for (const { data } of eventsOn(around.log, 'deliveries')) {
+    const { deliveryId: id, outcome } = data as Delivery;
+    outcomes.set(id, [...(outcomes.get(id) ?? []), outcome]);
+  }
+  for (const id of received.keys()) {
+    const said = outcomes.get(id) ?? [];
+    if (!said.includes('delivered') && !said.includes('cancelled'))
+      broken.push(`delivery ${id} was made, and the log does not say so, but: ${said.join(', ') || 'nothing'}`);
+  }
   return broken;
 }
 

@@ -216,11 +216,13 @@ export function createGroups(world: World, server: LogServer, onTrouble: (owner:
     const behind: string[] = [];
     for (const group of groups.values()) {
       for (const p of partitionsOf(group)) {
-        const loop = group.holders.get(p)?.loops.get(p);
+        const holder = group.holders.get(p);
+        // Of whoever has died the group does not know yet: it stands still, and is not at rest.
+        const loop = holder?.owner.isDead ? undefined : holder?.loops.get(p);
         const end = server.records(group.topic, p).length;
         if (!loop?.isOpen || !loop.isIdle || loop.position !== end)
           behind.push(
-            `${group.name}/${p} of ${group.holders.get(p)?.owner.name} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`,
+            `${group.name}/${p} of ${holder?.owner.name} ${loop ? `at ${loop.position} of ${end}${loop.isOpen ? '' : ', not open'}` : 'has no owner'}`,
           );
       }
     }

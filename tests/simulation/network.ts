@@ -51,6 +51,8 @@ export interface Network {
   call<T>(owner: Incarnation, request: Request<T>): Promise<T>;
   /** Until then the part answers nobody. */
   outage(part: PartName, forMs: number): void;
+  /** Every part answers again. */
+  restore(): void;
   readonly calls: number;
 }
 
@@ -167,6 +169,7 @@ export function createNetwork(world: World, disturbances: Disturbances): Network
   return {
     call,
     outage: (part, forMs) => void outages.set(part, world.nowMs() + forMs),
+    restore: () => outages.clear(),
     get calls() {
       return calls;
     },

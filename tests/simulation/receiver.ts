@@ -18,6 +18,7 @@ export function createReceiver(world: World): Receiver {
   function take(message: Message): void {
     if (ids.has(message.deliveryId)) world.count('a webhook came again under its id');
     ids.add(message.deliveryId);
+    world.trace(`${message.deliveryId} reaches ${message.target.recipient}`);
     received.push(message);
   }
 

@@ -196,6 +196,7 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     const endsMs = world.nowMs() + plan.troubleMs;
     await world.runUntil('the banks are done', () => banks.every((bank) => bank.isWaiting()) && world.nowMs() >= endsMs, limitMs);
     isTroubled = false;
+    network.restore();
     // Whoever is idle does not notice what the store has forgotten, until it writes or opens again.
     if (mixture.mayForget) for (const { incarnation } of processes) groups.cutOff(incarnation);
     around.receiver.trouble = { fails: 0, losesAnswer: 0 };
