@@ -14,9 +14,10 @@ import { Evaluation, type Memory } from './evaluation.js';
 import { createExchangeRates } from './exchange-rates.js';
 import { generate } from './generated.js';
 import { createHistory, type StreamTest } from './history.js';
-import { hitOf } from './hit-of.js';
+import { createHitMaker } from './hit-of.js';
 import { createKnowledge, type OutgoingForward } from './knowledge.js';
 import { LegLog, legWord } from './leg-log.js';
+import { createLikeAmounts } from './like-amounts.js';
 import { createLists } from './lists.js';
 import { createNameHistory } from './name-history.js';
 import { createNamedWindows } from './named-windows.js';
@@ -27,7 +28,7 @@ import { createPrefetch } from './prefetch.js';
 import { createFirms, createSharedUse } from './shared-use.js';
 import { type RestoredTree, type Saved, snapshotOfAll, snapshotted } from './snapshot-state.js';
 import { SubjectRows } from './subject-rows.js';
-import { texts } from './text-cache.js';
+import { createTextCache } from './text-cache.js';
 import { createTraces } from './traces.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 import { functionOf, type Helper, prelude } from './typed-code.js';
@@ -104,8 +105,12 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   const lists = createLists();
   const baselines = createBaselines();
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
+  const hitOf = createHitMaker();
+  const texts = createTextCache();
+  const likeAmounts = createLikeAmounts(legs);
   const memory = {
     legs,
+    likeAmounts,
     legsMs: plan.legsMs,
     pairs,
     named,
@@ -127,7 +132,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   const tests = new Map<number, StreamTest>();
   for (const { index, of, code } of plan.streams)
     if ((of === 'day' || of === 'lots') && code !== undefined) tests.set(index, functionOf<boolean>(code, set.helpers));
-  const history = createHistory(plan, legs, pairs, rows, named, tests);
+  const history = createHistory(plan, legs, pairs, rows, named, tests, likeAmounts);
   /** No pattern asks about personal accounts: their legs are nobody's history. */
   const skippedKind = plan.keeps('personal') ? -1 : personalKind;
   const keepsCounts = plan.keeps('pairCounts');
@@ -157,6 +162,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     {
       accounts: accounts.snapshot,
       legs: legs.snapshot,
+      likeAmounts: likeAmounts.snapshot,
       pairs: pairs.snapshot,
       rows: rows.snapshot,
       named: named.snapshot,
@@ -236,7 +242,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     sinceSweep = 0;
     history.sweep(latestMs - plan.legsMs - latenessMs);
     named.sweep(latestMs - latenessMs, rowsSweptMost);
-    knowledge.sweep(latestMs - latenessMs);
+    knowledge.sweep(latestMs - latenessMs, rowsSweptMost);
   }
 
   /** False where the leg was counted before: a resent transaction changes nothing. */
@@ -382,6 +388,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
       bytes: [
         accounts,
         legs,
+        likeAmounts,
         pairs,
         rows,
         named,

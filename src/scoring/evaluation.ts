@@ -6,6 +6,7 @@ import { dayMs, dayNumber, shanghaiOffsetMs } from '../domain/bank-day.js';
 import type { LoginView } from './login-view.js';
 import { type SharedKind, sharedKinds } from '../domain/reference.js';
 import type { LegLog } from './leg-log.js';
+import type { LikeAmounts } from './like-amounts.js';
 import type { Lists } from './lists.js';
 import type { NameHistory } from './name-history.js';
 import type { NamedWindows } from './named-windows.js';
@@ -13,12 +14,18 @@ import type { PairTable } from './pair-table.js';
 import type { PlannedSketch } from './plan.js';
 import type { Firms, SharedUse } from './shared-use.js';
 import type { Arrival, Traces } from './traces.js';
-import { type KnownText, texts } from './text-cache.js';
+import { SpanText } from './span-text.js';
 import { type PartyView, TransactionView } from './transaction-view.js';
+
+/** Where the texts of a payment stand among those of an evaluation; those of a party follow one another. */
+export const textPlace = { remark: 0, channel: 1, ip: 2, device: 3, mac: 4, operator: 5, payer: 6, payee: 9 } as const;
+export const partyText = { name: 0, bank: 1, creditCode: 2 } as const;
+const partyTexts = 3;
 
 /** What the engine keeps besides its rows, for conditions to ask. */
 export interface Memory {
   readonly legs: LegLog;
+  readonly likeAmounts: LikeAmounts;
   /** For so long single legs are kept for certain. */
   readonly legsMs: number;
   readonly pairs: PairTable;
@@ -79,9 +86,10 @@ export class Evaluation {
   lotAmountFen = 0;
   lotDwellMs = 0;
 
-  /** The texts that most conditions ask about. */
-  remark: KnownText;
-  channel: KnownText;
+  /** The texts of the payment in hand, by place. */
+  private readonly texts: readonly SpanText[] = Array.from({ length: textPlace.payee + partyTexts }, () => new SpanText());
+  /** Counts the payments that were in hand. */
+  round = 0;
   /** By list, of the payer and then of the payee: 0 not asked yet, 1 not on it, 2 on it. */
   readonly listed: Uint8Array;
 
@@ -115,8 +123,6 @@ export class Evaluation {
     this.joined = new Float64Array(streams).fill(-1);
     this.listed = new Uint8Array(memory.listNumbers.length * 2);
     this.view = new TransactionView();
-    this.remark = texts.entry(this.view, -1, -1);
-    this.channel = this.remark;
     this.self = this.view.payer;
     this.other = this.view.payee;
   }
@@ -151,12 +157,28 @@ export class Evaluation {
 
   /** Puts another payment, or a record in the form of one, in hand. */
   take(view: TransactionView): void {
-    texts.begin();
+    this.round++;
     this.view = view;
     this.loginOf = -1;
     this.listed.fill(0);
-    this.remark = texts.entry(view, view.remarkStart, view.remarkEnd);
-    this.channel = texts.entry(view, view.channelStart, view.channelEnd);
+  }
+
+  get remark(): SpanText {
+    return this.textAt(textPlace.remark);
+  }
+
+  get channel(): SpanText {
+    return this.textAt(textPlace.channel);
+  }
+
+  /** A text of the payment in hand; see `textPlace`. */
+  textAt(place: number): SpanText {
+    const found = this.texts[place]!;
+    if (found.round !== this.round) {
+      found.round = this.round;
+      setText(found, this.view, place);
+    }
+    return found;
   }
 
   get useKindName(): SharedKind {
@@ -171,5 +193,37 @@ export class Evaluation {
   percentile(sketch: number, rank: number): number {
     const { sketches, plannedSketches } = this.memory;
     return sketches[sketch]!.percentile(this.row, this.base + plannedSketches[sketch]!.column, rank, this.clockMs);
+  }
+}
+
+function setText(text: SpanText, view: TransactionView, place: number): void {
+  switch (place) {
+    case textPlace.remark:
+      return text.set(view, view.remarkStart, view.remarkEnd);
+    case textPlace.channel:
+      return text.set(view, view.channelStart, view.channelEnd);
+    case textPlace.ip:
+      return text.set(view, view.ipStart, view.ipEnd);
+    case textPlace.device:
+      return text.set(view, view.deviceStart, view.deviceEnd);
+    case textPlace.mac:
+      return text.set(view, view.macStart, view.macEnd);
+    case textPlace.operator:
+      return text.set(view, view.operatorStart, view.operatorEnd);
+    default:
+      return place < textPlace.payee
+        ? setPartyText(text, view, view.payer, place - textPlace.payer)
+        : setPartyText(text, view, view.payee, place - textPlace.payee);
+  }
+}
+
+function setPartyText(text: SpanText, view: TransactionView, party: PartyView, place: number): void {
+  switch (place) {
+    case partyText.name:
+      return text.set(view, party.nameStart, party.nameEnd);
+    case partyText.bank:
+      return text.set(view, party.bankStart, party.bankEnd);
+    default:
+      return text.set(view, party.creditCodeStart, party.creditCodeEnd);
   }
 }

@@ -1,9 +1,8 @@
-import type { StreamEvent } from './named-windows.js';
 import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /** The events of all named windows in one place, 40 bytes each; whoever owns a queue links them. An event is named by its number. */
 export interface EventQueue {
-  take(event: StreamEvent): number;
+  take(timeMs: number, amountFen: number, slot: number, other: number, region: number): number;
   release(event: number): void;
   timeMs(event: number): number;
   amountFen(event: number): number;
@@ -15,16 +14,19 @@ export interface EventQueue {
   setNext(event: number, next: number): void;
   previous(event: number): number;
   setPrevious(event: number, previous: number): void;
+  /** The event before it of the same counterparty, where the window keeps track of them. */
+  previousOfPair(event: number): number;
+  setPreviousOfPair(event: number, previous: number): void;
   /** Adds an amount to the event and one to its `other`. */
   grow(event: number, amountFen: number): void;
   bytesUsed(): number;
   readonly snapshot: Snapshotted;
 }
 
-/** An event is two doubles and five words. */
+/** An event is two doubles and six words. */
 const numberWidth = 5;
 const wordWidth = 10;
-const word = { slot: 4, other: 5, region: 6, next: 7, previous: 8 } as const;
+const word = { slot: 4, other: 5, region: 6, next: 7, previous: 8, previousOfPair: 9 } as const;
 
 export function createEventQueue(): EventQueue {
   let capacity = 1024;
@@ -50,7 +52,7 @@ export function createEventQueue(): EventQueue {
   }
 
   return {
-    take({ timeMs, amountFen, slot, other, region }) {
+    take(timeMs, amountFen, slot, other, region) {
       const event = place();
       numbers[event * numberWidth] = timeMs;
       numbers[event * numberWidth + 1] = amountFen;
@@ -76,6 +78,10 @@ export function createEventQueue(): EventQueue {
     previous: (event) => words[event * wordWidth + word.previous]!,
     setPrevious(event, previous) {
       words[event * wordWidth + word.previous] = previous;
+    },
+    previousOfPair: (event) => words[event * wordWidth + word.previousOfPair]!,
+    setPreviousOfPair(event, previous) {
+      words[event * wordWidth + word.previousOfPair] = previous;
     },
     grow(event, amountFen) {
       numbers[event * numberWidth + 1]! += amountFen;

@@ -30,7 +30,11 @@ export function compileReason(template: string, scope: Scope): Reason {
   }
   const rest = template.slice(at);
   if (rest) pieces.push(() => rest);
-  return (leg) => pieces.map((piece) => piece(leg)).join('');
+  return (leg) => {
+    let text = '';
+    for (const piece of pieces) text += piece(leg);
+    return text;
+  };
 }
 
 function compileSlot(source: string, offset: number, scope: Scope): (leg: Evaluation) => string {
@@ -56,33 +60,42 @@ function compileSlot(source: string, offset: number, scope: Scope): (leg: Evalua
   return shower(typed, scope.helpers);
 }
 
-/** A part of a condition as it is shown. */
-export interface ShownPart {
-  readonly start: number;
-  readonly end: number;
-  readonly value: (leg: Evaluation) => string;
-}
-
 /** The parts of a condition that are worth showing, outermost ones only, in their order. */
-export function showParts(parts: readonly Part[], helpers: readonly Helper[]): ShownPart[] {
-  const sorted = parts.toSorted((a, b) => a.start - b.start || b.end - a.end);
-  const kept: ShownPart[] = [];
-  for (const { start, end, value } of sorted)
-    if (start >= (kept.at(-1)?.end ?? 0)) kept.push({ start, end, value: shower(value, helpers) });
+function outermost(parts: readonly Part[]): Part[] {
+  const kept: Part[] = [];
+  for (const part of parts.toSorted((a, b) => a.start - b.start || b.end - a.end))
+    if (part.start >= (kept.at(-1)?.end ?? 0)) kept.push(part);
   return kept;
 }
 
-/** The condition as written, each feature and field followed by its value: `distinct(credit, "5wd")=7 >= 5`. */
-export function substitute(source: string, parts: readonly ShownPart[], leg: Evaluation): string {
-  let text = '';
+/** The condition as written on one line, each feature and field followed by its value: `distinct(credit, "5wd")=7 >= 5`. */
+export function compileShown(source: string, parts: readonly Part[], helpers: readonly Helper[]): Reason {
+  const written: string[] = [];
+  const values: ((leg: Evaluation) => string)[] = [];
   let at = 0;
-  for (const part of parts) {
-    text += source.slice(at, part.start);
-    const written = source.slice(part.start, part.end);
-    text += written.startsWith('params.') ? part.value(leg) : `${written}=${part.value(leg)}`;
-    at = part.end;
+  let literal = '';
+  for (const { start, end, value } of outermost(parts)) {
+    literal += source.slice(at, start);
+    const name = source.slice(start, end);
+    if (!name.startsWith('params.')) literal += `${name}=`;
+    written.push(onOneLine(literal));
+    const show = shower(value, helpers);
+    values.push(value.type === 'text' ? (leg) => onOneLine(show(leg)) : show);
+    literal = '';
+    at = end;
   }
-  return (text + source.slice(at)).replace(/\s+/g, ' ').trim();
+  const last = onOneLine(source.slice(at)).trimEnd();
+  if (written.length === 0) return () => last.trimStart();
+  written[0] = written[0]!.trimStart();
+  return (leg) => {
+    let text = '';
+    for (let i = 0; i < values.length; i++) text += written[i]! + values[i]!(leg);
+    return text + last;
+  };
+}
+
+function onOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ');
 }
 
 function shower(typed: Typed, helpers: readonly Helper[]): (leg: Evaluation) => string {

@@ -1,11 +1,12 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
-import { texts } from './text-cache.js';
+import type { SpanText } from './span-text.js';
 import { whereAbout } from './vocabulary/definitions.js';
 import { isListed } from './vocabulary/knowledge.js';
 import { profileFields } from './vocabulary/profiles.js';
 import { fields, functions } from './vocabulary/vocabulary.js';
+import { wordLists } from './word-lists.js';
 import { callHelper, costRank, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
 
 /**
@@ -130,7 +131,7 @@ function compile(node: ASTNode, scope: Scope): Typed {
     case '<=':
     case '>':
     case '>=':
-      return { type: 'bool', code: `(${number(node.args[0], scope).code} ${node.op} ${number(node.args[1], scope).code})` };
+      return comparison(node.op, number(node.args[0], scope), number(node.args[1], scope));
     case '==':
     case '!=':
       return equality(node.op, compile(node.args[0], scope), compile(node.args[1], scope), node, scope);
@@ -183,7 +184,7 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   if (field.about && field.about !== scope.about)
     throw new ExpressionError(`"${path}" exists only ${whereAbout[field.about]}`, node.start);
   const typed = field.make(scope);
-  if ((typed.type === 'text' && !typed.known?.startsWith('leg.')) || path.startsWith('login.'))
+  if ((typed.type === 'text' && !typed.known) || path.startsWith('login.'))
     scope.cost = Math.max(scope.cost, costRank['look-up']);
   if (typed.type === 'number') scope.parts.push({ start: node.start, end: node.end, value: typed });
   return typed;
@@ -266,6 +267,15 @@ function arithmetic(op: '+' | '-' | '*' | '/' | '%', left: NumberTyped, right: N
   return constant(generate<() => number>([], `return ${code};`)());
 }
 
+function comparison(op: '<' | '<=' | '>' | '>=', left: NumberTyped, right: NumberTyped): Typed {
+  // A walk that counts stops where the answer is known.
+  if (left.reaches && (right.constant ?? 0) >= 1) {
+    if (op === '>=') return { type: 'bool', code: left.reaches(right.code) };
+    if (op === '<') return { type: 'bool', code: `!${left.reaches(right.code)}` };
+  }
+  return { type: 'bool', code: `(${left.code} ${op} ${right.code})` };
+}
+
 function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
   const same = sameness(left, right, node, scope);
   return { type: 'bool', code: op === '==' ? same : `!${same}` };
@@ -274,10 +284,18 @@ function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode, sco
 function sameness(left: Typed, right: Typed, node: ASTNode, scope: Scope): string {
   if (left.type === 'enum' && right.type === 'text') return `(${left.code} === ${enumCode(left.names, right.constant, node)})`;
   if (left.type === 'text' && right.type === 'enum') return sameness(right, left, node, scope);
+  if (left.type === 'text' && right.type === 'text') return sameText(left, right) ?? `(${left.code} === ${right.code})`;
   const comparable = left.type === right.type && (left.type === 'text' || left.type === 'number' || left.type === 'bool');
   if (!comparable || !('code' in right))
     throw new ExpressionError(`a ${left.type} is never equal to a ${right.type}`, node.start);
   return `(${left.code} === ${right.code})`;
+}
+
+/** Texts of the transaction are compared as they lie there. */
+function sameText(left: TextTyped, right: TextTyped): string | undefined {
+  if (left.known && right.known) return `${left.known}.equals(${right.known})`;
+  if (left.known && right.constant !== undefined) return `${left.known}.isIn(${wordLists.register([right.constant])})`;
+  return right.known && left.constant !== undefined ? sameText(right, left) : undefined;
 }
 
 function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
@@ -288,7 +306,7 @@ function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typ
     return { type: 'bool', code: `(${codes.map((code) => `${left.code} === ${code}`).join(' || ')})` };
   }
   if (left.type !== 'text') throw new ExpressionError(`a ${left.type} is never in a list of texts`, node.start);
-  if (left.known) return { type: 'bool', code: `${left.known}.isIn(${texts.register(right.words)})` };
+  if (left.known) return { type: 'bool', code: `${left.known}.isIn(${wordLists.register(right.words)})` };
   const words = new Set(right.words);
   const read = functionOf<string>(left.code, scope.helpers);
   return { type: 'bool', code: callHelper(scope, (leg) => words.has(read(leg))) };
@@ -303,6 +321,21 @@ function onRegister(left: Typed, list: number, node: ASTNode, scope: Scope): Typ
   }
   if (left.type !== 'text')
     throw new ExpressionError(`a ${left.type} is never on a list; expected an account or a text`, node.start);
+  if (left.known) {
+    const span = functionOf<SpanText>(left.known, scope.helpers);
+    return {
+      type: 'bool',
+      code: callHelper(scope, (leg) => {
+        const { lists, listNumbers } = leg.memory;
+        const number = listNumbers[list]!;
+        if (!lists.isKnown(number)) return false;
+        const text = span(leg);
+        return (
+          !text.isEmpty && text.isAmong((bytes, start, end, hash) => lists.hasBytes(number, bytes, start, end, hash, leg.timeMs))
+        );
+      }),
+    };
+  }
   const read = functionOf<string>(left.code, scope.helpers);
   return {
     type: 'bool',
@@ -320,6 +353,7 @@ function enumCode(names: readonly string[], name: string | undefined, node: ASTN
 }
 
 type NumberTyped = Typed & { type: 'number' };
+type TextTyped = Typed & { type: 'text' };
 
 function number(node: ASTNode, scope: Scope): NumberTyped {
   const typed = compile(node, scope);

@@ -4,5 +4,5 @@ export function widerLength(length: number): number {
   return length + Math.ceil(step / multiple) * multiple;
 }
 
-/** Legs are six numbers over twelve words. */
-const multiple = 12;
+/** A leg is eight numbers. */
+const multiple = 24;

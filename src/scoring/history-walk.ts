@@ -4,7 +4,7 @@ import { legWord } from './leg-log.js';
 import type { EventQueue } from './event-queue.js';
 import { eventsVisitedMax } from './named-windows.js';
 import { pairColumn } from './pair-table.js';
-import { column, type StreamRef } from './plan.js';
+import { baseBit, column, type StreamRef } from './plan.js';
 import type { Window } from './window.js';
 
 /** Features that walk a subject's or a pair's legs instead of keeping a number: asked seldom, after cheaper conditions held. */
@@ -41,15 +41,16 @@ const seen: Seen = { timeMs: 0, amountFen: 0, slot: -1, other: -1, region: 0 };
 /** Legs inside the window in no promised order, until `visit` says false. */
 export function eachSeen(leg: Evaluation, source: Source, ofPair: boolean, visit: (seen: Seen) => boolean): void {
   if (source.named >= 0) {
-    leg.memory.named.each(leg, source.named, (events, event) => {
+    const look = (events: EventQueue, event: number): boolean => {
       seen.other = events.other(event);
-      if (ofPair && seen.other !== leg.otherNumber) return true;
       seen.timeMs = events.timeMs(event);
       seen.amountFen = events.amountFen(event);
       seen.slot = events.slot(event);
       seen.region = events.region(event);
       return visit(seen);
-    });
+    };
+    if (ofPair) leg.memory.named.eachOfPair(leg, source.named, leg.otherNumber, look);
+    else leg.memory.named.each(leg, source.named, look);
     return;
   }
   const { legs, pairs } = leg.memory;
@@ -117,16 +118,16 @@ export function distinctPlaces(leg: Evaluation, source: Source, kind: PlaceKind)
   return places.size;
 }
 
-export function countSeen(leg: Evaluation, source: Source, ofPair: boolean): number {
+/** Counted up to `most`. */
+export function countSeen(leg: Evaluation, source: Source, ofPair: boolean, most: number): number {
+  if (source.named >= 0 && ofPair) return leg.memory.named.countOfPair(leg, source.named, leg.otherNumber);
   let count = 0;
-  eachSeen(leg, source, ofPair, () => {
-    count++;
-    return true;
-  });
+  eachSeen(leg, source, ofPair, () => ++count < most);
   return count;
 }
 
 export function sumSeen(leg: Evaluation, source: Source, ofPair: boolean): number {
+  if (source.named >= 0 && ofPair) return leg.memory.named.sumOfPair(leg, source.named, leg.otherNumber);
   let sum = 0;
   eachSeen(leg, source, ofPair, ({ amountFen }) => {
     sum += amountFen;
@@ -145,13 +146,21 @@ export function matched(leg: Evaluation, source: Source, tolerance: number): boo
   return found;
 }
 
-/** Legs whose amount is this leg's within the tolerance, this leg included where it is in the stream. */
-export function similar(leg: Evaluation, source: Source, ofPair: boolean, tolerance: number): number {
+/** Legs whose amount is this leg's within the tolerance, this leg included where it is in the stream; counted up to `most`. */
+export function similar(leg: Evaluation, source: Source, ofPair: boolean, tolerance: number, most: number): number {
   const wantedFen = leg.view.amountFen;
+  if (source.named < 0 && !ofPair) {
+    const { likeAmounts } = leg.memory;
+    const startMs = source.window.startMs(leg.clockMs);
+    const { bit } = source.stream;
+    const debits = bit === baseBit.credit ? 0 : likeAmounts.count(leg.subject, true, wantedFen, tolerance, startMs, most);
+    if (bit === baseBit.debit || debits >= most) return debits;
+    return debits + likeAmounts.count(leg.subject, false, wantedFen, tolerance, startMs, most - debits);
+  }
   let count = 0;
   eachSeen(leg, source, ofPair, ({ amountFen }) => {
     if (Math.abs(amountFen - wantedFen) <= wantedFen * tolerance) count++;
-    return true;
+    return count < most;
   });
   return count;
 }
@@ -254,35 +263,63 @@ export interface LooksAt {
 /** Transaction ids of the legs that were looked at, newest first, this leg's own first; as far as single legs are kept. */
 export function evidence(leg: Evaluation, looksAt: LooksAt, most: number): string[] {
   const { legs, named } = leg.memory;
-  const found = new Map<string, number>();
   const keptFromMs = leg.clockMs - leg.memory.legsMs;
-  for (const window of looksAt.named) {
-    const look = (events: EventQueue, event: number): boolean => {
-      const slot = events.slot(event);
-      // A slot that was given to another leg since shows itself by its subject or by its time.
-      // Legs older than promised may be there still, or not: they are left out.
-      if (slot < 0 || events.timeMs(event) <= keptFromMs || legs.word(slot, legWord.subject) !== leg.subject) return true;
-      const timeMs = legs.timeMs(slot);
-      if (timeMs > keptFromMs && timeMs <= events.timeMs(event)) found.set(legs.transactionId(slot), timeMs);
-      return true;
-    };
-    named.each(leg, window, look, evidenceVisitedMax);
-  }
+  latest.begin(most * slotsPerId);
+  const look = (events: EventQueue, event: number): boolean => {
+    const slot = events.slot(event);
+    // A slot that was given to another leg since shows itself by its subject or by its time.
+    // Legs older than promised may be there still, or not: they are left out.
+    if (slot < 0 || events.timeMs(event) <= keptFromMs || legs.word(slot, legWord.subject) !== leg.subject) return true;
+    const timeMs = legs.timeMs(slot);
+    if (timeMs > keptFromMs && timeMs <= events.timeMs(event)) latest.add(slot, timeMs);
+    return true;
+  };
+  for (const window of looksAt.named) named.each(leg, window, look, evidenceVisitedMax);
   const startMs = leg.clockMs - Math.min(looksAt.spanMs, leg.memory.legsMs);
   let slot = leg.row[leg.base + column.newest]!;
   for (let steps = 0; slot >= 0 && steps < evidenceVisitedMax; steps++) {
-    if (looksAt.bits === 0 || legs.timeMs(slot) <= startMs) break;
-    if ((legs.word(slot, legWord.streams) & looksAt.bits) !== 0) {
-      const id = legs.transactionId(slot);
-      if (!found.has(id)) found.set(id, legs.timeMs(slot));
-    }
+    const timeMs = legs.timeMs(slot);
+    if (looksAt.bits === 0 || timeMs <= startMs || latest.isTooOld(timeMs)) break;
+    if ((legs.word(slot, legWord.streams) & looksAt.bits) !== 0) latest.add(slot, timeMs);
     slot = legs.word(slot, legWord.previous);
   }
-  const own = leg.view.id;
-  found.delete(own);
-  const ids = [...found].toSorted(([, a], [, b]) => b - a).map(([id]) => id);
-  return [own, ...ids.slice(0, most - 1)];
+  const ids = [leg.view.id];
+  for (let i = 0; i < latest.size && ids.length < most; i++) {
+    const id = legs.transactionId(latest.slots[i]!);
+    if (!ids.includes(id)) ids.push(id);
+  }
+  return ids;
 }
+
+/** A payment between two accounts of one number has two legs. */
+const slotsPerId = 2;
+
+/** The legs that came last of those that were found, latest first; those of one time as they were found. */
+const latest = {
+  slots: new Int32Array(256),
+  timesMs: new Float64Array(256),
+  size: 0,
+  most: 0,
+  begin(most: number): void {
+    this.size = 0;
+    this.most = most;
+  },
+  isTooOld(timeMs: number): boolean {
+    return this.size === this.most && timeMs <= this.timesMs[this.size - 1]!;
+  },
+  add(slot: number, timeMs: number): void {
+    if (this.isTooOld(timeMs)) return;
+    const { slots, timesMs } = this;
+    for (let i = 0; i < this.size; i++) if (slots[i] === slot) return;
+    let at = this.size < this.most ? this.size++ : this.size - 1;
+    for (; at > 0 && timesMs[at - 1]! < timeMs; at--) {
+      slots[at] = slots[at - 1]!;
+      timesMs[at] = timesMs[at - 1]!;
+    }
+    slots[at] = slot;
+    timesMs[at] = timeMs;
+  },
+};
 
 /** The subject's legs inside the window, newest first. */
 function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: number) => boolean): void {
@@ -295,22 +332,14 @@ function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: nu
   }
 }
 
-/**
- * The pair's legs inside the window, latest arrival first, until `visit` says false. Legs of a pair are chained in order of
- * arrival; a link into a block that has been used again shows itself by an arrival number that is not smaller.
- */
+/** The pair's legs inside the window, latest first, until `visit` says false. */
 function eachOfPair(leg: Evaluation, window: Window, visit: (slot: number) => boolean): void {
   if (leg.pair < 0) return;
   const { legs, pairs } = leg.memory;
   const startMs = window.startMs(leg.clockMs);
   let slot = pairs.numbers[leg.pair * pairs.width + pairColumn.lastLeg]!;
-  let arrival = Infinity;
   for (let steps = 0; slot >= 0 && steps < pairLegsMax; steps++) {
-    const own = legs.arrival(slot);
-    if (own >= arrival || legs.word(slot, legWord.pair) !== leg.pair) return;
-    arrival = own;
-    const timeMs = legs.timeMs(slot);
-    if (timeMs > startMs && timeMs <= leg.clockMs && !visit(slot)) return;
+    if (legs.timeMs(slot) <= startMs || !visit(slot)) return;
     slot = legs.word(slot, legWord.previousOfPair);
   }
 }

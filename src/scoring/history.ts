@@ -1,6 +1,7 @@
 import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
+import type { LikeAmounts } from './like-amounts.js';
 import { type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
 import { pairColumn, type PairTable } from './pair-table.js';
 import type { NamedWindows, StreamEvent } from './named-windows.js';
@@ -42,6 +43,7 @@ export function createHistory(
   rows: SubjectRows,
   named: NamedWindows,
   tests: ReadonlyMap<number, StreamTest>,
+  likeAmounts: LikeAmounts,
 ): History {
   // Windows over base streams share the subject's chain of legs; named streams have queues of their own.
   const sliding = plan.windows.filter((planned) => planned.headColumn >= 0);
@@ -64,6 +66,7 @@ export function createHistory(
   const refs = plan.streams.map(({ index }): StreamRef => ({ name: '', bit: 0, index }));
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
+  const keepsAmounts = plan.keeps('amounts');
   /** Per stream whose counterparties are counted: the time of the pair's latest other leg in it. */
   const lastOfPairMs = new Float64Array(distinctBits.length).fill(-Infinity);
 
@@ -116,7 +119,7 @@ export function createHistory(
     words[word + legWord.streams] = 0;
     words[word + legWord.previous] = after;
     words[word + legWord.next] = before;
-    words[word + legWord.previousOfPair] = -1;
+    words[word + legWord.amountEntry] = -1;
     words[word + legWord.region] = leg.other.region;
     if (after >= 0) words[after * wordWidth + legWord.next] = slot;
     else row[base + column.oldest] = slot;
@@ -130,6 +133,34 @@ export function createHistory(
       row[head + 1] = placedMs;
     }
     return slot;
+  }
+
+  /** Puts a leg into its pair's order of time. */
+  function linkOfPair(slot: number, pair: number): void {
+    const { numbers } = pairs;
+    const head = pair * pairs.width + pairColumn.lastLeg;
+    const timeMs = legs.timeMs(slot);
+    let next = -1;
+    let previous = numbers[head]!;
+    while (previous >= 0 && legs.timeMs(previous) > timeMs) {
+      next = previous;
+      previous = legs.word(previous, legWord.previousOfPair);
+    }
+    legs.setWord(slot, legWord.previousOfPair, previous);
+    legs.setWord(slot, legWord.nextOfPair, next);
+    if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, slot);
+    if (next < 0) numbers[head] = slot;
+    else legs.setWord(next, legWord.previousOfPair, slot);
+  }
+
+  function unlinkOfPair(slot: number, pair: number): void {
+    const { numbers } = pairs;
+    const previous = legs.word(slot, legWord.previousOfPair);
+    const next = legs.word(slot, legWord.nextOfPair);
+    const head = pair * pairs.width + pairColumn.lastLeg;
+    if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, next);
+    if (next >= 0) legs.setWord(next, legWord.previousOfPair, previous);
+    else if (numbers[head] === slot) numbers[head] = previous;
   }
 
   /** Counts a leg that is linked already for some streams. */
@@ -285,10 +316,12 @@ export function createHistory(
     else row[base + column.oldest] = next;
     if (next >= 0) legs.setWord(next, legWord.previous, previous);
     else row[base + column.newest] = previous;
+    likeAmounts.remove(slot);
     if (pair < 0) return;
+    unlinkOfPair(slot, pair);
     const { numbers } = pairs;
     const pairBase = pair * pairs.width;
-    for (let c = pairColumn.lastLeg; c < pairs.slotsEnd; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
+    for (let c = pairColumn.fixed; c < pairs.slotsEnd; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
   }
 
   return {
@@ -304,9 +337,8 @@ export function createHistory(
     add(leg, bits) {
       const { row, base, view } = leg;
       leg.slot = link(leg, leg.timeMs, view.amountFen, leg.pair);
-      const lastLeg = leg.pair * pairs.width + pairColumn.lastLeg;
-      legs.setWord(leg.slot, legWord.previousOfPair, pairs.numbers[lastLeg]!);
-      pairs.numbers[lastLeg] = leg.slot;
+      linkOfPair(leg.slot, leg.pair);
+      if (keepsAmounts) likeAmounts.add(leg.slot, leg.subject, leg.isDebit);
       count(row, base, leg.slot, bits);
       for (const stream of byDay) if ((bits & stream.bit) !== 0) named.join(leg, stream, eventOf(leg));
       if (keepsDays && leg.day === row[base + column.day]) {

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { formatShanghai } from '../domain/bank-day.js';
 import type { Hit, HitParty } from '../domain/hit.js';
 import { formatWan, formatYuan } from '../domain/money.js';
 import { accountKinds } from '../domain/transaction.js';
 import type { Evaluation } from './evaluation.js';
-import { substitute } from './explanation.js';
 import { evidence } from './history-walk.js';
 import type { CompiledPattern } from './pattern-set.js';
 import { baseBit } from './plan.js';
@@ -16,23 +15,49 @@ const evidenceMost = 20;
 /** Below so many amounts nothing is said of what is usual. */
 const normSamplesMin = 5;
 
-export function hitOf(compiled: CompiledPattern, leg: Evaluation): Hit {
-  const { pattern, state, condition, parts, reasonZh, reasonEn, looksAt } = compiled;
-  const { view } = leg;
-  const transaction = view.id;
-  const bank = view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd);
-  const subject = subjectOf(pattern.on, leg);
+/** What the hits of one payment have in common is made once. */
+interface Common {
+  round: number;
+  transaction: string;
+  bank: string;
+  time: string;
+  currency: string;
+  payer: HitParty;
+  payee: HitParty;
+}
+
+export function createHitMaker(): (compiled: CompiledPattern, leg: Evaluation) => Hit {
+  let common: Common | undefined;
+  return (compiled, leg) => {
+    if (common?.round !== leg.round) common = commonOf(leg);
+    return hitOf(compiled, leg, common);
+  };
+}
+
+function commonOf({ view, round }: Evaluation): Common {
+  return {
+    round,
+    transaction: view.id,
+    bank: view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd),
+    time: formatShanghai(view.timeMs),
+    currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
+    payer: partyOf(view, view.payer),
+    payee: partyOf(view, view.payee),
+  };
+}
+
+function hitOf(compiled: CompiledPattern, leg: Evaluation, common: Common): Hit {
+  const { pattern, state, shown, reasonZh, reasonEn, looksAt } = compiled;
+  const { transaction, bank, time, currency, payer, payee } = common;
+  const subject = subjectOf(pattern.on, leg, common);
   const norm = normOf(leg);
   return {
-    id: createHash('sha256')
-      .update([bank, transaction, pattern.id, pattern.version, subject.id, sideOf(pattern.on, leg)].join('\n'))
-      .digest('hex')
-      .slice(0, 32),
+    id: sha256([bank, transaction, pattern.id, pattern.version, subject.id, sideOf(pattern.on, leg)].join('\n')).slice(0, 32),
     pattern: pattern.id,
     version: pattern.version,
     transaction,
     ...(bank ? { bank } : {}),
-    time: formatShanghai(view.timeMs),
+    time,
     subject,
     side: pattern.side,
     severity: pattern.severity,
@@ -41,14 +66,14 @@ export function hitOf(compiled: CompiledPattern, leg: Evaluation): Hit {
     explanation: {
       zh: reasonZh(leg),
       en: reasonEn(leg),
-      condition: substitute(condition, parts, leg),
+      condition: shown(leg),
       ...(norm ? { norm } : {}),
     },
     evidence: pattern.on === 'use' ? [transaction] : evidence(leg, looksAt, evidenceMost),
-    amountFen: view.amountFen,
-    currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
-    payer: partyOf(view, view.payer),
-    payee: partyOf(view, view.payee),
+    amountFen: leg.view.amountFen,
+    currency,
+    payer,
+    payee,
     family: pattern.family,
     title: pattern.title,
     advice: pattern.advice,
@@ -61,9 +86,16 @@ export function hitOf(compiled: CompiledPattern, leg: Evaluation): Hit {
   };
 }
 
-function subjectOf(on: string, leg: Evaluation): Hit['subject'] {
+/** The one-shot function came with Node 20.12. */
+const oneShot = (crypto as { hash?: typeof crypto.hash }).hash;
+
+function sha256(text: string): string {
+  return oneShot ? oneShot('sha256', text, 'hex') : crypto.createHash('sha256').update(text).digest('hex');
+}
+
+function subjectOf(on: string, leg: Evaluation, { payer, payee }: Common): Hit['subject'] {
   if (on === 'use') return { kind: leg.useKindName, id: leg.useValue };
-  return { kind: 'account', id: leg.view.text(leg.self.accountStart, leg.self.accountEnd) };
+  return { kind: 'account', id: (leg.self === leg.view.payer ? payer : payee).account };
 }
 
 /** Part of the hit's id. The words of the two sides of a payment stay as they were: ids must not change. */

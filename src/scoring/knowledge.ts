@@ -30,7 +30,7 @@ export interface Knowledge {
   takeReference(reference: Reference, owns: (key: string) => boolean): void;
   takeForward(forward: Forward, view: TransactionView | null): void;
   drain(): readonly OutgoingForward[];
-  sweep(beforeMs: number): void;
+  sweep(beforeMs: number, accountsMost: number): void;
   /** Only while nothing waits to be told. */
   readonly snapshot: Snapshotted;
 }
@@ -391,7 +391,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     takeReference,
     takeForward,
     drain: () => outgoing.splice(0),
-    sweep: (beforeMs) => traces.sweep(beforeMs),
+    sweep: (beforeMs, accountsMost) => traces.sweep(beforeMs, accountsMost),
     snapshot: snapshotted(
       () => {
         if (outgoing.length + waiting.length > 0)

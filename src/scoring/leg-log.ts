@@ -4,17 +4,16 @@ import type { TransactionView } from './transaction-view.js';
 
 /**
  * The legs of one partition, append-only. A leg is named by its slot. Slots are given out in blocks; blocks whose legs
- * nobody needs any more are used again, so slots are not in time order; `arrival` is.
+ * nobody needs any more are used again, so slots are not in time order.
  *
- * A leg is 48 bytes in one place, so that looking at it costs one cache line: two doubles and eight words over one buffer.
+ * A leg is 64 bytes in one place, so that looking at it costs one cache line: two doubles and twelve words over one buffer.
  */
 const blockBits = 13;
 export const blockLegs = 1 << blockBits;
-const blockMask = blockLegs - 1;
 
 /** Places in `numbers`, `numberWidth` to a leg. */
 export const legNumber = { timeMs: 0, amountFen: 1 } as const;
-export const numberWidth = 6;
+export const numberWidth = 8;
 
 /** Places in `words`, `wordWidth` to a leg. `region`: of the counterparty, six digits, 0 unknown. */
 export const legWord = {
@@ -22,20 +21,23 @@ export const legWord = {
   pair: 5,
   /** Bits of the base streams that the leg belongs to. */
   streams: 6,
-  /** Neighbours of the same subject in time order, and the pair's leg that arrived before; -1 at the ends. */
+  /** Neighbours of the same subject, of the same pair and among the like amounts, each in time order; -1 at the ends. */
   previous: 7,
   next: 8,
   previousOfPair: 9,
   region: 10,
   /** Where its transaction's id lies in the ids of its block. */
   idStart: 11,
+  nextOfPair: 12,
+  previousOfAmount: 13,
+  nextOfAmount: 14,
+  /** Its entry among the like amounts (see `like-amounts.ts`), -1 for none. */
+  amountEntry: 15,
 } as const;
-export const wordWidth = 12;
+export const wordWidth = 16;
 
 interface Block {
   used: number;
-  /** Arrival number of the block's first leg: grows over the life of the log. */
-  arrival: number;
   latestMs: number;
   ids: Buffer;
   idsEnd: number;
@@ -48,7 +50,6 @@ export class LegLog {
   /** Blocks in arrival order, oldest first; the last one is being filled. */
   private order: number[] = [];
   private spare: number[] = [];
-  private arrivals = 0;
   private filling = -1;
   /** Where the id of the transaction in hand lies, -1 until its first leg is added: all of its legs in a block share it. */
   private idStart = -1;
@@ -57,15 +58,14 @@ export class LegLog {
   readonly snapshot = snapshotted(
     () => ({
       numbers: kept(this.numbers, this.blocks.length * blockLegs * numberWidth),
-      blocks: this.blocks.map(({ ids: _, ...block }) => block),
+      blocks: this.blocks.map(({ used, latestMs, idsEnd }) => ({ used, latestMs, idsEnd })),
       ids: keptTables(this.blocks.map(({ ids, idsEnd }) => kept(new Uint8Array(ids.buffer, ids.byteOffset, ids.length), idsEnd))),
       order: kept(Int32Array.from(this.order)),
       spare: kept(Int32Array.from(this.spare)),
-      arrivals: this.arrivals,
       filling: this.filling,
       legs: this.legs,
     }),
-    ({ numbers, blocks, ids, order, spare, arrivals, filling, legs }) => {
+    ({ numbers, blocks, ids, order, spare, filling, legs }) => {
       this.numbers = numbers;
       this.words = new Int32Array(numbers.buffer);
       this.blocks = blocks.map((block, i) => {
@@ -74,7 +74,6 @@ export class LegLog {
       });
       this.order = [...order];
       this.spare = [...spare];
-      this.arrivals = arrivals;
       this.filling = filling;
       this.legs = legs;
     },
@@ -93,13 +92,8 @@ export class LegLog {
     if (this.idStart < 0) this.keepId(block, view);
     this.words[slot * wordWidth + legWord.idStart] = this.idStart;
     if (timeMs > block.latestMs) block.latestMs = timeMs;
-    this.arrivals++;
     this.legs++;
     return slot;
-  }
-
-  arrival(slot: number): number {
-    return this.blocks[slot >>> blockBits]!.arrival + (slot & blockMask);
   }
 
   timeMs(slot: number): number {
@@ -167,13 +161,12 @@ export class LegLog {
     this.idStart = -1;
     let index = this.spare.pop();
     if (index === undefined) {
-      index = this.blocks.push({ used: 0, arrival: 0, latestMs: -Infinity, ids: Buffer.alloc(blockLegs * 16), idsEnd: 0 }) - 1;
+      index = this.blocks.push({ used: 0, latestMs: -Infinity, ids: Buffer.alloc(blockLegs * 16), idsEnd: 0 }) - 1;
       if (this.blocks.length * blockLegs * numberWidth > this.numbers.length) this.widen();
     }
     const block = this.blocks[index]!;
     block.used = 0;
     block.idsEnd = 0;
-    block.arrival = this.arrivals;
     block.latestMs = -Infinity;
     this.filling = index;
     this.order.push(index);

@@ -1,12 +1,15 @@
 import { dayMs, dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import { createEventQueue, type EventQueue } from './event-queue.js';
+import { createPairEvents } from './pair-events.js';
 import { column, type NamedWindow, type Plan, type StreamRef } from './plan.js';
-import { fillMap, kept, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { widerLength } from './growth.js';
 import type { SubjectRows } from './subject-rows.js';
+import { createWindowDirectory } from './window-directory.js';
 
 /**
  * Windows over named streams. Most subjects have no leg in most of them, so such a window exists only from its first event
- * on: a node in the subject's list, with a queue of its events. What has left a window goes when somebody asks or adds; so a
+ * on: a node in the subject's directory, with a queue of its events. What has left a window goes when somebody asks or adds; so a
  * leg that has nothing to do with it costs nothing.
  */
 export interface NamedWindows {
@@ -20,6 +23,12 @@ export interface NamedWindows {
   min(subject: Subject, window: number): number;
   /** Visits the events inside, latest first, until `visit` says false; at most `most`, and never more than `eventsVisitedMax`. */
   each(subject: Subject, window: number, visit: (events: EventQueue, event: number) => boolean, most?: number): void;
+  /** The same of one counterparty, for windows that were planned so. */
+  eachOfPair(subject: Subject, window: number, other: number, visit: (events: EventQueue, event: number) => boolean): void;
+  countOfPair(subject: Subject, window: number, other: number): number;
+  sumOfPair(subject: Subject, window: number, other: number): number;
+  /** Brings what all windows of the subject begin with into the cache. What it returns means nothing. */
+  touch(block: number): number;
   /** Time of the latest event that is not `exceptSlot`; -Infinity where there is none. */
   latestMs(subject: Subject, window: number, exceptSlot: number): number;
   /** Gives back the windows of one row that have been empty before `beforeMs` less their span; rows are taken in turn. */
@@ -47,25 +56,22 @@ export interface StreamEvent {
 /** Bounds a walk over a window, so that a busy account costs no more than this per question. */
 export const eventsVisitedMax = 4_096;
 
-const field = { window: 0, next: 1, head: 2, tail: 3, count: 4, sum: 5, distinct: 6, max: 7, min: 8, width: 9 } as const;
-const accountsMax = 2 ** 26;
+/** Of a node: its events from the oldest to the latest, the time of the oldest, and what they are together. */
+const field = { head: 0, tail: 1, headMs: 2, count: 3, sum: 4, distinct: 5, max: 6, min: 7, width: 8 } as const;
 
 export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows {
   const { named } = plan;
   const events = createEventQueue();
+  const directory = createWindowDirectory(named.length);
+  const ofPairs = createPairEvents();
   let nodes = new Float64Array(1_024 * field.width);
   let used = 0;
   let free = -1;
   let sweepRow = 0;
-  /** How many events of a counterparty a window holds. */
-  const perCounterparty = new Map<number, number>();
-  const byStream = new Map<number, number[]>();
-  const byBit = new Map<number, number[]>();
-  named.forEach(({ stream }, id) => {
-    const map = stream.index < 0 ? byBit : byStream;
-    const key = stream.index < 0 ? stream.bit : stream.index;
-    map.set(key, [...(map.get(key) ?? []), id]);
-  });
+  const idsOf = (isWanted: (stream: StreamRef) => boolean): readonly number[] =>
+    named.flatMap(({ stream }, id) => (isWanted(stream) ? [id] : []));
+  const byStream = plan.streams.map(({ index }) => idsOf((stream) => stream.index === index));
+  const byBit = Array.from({ length: 8 }, (_, bit) => idsOf((stream) => stream.index < 0 && stream.bit === bit));
   /** Windows that move with the calendar day alone: where they begin, kept for the day. */
   const startDay = new Float64Array(named.length).fill(Number.NaN);
   const startOf = new Float64Array(named.length);
@@ -81,19 +87,12 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     return startOf[id]!;
   }
 
-  /** The subject's node of this window, or -1. */
-  function find({ row, base }: Subject, id: number): number {
-    let node = row[base + column.named]!;
-    while (node >= 0 && nodes[node + field.window] !== id) node = nodes[node + field.next]!;
-    return node;
-  }
-
   function open({ row, base }: Subject, id: number): number {
     let node = free;
-    if (node >= 0) free = nodes[node + field.next]!;
+    if (node >= 0) free = nodes[node + field.head]!;
     else {
       if (used + field.width > nodes.length) {
-        const wider = new Float64Array(nodes.length * 2);
+        const wider = new Float64Array(widerLength(nodes.length));
         wider.set(nodes);
         nodes = wider;
       }
@@ -101,64 +100,58 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       used += field.width;
     }
     nodes.fill(0, node, node + field.width);
-    nodes[node + field.window] = id;
-    nodes[node + field.next] = row[base + column.named]!;
     nodes[node + field.head] = -1;
     nodes[node + field.tail] = -1;
+    nodes[node + field.headMs] = Infinity;
     nodes[node + field.max] = Number.NaN;
     nodes[node + field.min] = Number.NaN;
-    row[base + column.named] = node;
+    directory.add(row, base, id, node);
     return node;
   }
 
-  function shift(node: number): void {
+  /** The oldest event leaves. */
+  function shift(node: number, { isByDay, distinct, ofPair }: NamedWindow): void {
     const event = nodes[node + field.head]!;
-    const { isByDay, distinct } = named[nodes[node + field.window]!]!;
     const amountFen = events.amountFen(event);
     nodes[node + field.count]! -= isByDay ? events.other(event) : 1;
     nodes[node + field.sum]! -= amountFen;
     if (nodes[node + field.max] === amountFen) nodes[node + field.max] = Number.NaN;
     if (nodes[node + field.min] === amountFen) nodes[node + field.min] = Number.NaN;
-    if (distinct && events.other(event) >= 0) {
-      const key = counterpartyKey(node, events.other(event));
-      const left = perCounterparty.get(key)! - 1;
-      if (left > 0) perCounterparty.set(key, left);
-      else {
-        perCounterparty.delete(key);
-        nodes[node + field.distinct]! -= 1;
-      }
+    if ((distinct || ofPair) && events.other(event) >= 0) {
+      if (ofPairs.remove(node, events.other(event), amountFen)) nodes[node + field.distinct]! -= 1;
     }
     const next = events.next(event);
-    nodes[node + field.head] = next;
+    setHead(node, next);
     if (next < 0) nodes[node + field.tail] = -1;
     else events.setPrevious(next, -1);
     events.release(event);
   }
 
-  function expire(node: number, beforeOrAtMs: number): void {
-    for (
-      let event = nodes[node + field.head]!;
-      event >= 0 && events.timeMs(event) <= beforeOrAtMs;
-      event = nodes[node + field.head]!
-    )
-      shift(node);
+  function setHead(node: number, event: number): void {
+    nodes[node + field.head] = event;
+    nodes[node + field.headMs] = event < 0 ? Infinity : events.timeMs(event);
+  }
+
+  function expire(node: number, planned: NamedWindow, beforeOrAtMs: number): void {
+    while (nodes[node + field.headMs]! <= beforeOrAtMs) shift(node, planned);
   }
 
   /** The node with what is inside now, or -1. */
-  function settled(subject: Subject, id: number): number {
-    const node = find(subject, id);
-    if (node >= 0 && nodes[node + field.head]! >= 0) expire(node, startMs(id, subject.clockMs));
+  function settled({ row, base, clockMs }: Subject, id: number): number {
+    const node = directory.find(row, base, id);
+    if (node >= 0 && nodes[node + field.headMs]! < Infinity) expire(node, named[id]!, startMs(id, clockMs));
     return node;
   }
 
-  function add(subject: Subject, id: number, planned: NamedWindow, event: StreamEvent): void {
+  function add(subject: Subject, id: number, event: StreamEvent): void {
+    const planned = named[id]!;
     const isEver = planned.window.spanMsMax === Infinity;
     const fromMs = isEver ? -Infinity : startMs(id, subject.clockMs);
     if (event.timeMs <= fromMs) return;
-    let node = find(subject, id);
+    let node = directory.find(subject.row, subject.base, id);
     if (node < 0) node = open(subject, id);
-    else if (!isEver) expire(node, fromMs);
-    const { amountFen, other } = event;
+    else if (!isEver) expire(node, planned, fromMs);
+    const { amountFen } = event;
     const isFirst = nodes[node + field.count] === 0;
     nodes[node + field.count]! += 1;
     nodes[node + field.sum]! += amountFen;
@@ -167,13 +160,9 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     if (isFirst || amountFen < nodes[node + field.min]!) nodes[node + field.min] = amountFen;
     if (isEver) return;
     if (planned.isByDay) return addToDay(node, event);
-    if (planned.distinct && other >= 0) {
-      const key = counterpartyKey(node, other);
-      const known = perCounterparty.get(key) ?? 0;
-      perCounterparty.set(key, known + 1);
-      if (known === 0) nodes[node + field.distinct]! += 1;
-    }
-    insert(node, events.take(event));
+    const own = events.take(event.timeMs, amountFen, event.slot, event.other, event.region);
+    insert(node, own);
+    if ((planned.distinct || planned.ofPair) && event.other >= 0) addOfPair(node, own, event.other);
   }
 
   /** In time order; only a late event has to look for its place. */
@@ -185,10 +174,33 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     const next = previous < 0 ? nodes[node + field.head]! : events.next(previous);
     events.setNext(event, next);
     events.setPrevious(event, previous);
-    if (previous < 0) nodes[node + field.head] = event;
+    if (previous < 0) setHead(node, event);
     else events.setNext(previous, event);
     if (next < 0) nodes[node + field.tail] = event;
     else events.setPrevious(next, event);
+  }
+
+  /** The same among the events of the counterparty. */
+  function addOfPair(node: number, event: number, other: number): void {
+    const place = ofPairs.add(node, other, events.amountFen(event));
+    let left = ofPairs.count(place) - 1;
+    if (left === 0) nodes[node + field.distinct]! += 1;
+    const timeMs = events.timeMs(event);
+    let next = -1;
+    let previous = ofPairs.latest(place);
+    for (; left > 0 && events.timeMs(previous) > timeMs; left--) {
+      next = previous;
+      previous = events.previousOfPair(previous);
+    }
+    events.setPreviousOfPair(event, previous);
+    if (next < 0) ofPairs.setLatest(place, event);
+    else events.setPreviousOfPair(next, event);
+  }
+
+  /** Place of a counterparty's events inside the window, or -1. */
+  function ofPair(subject: Subject, id: number, other: number): number {
+    const node = settled(subject, id);
+    return node < 0 || other < 0 ? -1 : ofPairs.find(node, other);
   }
 
   /** One event a day: its `other` counts the legs. */
@@ -199,7 +211,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     for (let at = tail; found < 0 && at >= 0 && events.timeMs(at) >= dayStartMs; at = events.previous(at))
       if (events.timeMs(at) === dayStartMs) found = at;
     if (found >= 0) events.grow(found, event.amountFen);
-    else insert(node, events.take({ timeMs: dayStartMs, amountFen: event.amountFen, slot: -1, other: 1, region: 0 }));
+    else insert(node, events.take(dayStartMs, event.amountFen, -1, 1, 0));
   }
 
   function extreme(subject: Subject, id: number, at: number, better: (a: number, b: number) => boolean): number {
@@ -220,31 +232,24 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     return node < 0 ? 0 : nodes[node + at]!;
   }
 
-  /** Takes a node whose events are all gone out of its subject's list. */
-  function drop(row: Float64Array, base: number, previous: number, node: number): void {
-    const next = nodes[node + field.next]!;
-    if (previous < 0) row[base + column.named] = next;
-    else nodes[previous + field.next] = next;
-    nodes[node + field.next] = free;
-    free = node;
-  }
-
+  /** Gives back the subject's windows whose events are all gone. */
   function sweepNodes(row: Float64Array, base: number, beforeMs: number): void {
-    let previous = -1;
-    for (let node = row[base + column.named]!; node >= 0;) {
-      const next = nodes[node + field.next]!;
-      const { window } = named[nodes[node + field.window]!]!;
-      if (window.spanMsMax !== Infinity) expire(node, beforeMs - window.spanMsMax);
-      if (window.spanMsMax !== Infinity && nodes[node + field.head]! < 0) drop(row, base, previous, node);
-      else previous = node;
-      node = next;
+    for (let id = directory.nextOf(row, base, 0); id >= 0; id = directory.nextOf(row, base, id + 1)) {
+      const { spanMsMax } = named[id]!.window;
+      if (spanMsMax === Infinity) continue;
+      const node = directory.find(row, base, id);
+      expire(node, named[id]!, beforeMs - spanMsMax);
+      if (nodes[node + field.head]! >= 0) continue;
+      directory.remove(row, base, id);
+      nodes[node + field.head] = free;
+      free = node;
     }
   }
 
   return {
     join(subject, stream, event) {
-      const ids = stream.index < 0 ? byBit.get(stream.bit) : byStream.get(stream.index);
-      if (ids) for (const id of ids) add(subject, id, named[id]!, event);
+      const ids = stream.index < 0 ? byBit[stream.bit]! : byStream[stream.index]!;
+      for (let i = 0; i < ids.length; i++) add(subject, ids[i]!, event);
     },
     count: (subject, id) => number(subject, id, field.count),
     sum: (subject, id) => number(subject, id, field.sum),
@@ -257,6 +262,21 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       let left = most;
       for (let event = nodes[node + field.tail]!; event >= 0 && left > 0; event = events.previous(event), left--)
         if (!visit(events, event)) return;
+    },
+    eachOfPair(subject, id, other, visit) {
+      const place = ofPair(subject, id, other);
+      if (place < 0) return;
+      let left = Math.min(ofPairs.count(place), eventsVisitedMax);
+      for (let event = ofPairs.latest(place); left > 0; event = events.previousOfPair(event), left--)
+        if (!visit(events, event)) return;
+    },
+    countOfPair(subject, id, other) {
+      const place = ofPair(subject, id, other);
+      return place < 0 ? 0 : ofPairs.count(place);
+    },
+    sumOfPair(subject, id, other) {
+      const place = ofPair(subject, id, other);
+      return place < 0 ? 0 : ofPairs.sum(place);
     },
     latestMs(subject, id, exceptSlot) {
       const node = settled(subject, id);
@@ -274,25 +294,24 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
         if (rows.numbers[base + column.named]! >= 0) sweepNodes(rows.numbers, base, beforeMs);
       }
     },
-    bytesUsed: () => nodes.byteLength + events.bytesUsed() + perCounterparty.size * 40,
+    touch: (block) => directory.touch(block),
+    bytesUsed: () => nodes.byteLength + events.bytesUsed() + directory.bytesUsed() + ofPairs.bytesUsed(),
     snapshot: snapshotted(
       () => ({
         nodes: kept(nodes, used),
         used,
         free,
         sweepRow,
-        perCounterparty: keptMap(perCounterparty),
         events: events.snapshot.save(),
+        directory: directory.snapshot.save(),
+        ofPairs: ofPairs.snapshot.save(),
       }),
       (state) => {
         ({ nodes, used, free, sweepRow } = state);
-        fillMap(perCounterparty, state.perCounterparty);
         events.snapshot.load(state.events);
+        directory.snapshot.load(state.directory);
+        ofPairs.snapshot.load(state.ofPairs);
       },
     ),
   };
-}
-
-function counterpartyKey(node: number, other: number): number {
-  return (node / field.width) * accountsMax + other;
 }

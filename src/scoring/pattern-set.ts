@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dayMs } from '../domain/bank-day.js';
 import type { Severity } from '../domain/hit.js';
-import { compileReason, type Reason, showParts, type ShownPart } from './explanation.js';
+import { compileReason, compileShown, type Reason } from './explanation.js';
 import type { Evaluation } from './evaluation.js';
 import { cheapestFirst, compileConjuncts, type Conjunct, compileNumber } from './expression.js';
 import type { LooksAt } from './history-walk.js';
@@ -30,13 +30,13 @@ export interface CompiledPattern {
   readonly pattern: Pattern;
   readonly state: PatternState;
   readonly score: number;
-  /** The condition as code (see `expression.ts`), the parts that `&&` joins, and as it is written. */
+  /** The condition as code (see `expression.ts`), and the parts that `&&` joins. */
   readonly code: string;
   readonly conjuncts: readonly Conjunct[];
-  readonly condition: string;
   /** 0 to 1, or NaN for unknown; undefined where the file has none. */
   readonly strength: ((leg: Evaluation) => number) | undefined;
-  readonly parts: readonly ShownPart[];
+  /** The condition with its values. */
+  readonly shown: Reason;
   readonly reasonZh: Reason;
   readonly reasonEn: Reason;
   readonly looksAt: LooksAt;
@@ -190,9 +190,8 @@ function compilePattern(
     score,
     code: cheapestFirst(conjuncts),
     conjuncts,
-    condition,
     strength,
-    parts: showParts(scope.parts, shared.helpers),
+    shown: compileShown(condition, scope.parts, shared.helpers),
     reasonZh,
     reasonEn,
     looksAt: scope.looksAt,

@@ -48,8 +48,9 @@ export interface NamedWindow {
   readonly stream: StreamRef;
   /** One event a day instead of one a leg: windows over base streams that are longer than `chainMsMax`. */
   readonly isByDay: boolean;
-  /** Whether counterparties are counted. */
+  /** Whether counterparties are counted, and whether the events of one are asked about. */
   distinct: boolean;
+  ofPair: boolean;
 }
 
 /** A base stream has a bit and index -1, a named one an index and no bit. */
@@ -100,7 +101,7 @@ export const chainMsMax = 31 * dayMs;
 export const firstContactMs = 180 * dayMs;
 
 /** What else a set asks the engine to keep; nothing is kept that no pattern asks about. */
-export const keptFacts = ['pairCounts', 'names', 'uses', 'kin', 'traces', 'gathered', 'personal'] as const;
+export const keptFacts = ['pairCounts', 'names', 'uses', 'kin', 'traces', 'gathered', 'personal', 'amounts'] as const;
 export type KeptFact = (typeof keptFacts)[number];
 
 /**
@@ -128,7 +129,7 @@ export interface Plan {
   keep(fact: KeptFact): void;
   keeps(fact: KeptFact): boolean;
   cell(window: Window, bit: number, kind: CellKind): number;
-  namedWindow(stream: StreamRef, window: Window, distinct: boolean): number;
+  namedWindow(stream: StreamRef, window: Window, distinct: boolean, ofPair?: boolean): number;
   sketch(bit: number, windowMs: number): number;
   baseline(bit: number, bucketMs: number, halfLifeMs: number): number;
   list(name: string): number;
@@ -200,7 +201,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
     key: () =>
       JSON.stringify([
         windows.map(({ window, cells }) => [window.text, cells]),
-        named.map(({ window, stream, distinct }) => [window.text, stream.bit, stream.index, distinct]),
+        named.map(({ window, stream, distinct, ofPair }) => [window.text, stream.bit, stream.index, distinct, ofPair]),
         streams.map(({ key, index }) => [key, index]),
         sketches,
         baselines,
@@ -220,7 +221,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       planned.cells.push(cell);
       return cell.column;
     },
-    namedWindow(stream, window, distinct) {
+    namedWindow(stream, window, distinct, ofPair = false) {
       remember(window.spanMsMax);
       const known = named.findIndex(
         (planned) =>
@@ -228,9 +229,10 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       );
       if (known >= 0) {
         named[known]!.distinct ||= distinct;
+        named[known]!.ofPair ||= ofPair;
         return known;
       }
-      return named.push({ stream, window, isByDay: stream.index < 0, distinct }) - 1;
+      return named.push({ stream, window, isByDay: stream.index < 0, distinct, ofPair }) - 1;
     },
     sketch(bit, windowMs) {
       remember(windowMs);

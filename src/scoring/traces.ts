@@ -1,9 +1,10 @@
 import { dayMs } from '../domain/bank-day.js';
 import type { Trace, TraceForward } from '../domain/forward.js';
+import { createAccountHeads } from './account-heads.js';
 import { createCaseLevels } from './case-levels.js';
 import { createGatherings } from './gatherings.js';
-import { mapEntryBytes, RowPool } from './row-pool.js';
-import { fillMap, keptMap, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { RowPool } from './row-pool.js';
+import { snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /**
  * Paths of money. A trace begins with a payment that is the first between two accounts or at least `seedFen`. It travels on
@@ -58,8 +59,11 @@ export interface Traces {
    * traces that came are counted.
    */
   gathered(account: number, hops: number, sinceMs: number, atMs: number): number;
-  /** Forgets traces, and arrivals to be gathered, whose life was over before `beforeMs`. Case levels stay. */
-  sweep(beforeMs: number): void;
+  /**
+   * Forgets traces, and arrivals to be gathered, whose life was over before `beforeMs`, of so many accounts at each call; all
+   * come in turn. Case levels stay.
+   */
+  sweep(beforeMs: number, accountsMost?: number): void;
   bytesUsed(): number;
   readonly snapshot: Snapshotted;
 }
@@ -120,7 +124,7 @@ const width = 8;
 
 export function createTraces(): Traces {
   const kept = new RowPool(width);
-  const heads = new Map<number, number>();
+  const heads = createAccountHeads();
   const gatherings = createGatherings(traceRules.lifeMs);
   const cases = createCaseLevels();
   const arrival = emptyArrival();
@@ -162,13 +166,13 @@ export function createTraces(): Traces {
 
   /** Keeps a trace at its place of the account's chain; false where it is known or too old. */
   function keep(account: number, values: readonly number[]): boolean {
-    const head = heads.get(account) ?? -1;
+    const head = heads.get(account);
     for (let row = head; row >= 0; row = kept.next[row]!) if (compare(kept.numbers, row * width, values) === 0) return false;
     const latestMs = Math.max(head < 0 ? -Infinity : of(head, column.arrivedMs), values[column.arrivedMs]!);
     if (latestMs - values[column.startMs]! > traceRules.lifeMs) return false;
     if (length(account) >= traceRules.tracesMax) dropDead(account, latestMs);
     let newer = -1;
-    let older = heads.get(account) ?? -1;
+    let older = heads.get(account);
     let count = 0;
     for (; older >= 0 && compare(kept.numbers, older * width, values) > 0; older = kept.next[older]!) {
       newer = older;
@@ -186,12 +190,12 @@ export function createTraces(): Traces {
 
   function length(account: number): number {
     let count = 0;
-    for (let row = heads.get(account) ?? -1; row >= 0; row = kept.next[row]!) count++;
+    for (let row = heads.get(account); row >= 0; row = kept.next[row]!) count++;
     return count;
   }
 
   function dropLast(account: number): void {
-    let previous = heads.get(account)!;
+    let previous = heads.get(account);
     for (let row = kept.next[previous]!; kept.next[row]! >= 0; row = kept.next[row]!) previous = row;
     kept.release(kept.next[previous]!);
     kept.next[previous] = -1;
@@ -200,12 +204,11 @@ export function createTraces(): Traces {
   /** Drops the traces whose life was over before `beforeMs`. */
   function dropDead(account: number, beforeMs: number): void {
     let previous = -1;
-    for (let row = heads.get(account) ?? -1; row >= 0;) {
+    for (let row = heads.get(account); row >= 0;) {
       const following = kept.next[row]!;
       if (of(row, column.startMs) + traceRules.lifeMs < beforeMs) {
         if (previous >= 0) kept.next[previous] = following;
-        else if (following >= 0) heads.set(account, following);
-        else heads.delete(account);
+        else heads.set(account, following);
         kept.release(row);
       } else previous = row;
       row = following;
@@ -218,7 +221,7 @@ export function createTraces(): Traces {
       if (isFirst || amountFen >= traceRules.seedFen)
         traces.push({ origin: originKey, circle, startMs: timeMs, amountFen, hops: 1, quick: 1 });
       const own = traces.length;
-      const head = heads.get(account) ?? -1;
+      const head = heads.get(account);
       for (let row = head; row >= 0; row = kept.next[row]!) {
         if (travels(row, timeMs, amountFen, isFirst, of(head, column.arrivedMs)))
           join(traces, own, leaving(row, timeMs, amountFen));
@@ -230,7 +233,7 @@ export function createTraces(): Traces {
       return { traces, caseLevel: isCase ? cases.level(account, timeMs) : -1, caseMs: isCase ? caseMs : 0 };
     },
     arrive(account, via, timeMs, amountFen, forward, ownKey, ownCircle) {
-      Object.assign(arrival, emptyArrival());
+      clear(arrival);
       arrival.payerNew = forward.payerNew;
       let cycle: Trace | undefined;
       let circle: Trace | undefined;
@@ -272,21 +275,21 @@ export function createTraces(): Traces {
     },
     caseLevel: (account, atMs) => cases.level(account, atMs),
     gathered: (account, hops, sinceMs, atMs) => gatherings.count(account, hops, sinceMs, atMs),
-    sweep(beforeMs) {
-      for (const account of heads.keys()) dropDead(account, beforeMs);
-      gatherings.sweep(beforeMs);
+    sweep(beforeMs, accountsMost = Infinity) {
+      heads.inTurn(accountsMost, (account) => dropDead(account, beforeMs));
+      gatherings.sweep(beforeMs, accountsMost);
     },
-    bytesUsed: () => kept.bytesUsed() + heads.size * mapEntryBytes + gatherings.bytesUsed() + cases.bytesUsed(),
+    bytesUsed: () => kept.bytesUsed() + heads.bytesUsed() + gatherings.bytesUsed() + cases.bytesUsed(),
     snapshot: snapshotted(
       () => ({
         kept: kept.snapshot.save(),
-        heads: keptMap(heads),
+        heads: heads.snapshot.save(),
         gatherings: gatherings.snapshot.save(),
         cases: cases.snapshot.save(),
       }),
       (state) => {
         kept.snapshot.load(state.kept);
-        fillMap(heads, state.heads);
+        heads.snapshot.load(state.heads);
         gatherings.snapshot.load(state.gatherings);
         cases.snapshot.load(state.cases);
       },
@@ -353,4 +356,20 @@ function emptyArrival(): Arrival {
     payerNew: 0,
     isNews: false,
   };
+}
+
+function clear(arrival: Arrival): void {
+  arrival.hops = 0;
+  arrival.quick = 0;
+  arrival.caseLevel = NaN;
+  arrival.caseSeconds = NaN;
+  arrival.cycle = 0;
+  arrival.cycleShare = NaN;
+  arrival.cycleSeconds = NaN;
+  arrival.isCircle = false;
+  arrival.circleShare = NaN;
+  arrival.circleHops = 0;
+  arrival.circleSeconds = NaN;
+  arrival.payerNew = 0;
+  arrival.isNews = false;
 }

@@ -9,10 +9,10 @@ import type { WorkingDays } from './window.js';
 
 /**
  * `code` is an expression over the names that `prelude` declares; it gives a number, or true or false. Of a text, `code`
- * gives the text; of an enum, its number. `known` is code that gives the `KnownText` of a text of the transaction.
+ * gives the text; of an enum, its number. `known` is code that gives the `SpanText` of a text of the transaction.
  */
 export type Typed =
-  | { readonly type: 'number'; readonly code: string; readonly constant?: number }
+  | { readonly type: 'number'; readonly code: string; readonly constant?: number; readonly reaches?: Reaches }
   | { readonly type: 'bool'; readonly code: string }
   | { readonly type: 'text'; readonly code: string; readonly constant?: string; readonly known?: string }
   | { readonly type: 'enum'; readonly code: string; readonly names: readonly string[] }
@@ -22,6 +22,9 @@ export type Typed =
   | { readonly type: 'account'; readonly who: Who }
   | { readonly type: 'register'; readonly list: number }
   | { readonly type: 'profile'; readonly who: Who };
+
+/** Code that says whether a count, never unknown, is at least a number: it need not count on from there. */
+export type Reaches = (least: string) => string;
 
 export type Who = 'self' | 'other' | 'payer' | 'payee';
 

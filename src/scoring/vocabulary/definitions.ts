@@ -83,7 +83,7 @@ export function asksHistory(scope: Scope, fail: Fail): void {
 }
 
 /** Where the legs of a stream inside a window are kept; plans for them. */
-export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: Fail, distinct = false): Source {
+export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: Fail, distinct = false, ofPair = false): Source {
   asksHistory(scope, fail);
   const isChained = stream.index < 0 && window.spanMsMax <= chainMsMax;
   if (isChained) {
@@ -92,18 +92,18 @@ export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: 
     if (window.spanMsMax > scope.looksAt.spanMs) scope.looksAt.spanMs = window.spanMsMax;
     return { stream, window, named: -1 };
   }
-  const named = scope.plan.namedWindow(stream, window, distinct);
+  const named = scope.plan.namedWindow(stream, window, distinct, ofPair);
   if (!scope.looksAt.named.includes(named) && window.spanMsMax !== Infinity) scope.looksAt.named.push(named);
   return { stream, window, named };
 }
 
-/** The same for features that walk over single legs. */
-export function walkOf(args: readonly Typed[], scope: Scope, fail: Fail, at = 1): Source {
+/** The same for features that walk over single legs, `ofPair` over those with the counterparty alone. */
+export function walkOf(args: readonly Typed[], scope: Scope, fail: Fail, at = 1, ofPair = false): Source {
   const stream = streamOf(args[0]!);
   const window = endingWindow(args[at]!, scope, fail, at);
   if (stream.index < 0 && window.spanMsMax > chainMsMax)
     fail(at, `single legs of ${stream.name} are kept for 31 days; use at most "31d", or a named stream with a condition`);
-  const source = sourceOf(stream, window, scope, fail);
+  const source = sourceOf(stream, window, scope, fail, false, ofPair);
   // Evidence and pairs are found among single legs.
   scope.plan.lookBack(Math.min(window.spanMsMax, chainMsMax));
   return source;

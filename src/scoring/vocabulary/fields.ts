@@ -1,9 +1,7 @@
 import { accountKinds, transactionStatuses } from '../../domain/transaction.js';
 import { sharedKinds } from '../../domain/reference.js';
-import type { Evaluation } from '../evaluation.js';
+import { type Evaluation, partyText, textPlace } from '../evaluation.js';
 import { type About, callHelper, type Typed } from '../typed-code.js';
-import type { PartyView } from '../transaction-view.js';
-import { texts } from '../text-cache.js';
 import type { FieldDefinition } from './definitions.js';
 import { caseLevelOf } from './knowledge.js';
 import { loginFields } from './profiles.js';
@@ -20,20 +18,9 @@ export function boolField(doc: string, code: string, about?: About): FieldDefini
   return { type: 'bool', doc, make: () => ({ type: 'bool', code }), ...(about ? { about } : {}) };
 }
 
-/** A text that most conditions ask about: the engine has looked it up before they do. */
-function shortText(doc: string, known: string): FieldDefinition {
+/** `known` is code that gives the `SpanText`. */
+function textField(doc: string, known: string): FieldDefinition {
   return { type: 'text', doc, make: () => ({ type: 'text', code: `${known}.text`, known }) };
-}
-
-function textField(doc: string, span: (leg: Evaluation) => readonly [number, number]): FieldDefinition {
-  return {
-    type: 'text',
-    doc,
-    make(scope) {
-      const known = callHelper(scope, (leg) => texts.entry(leg.view, ...span(leg)));
-      return { type: 'text', code: `${known}.text`, known };
-    },
-  };
 }
 
 function enumField(doc: string, names: readonly string[], code: string, about?: About): FieldDefinition {
@@ -49,12 +36,7 @@ function wordField(doc: string, about: About, read: (leg: Evaluation) => string)
   return { type: 'text', doc, about, make: (scope) => ({ type: 'text', code: callHelper(scope, read) }) };
 }
 
-function partyFields(
-  prefix: string,
-  who: string,
-  of: (leg: Evaluation) => PartyView,
-  code: string,
-): Record<string, FieldDefinition> {
+function partyFields(prefix: string, who: string, code: string): Record<string, FieldDefinition> {
   return {
     [`${prefix}.kind`]: enumField(`Kind of ${who}`, kinds, `${code}.kind`),
     [`${prefix}.province`]: numberField(
@@ -73,13 +55,17 @@ function partyFields(
       'fen',
       `${code}.balanceFen`,
     ),
-    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, (leg) => [of(leg).nameStart, of(leg).nameEnd]),
-    [`${prefix}.bank`]: textField(`Bank number of ${who}`, (leg) => [of(leg).bankStart, of(leg).bankEnd]),
-    [`${prefix}.creditCode`]: textField(`Unified social credit code of the holder of ${who}`, (leg) => [
-      of(leg).creditCodeStart,
-      of(leg).creditCodeEnd,
-    ]),
+    [`${prefix}.name`]: textField(`Name of the holder of ${who}`, partyTextOf(code, partyText.name)),
+    [`${prefix}.bank`]: textField(`Bank number of ${who}`, partyTextOf(code, partyText.bank)),
+    [`${prefix}.creditCode`]: textField(
+      `Unified social credit code of the holder of ${who}`,
+      partyTextOf(code, partyText.creditCode),
+    ),
   };
+}
+
+function partyTextOf(code: string, place: number): string {
+  return `leg.textAt((${code} === view.payer ? ${textPlace.payer} : ${textPlace.payee}) + ${place})`;
 }
 
 const minuteOfDay = '((leg.timeMs + 28800000) % 86400000 - (leg.timeMs + 28800000) % 60000 % 60000) / 60000';
@@ -113,16 +99,16 @@ export const fields: Readonly<Record<string, FieldDefinition>> = {
   'tx.status': enumField('Status (failed and reversed transactions are never scored)', transactionStatuses, 'view.status'),
   'tx.isCny': boolField('The currency is CNY', 'view.isCny'),
   'leg.isDebit': boolField('The account pays on this leg', 'leg.isDebit'),
-  'tx.remark': shortText('Remark (附言)', 'leg.remark'),
-  'tx.channel': shortText('Channel, such as ebank or counter', 'leg.channel'),
-  'tx.ip': textField('IP address of the session', ({ view }) => [view.ipStart, view.ipEnd]),
-  'tx.device': textField('Device number', ({ view }) => [view.deviceStart, view.deviceEnd]),
-  'tx.mac': textField('MAC address', ({ view }) => [view.macStart, view.macEnd]),
-  'tx.operator': textField('Who entered the payment (经办人)', ({ view }) => [view.operatorStart, view.operatorEnd]),
-  ...partyFields('self', 'the account whose leg is scored', (leg) => leg.self, 'self'),
-  ...partyFields('other', 'the counterparty', (leg) => leg.other, 'other'),
-  ...partyFields('payer', "the payer's account", (leg) => leg.view.payer, 'view.payer'),
-  ...partyFields('payee', "the payee's account", (leg) => leg.view.payee, 'view.payee'),
+  'tx.remark': textField('Remark (附言)', 'leg.remark'),
+  'tx.channel': textField('Channel, such as ebank or counter', 'leg.channel'),
+  'tx.ip': textField('IP address of the session', `leg.textAt(${textPlace.ip})`),
+  'tx.device': textField('Device number', `leg.textAt(${textPlace.device})`),
+  'tx.mac': textField('MAC address', `leg.textAt(${textPlace.mac})`),
+  'tx.operator': textField('Who entered the payment (经办人)', `leg.textAt(${textPlace.operator})`),
+  ...partyFields('self', 'the account whose leg is scored', 'self'),
+  ...partyFields('other', 'the counterparty', 'other'),
+  ...partyFields('payer', "the payer's account", 'view.payer'),
+  ...partyFields('payee', "the payee's account", 'view.payee'),
   'self.balanceBeforeFen': numberField(
     'Balance of the account before the transaction',
     'fen',

@@ -1,5 +1,5 @@
 import { callHelper } from '../typed-code.js';
-import { texts } from '../text-cache.js';
+import { wordLists } from '../word-lists.js';
 import { codeOf, type FunctionDefinition } from './definitions.js';
 import { knowledgeFunctions } from './knowledge.js';
 import { windowFunctions } from './windows.js';
@@ -43,7 +43,7 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
     make([text, words], _, fail) {
       const listed = words!.type === 'list' ? words!.words : [];
       if (text!.type !== 'text' || !text!.known) return fail(0, 'expected a text of the transaction, such as tx.remark');
-      return { type: 'bool', code: `${text!.known}.mentions(${texts.register(listed)})` };
+      return { type: 'bool', code: `${text!.known}.mentions(${wordLists.register(listed)})` };
     },
   },
   unknown: {

@@ -92,8 +92,11 @@ function similarity(name: string, ofPair: boolean): FunctionDefinition {
     parameters: withTolerance,
     doc: `Number of legs whose amount is this one's within the tolerance (a share)${ofPair ? `, ${pairDoc}` : ''}, this leg included.`,
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail);
-      return { type: 'number', code: callHelper(scope, (leg, share) => similar(leg, source, ofPair, share), codeOf(args[2])) };
+      const source = walkOf(args, scope, fail, 1, ofPair);
+      if (source.named < 0 && !ofPair) scope.plan.keep('amounts');
+      const count = (most: string): string =>
+        callHelper(scope, (leg, share, most) => similar(leg, source, ofPair, share, most), codeOf(args[2]), most);
+      return { type: 'number', code: count(literal(Infinity)), reaches: (least) => `(${count(least)} >= ${least})` };
     },
   });
 }
@@ -105,7 +108,7 @@ function spread(name: string, ofPair: boolean): FunctionDefinition {
     parameters: streamAndWindow,
     doc: `Coefficient of variation of the amounts (standard deviation over mean)${ofPair ? ` ${pairDoc}` : ''}; unknown with fewer than two.`,
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail);
+      const source = walkOf(args, scope, fail, 1, ofPair);
       return { type: 'number', code: callHelper(scope, (leg) => variation(leg, source, ofPair)) };
     },
   });
@@ -137,9 +140,10 @@ function ofPair(name: 'pairCount' | 'pairSum', doc: string): FunctionDefinition 
     parameters: streamAndWindow,
     doc,
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail);
-      const ask = name === 'pairCount' ? countSeen : sumSeen;
-      return { type: 'number', code: callHelper(scope, (leg) => ask(leg, source, true)) };
+      const source = walkOf(args, scope, fail, 1, true);
+      if (name === 'pairSum') return { type: 'number', code: callHelper(scope, (leg) => sumSeen(leg, source, true)) };
+      const count = (most: string): string => callHelper(scope, (leg, most) => countSeen(leg, source, true, most), most);
+      return { type: 'number', code: count(literal(Infinity)), reaches: (least) => `(${count(least)} >= ${least})` };
     },
   });
 }
@@ -232,7 +236,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: withTolerance,
     doc: 'An earlier leg of the stream with this counterparty inside the window has this amount, within the tolerance (a share).',
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail);
+      const source = walkOf(args, scope, fail, 1, true);
       return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share), codeOf(args[2])) };
     },
   }),
@@ -248,7 +252,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: [...streamAndWindow, { name: 'factor', type: 'number' }],
     doc: 'Length of the run of legs with this counterparty that ends in this one, each at least `factor` times the one before.',
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail);
+      const source = walkOf(args, scope, fail, 1, true);
       return { type: 'number', code: callHelper(scope, (leg, factor) => rising(leg, source, factor), codeOf(args[2])) };
     },
   }),
