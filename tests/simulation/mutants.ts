@@ -25,6 +25,13 @@ export const mutants: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'an idle owner never looks',
+    breaks: 'what a failover forgot stays forgotten where nothing comes in',
+    file: pipeline('ownership-watch'),
+    from: '}, lookEveryMs);',
+    to: '}, 1e9);',
+  },
+  {
     name: 'hits leave before the journal',
     breaks: 'what leaves was scored under a set that no entry names',
     file: pipeline('score-partition'),

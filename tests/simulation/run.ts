@@ -39,6 +39,8 @@ export interface RunResult {
 let sets: PatternSets | null = null;
 const expectations = new Map<string, Hits>();
 const limitMs = 4 * 3_600_000;
+/** Longest time until an owner without work looks whether the store has gone back. */
+const idleMs = 20_000;
 /** Bodies of each bank that are held back until all has come to rest: they ask whether the state is right. */
 const probeBodies = 2;
 
@@ -169,6 +171,11 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     if (world.violations.length > 0) throw new Stuck('a promise was broken');
   }
 
+  function within(forMs: number): () => boolean {
+    const endsMs = world.nowMs() + forMs;
+    return () => world.nowMs() >= endsMs;
+  }
+
   async function play(): Promise<void> {
     await registerAll(around);
     for (let n = 0; n < plan.processes; n++) boot(`p${n}`);
@@ -197,8 +204,8 @@ function setStage(world: World, plan: Plan, { first, renamed, other }: PatternSe
     await world.runUntil('the banks are done', () => banks.every((bank) => bank.isWaiting()) && world.nowMs() >= endsMs, limitMs);
     isTroubled = false;
     network.restore();
-    // Whoever is idle does not notice what the store has forgotten, until it writes or opens again.
-    if (mixture.mayForget) for (const { incarnation } of processes) groups.cutOff(incarnation);
+    // Whoever is idle notices by itself that the store has gone back.
+    await world.runUntil('the idle have looked', within(idleMs), limitMs);
     around.receiver.trouble = { fails: 0, losesAnswer: 0 };
     const first = material.map((lines, number) => lines.slice(0, held(bodies[number]!.length) * plan.bodyLines));
     await rest(first, hitsOf(plan, first, sets!));
