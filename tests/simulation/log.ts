@@ -118,12 +118,11 @@ export function createLogClient(world: World, server: LogServer, network: Networ
           world.schedule(owner, world.latencyMs(), () => settle(true), true);
         });
         const timer = setTimeout(() => settle(false), timeoutMs);
-        const onAbort = () => settle(false);
-        signal?.addEventListener('abort', onAbort, { once: true });
+        const stopListening = signal && world.onAbort(signal, () => settle(false));
         function settle(arrived: boolean): void {
           stopWatching();
           clearTimeout(timer);
-          signal?.removeEventListener('abort', onAbort);
+          stopListening?.();
           resolve(arrived);
         }
       });

@@ -30,14 +30,13 @@ export function createReceiver(world: World): Receiver {
       name: 'webhook',
       deliver: (message, signal) =>
         new Promise<Outcome>((resolve) => {
-          const onAbort = () => resolve({ kind: 'retry', reason: 'given up' });
-          signal.addEventListener('abort', onAbort, { once: true });
+          const stopListening = world.onAbort(signal, () => resolve({ kind: 'retry', reason: 'given up' }));
           const answer = (outcome: Outcome): void => {
             world.schedule(
               owner,
               world.latencyMs(),
               () => {
-                signal.removeEventListener('abort', onAbort);
+                stopListening();
                 resolve(outcome);
               },
               true,

@@ -56,6 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (!(error instanceof Stuck)) throw error;
     if (world.violations.length === 0) world.violation(error.message);
   } finally {
+    world.end();
     useTimersOf(null);
   }
   countRarePaths(stage.around);

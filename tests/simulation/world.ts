@@ -27,6 +27,10 @@ export interface World {
   runUntil(what: string, holds: () => boolean, limitMs: number): Promise<void>;
   /** Calls of parts under way. */
   callsInFlight(): number;
+  /** Calls back when the signal aborts; returns what ends that. A signal with a listener would be kept beyond the run. */
+  onAbort(signal: AbortSignal, run: () => void): () => void;
+  /** Lets go of every signal. */
+  end(): void;
   trace(line: string): void;
   traceTail(lines: number): readonly string[];
   traceHash(): string;
@@ -78,6 +82,7 @@ export function createWorld({ seed, verbose = false, isEven = false }: WorldOpti
   const lines: string[] = [];
   const counts = new Map<string, number>();
   const violations: string[] = [];
+  const listening = new Set<() => void>();
   let hash = 0x811c9dc5;
   let now = startMs;
   let order = 0;
@@ -161,6 +166,18 @@ export function createWorld({ seed, verbose = false, isEven = false }: WorldOpti
       }
     },
     callsInFlight: () => calls,
+    onAbort(signal, run) {
+      const stop = (): void => {
+        listening.delete(stop);
+        signal.removeEventListener('abort', run);
+      };
+      signal.addEventListener('abort', run, { once: true });
+      listening.add(stop);
+      return stop;
+    },
+    end() {
+      for (const stop of listening) stop();
+    },
     trace,
     traceTail: (count) => lines.slice(-count),
     traceHash: () => (hash >>> 0).toString(16).padStart(8, '0'),
