@@ -160,10 +160,14 @@ describe('no part of the state can be left out', () => {
   for (const path of partsOf(fresh)) {
     it(`${path.join('.')} is taken over`, () => {
       const isNoticed = statesAndOld.some((state) => {
-        const other = createEngine(askingSet);
+        const mixed = replaced(restored(state), path, fresh);
         try {
-          other.load(replaced(restored(state), path, fresh));
-          return !isDeepStrictEqual(restored(chunksOf(other)), restored(state));
+          // Tables that do not belong together may lead in circles.
+          return within(() => {
+            const other = createEngine(askingSet);
+            other.load(mixed);
+            return !isDeepStrictEqual(restored(chunksOf(other)), restored(state));
+          }, 2_000);
         } catch {
           return true;
         }
