@@ -6,7 +6,7 @@ import { checkKafka } from '../adapters/log/kafka.js';
 import { createLmdbLog } from '../adapters/log/lmdb.js';
 import { checkRedis } from '../adapters/state/redis.js';
 import { embeddedEngineVersion } from '../adapters/warehouse/chdb.js';
-import { openClickHouseWarehouse } from '../adapters/warehouse/clickhouse.js';
+import { checkClickHouse } from '../adapters/warehouse/check-clickhouse.js';
 import type { Settings } from '../settings.js';
 import { kafkaOptions, redisOptions } from './cluster-stores.js';
 import { clickHouseOptions, isClustered } from './parts.js';
@@ -28,7 +28,7 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
   const stores = isCluster ? checkCluster(settings) : checkEmbedded(settings);
   return [
     ...(await stores),
-    await look('warehouse', () => warehouseVersion(settings)),
+    ...(await checkWarehouse(settings)),
     ...checkWarehouseOwner(settings, isCluster),
   ];
 }
@@ -80,9 +80,6 @@ async function checkEmbedded(settings: Settings): Promise<PartFinding[]> {
   return [directory, store];
 }
 
-/** Of clocks; the server tells whole seconds. */
-const clockSkewSMax = 2;
-
 async function look(check: string, work: () => Promise<string>): Promise<PartFinding> {
   try {
     return { check, verdict: 'good', detail: await work() };
@@ -99,19 +96,9 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function warehouseVersion(settings: Settings): Promise<string> {
+async function checkWarehouse(settings: Settings): Promise<PartFinding[]> {
   if (settings.cluster.clickhouseUrl === '')
-    return `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`;
-  const remote = openClickHouseWarehouse(await clickHouseOptions(settings));
-  try {
-    const askedMs = Date.now();
-    const [row] = await remote.query<{ version: string; nowMs: number }>(
-      'SELECT version() AS version, toUInt32(now()) * 1000.0 AS nowMs',
-    );
-    const skewS = Math.round(((row?.nowMs ?? askedMs) - (askedMs + Date.now()) / 2) / 1000);
-    const clock = Math.abs(skewS) > clockSkewSMax ? `; its clock is ${skewS} s from this machine's, set both by NTP` : '';
-    return `ClickHouse ${row?.version ?? ''} answers${clock}`;
-  } finally {
-    await remote.close();
-  }
+    return [await look('warehouse', async () => `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`)];
+  const found = await checkClickHouse(await clickHouseOptions(settings));
+  return found.map(({ check, ...rest }) => ({ check: `ClickHouse ${check}`, ...rest }));
 }

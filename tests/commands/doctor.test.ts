@@ -1,6 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { openClickHouseFront } from '../support/clickhouse-front.js';
 import { temporaryDirectory } from '../support/embedded.js';
 import { type Environment, huqi, startHuqi } from '../support/huqi.js';
 
@@ -72,4 +73,24 @@ it('looks at Kafka and Redis where the settings name them, and refuses the one w
   const { code, finding } = await examine(at('half'), { HUQI_REDIS_URL: 'redis://127.0.0.1:1' });
   expect(code).toBe(1);
   expect(finding('parts')?.detail).toContain('without HUQI_KAFKA_BROKERS');
+});
+
+it('looks at the ClickHouse server that the settings name', { timeout: 120_000 }, async () => {
+  const front = await openClickHouseFront({ directory: at('server'), users: { huqi: 'hush-hush', default: '' } });
+  try {
+    const server = { HUQI_CLICKHOUSE_URL: front.url, HUQI_CLICKHOUSE_USERNAME: 'huqi', HUQI_CLICKHOUSE_PASSWORD: 'hush-hush' };
+    const good = await examine(at('remote'), server);
+    expect(good.finding('ClickHouse server')).toMatchObject({ verdict: 'good', detail: expect.stringMatching(/answers/) as string });
+    expect(good.finding('ClickHouse database')?.detail).toContain('the first start makes it');
+    expect(good.code).toBe(0);
+    const wrong = await examine(at('remote'), { ...server, HUQI_CLICKHOUSE_PASSWORD: 'hush' });
+    expect(wrong.code).toBe(1);
+    expect(wrong.finding('ClickHouse server')?.verdict).toBe('bad');
+    front.pretendVersion('23.8.1.1');
+    const old = await examine(at('remote'), server);
+    expect(old.code).toBe(1);
+    expect(old.finding('ClickHouse server')?.detail).toMatch(/23\.8.* or newer is needed/);
+  } finally {
+    await front.close();
+  }
 });
