@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { topics, type Topic } from './ports/log.js';
-import type { WarehouseTable } from './ports/warehouse-rows.js';
+import { type WarehouseTable, warehouseTables } from './ports/warehouse-rows.js';
 import { logLevels } from './telemetry/telemetry.js';
 
 const whole = (min: number, max: number) => z.int(`expected a whole number from ${min} to ${max}`).min(min).max(max);
@@ -29,16 +29,6 @@ const redisUrl = z
 const partitionCounts = z.strictObject(
   Object.fromEntries(topics.map((topic) => [topic, whole(1, 256)])) as Record<Topic, ReturnType<typeof whole>>,
 );
-
-const warehouseTables = [
-  'transactions',
-  'references',
-  'rejected',
-  'hits',
-  'warnings',
-  'deliveries',
-  'events',
-] as const satisfies WarehouseTable[];
 
 /** Empty: none. */
 const pemFiles = { caFile: z.string(), certFile: z.string(), keyFile: z.string() };

@@ -129,3 +129,13 @@ export interface WarehouseRows {
   readonly events: EventRow;
 }
 export type WarehouseTable = keyof WarehouseRows;
+
+export const warehouseTables = [
+  'transactions',
+  'references',
+  'rejected',
+  'hits',
+  'warnings',
+  'deliveries',
+  'events',
+] as const satisfies WarehouseTable[];

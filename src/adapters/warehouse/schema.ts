@@ -1,14 +1,4 @@
-import type { WarehouseTable } from '../../ports/warehouse-rows.js';
-
-export const warehouseTables = [
-  'transactions',
-  'references',
-  'rejected',
-  'hits',
-  'warnings',
-  'deliveries',
-  'events',
-] as const satisfies WarehouseTable[];
+import { type WarehouseTable, warehouseTables } from '../../ports/warehouse-rows.js';
 
 /** Tables that rows may be inserted into from outside. */
 export const insertableTables = [...warehouseTables, 'quarantined'] as const;
