@@ -26,11 +26,7 @@ export async function checkParts(settings: Settings): Promise<PartFinding[]> {
     return [{ check: 'parts', verdict: 'bad', detail: reasonOf(error) }];
   }
   const stores = isCluster ? checkCluster(settings) : checkEmbedded(settings);
-  return [
-    ...(await stores),
-    ...(await checkWarehouse(settings)),
-    ...checkWarehouseOwner(settings, isCluster),
-  ];
+  return [...(await stores), ...(await checkWarehouse(settings)), ...checkWarehouseOwner(settings, isCluster)];
 }
 
 async function checkCluster(settings: Settings): Promise<PartFinding[]> {

@@ -80,7 +80,10 @@ it('looks at the ClickHouse server that the settings name', { timeout: 120_000 }
   try {
     const server = { HUQI_CLICKHOUSE_URL: front.url, HUQI_CLICKHOUSE_USERNAME: 'huqi', HUQI_CLICKHOUSE_PASSWORD: 'hush-hush' };
     const good = await examine(at('remote'), server);
-    expect(good.finding('ClickHouse server')).toMatchObject({ verdict: 'good', detail: expect.stringMatching(/answers/) as string });
+    expect(good.finding('ClickHouse server')).toMatchObject({
+      verdict: 'good',
+      detail: expect.stringMatching(/answers/) as string,
+    });
     expect(good.finding('ClickHouse database')?.detail).toContain('the first start makes it');
     expect(good.code).toBe(0);
     const wrong = await examine(at('remote'), { ...server, HUQI_CLICKHOUSE_PASSWORD: 'hush' });
