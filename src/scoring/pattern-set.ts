@@ -61,24 +61,31 @@ export type CompileResult =
 const scoreBySeverity: Readonly<Record<Severity, number>> = { low: 0.3, medium: 0.5, high: 0.7, critical: 0.9 };
 export const patternsMax = 500;
 
-/** Compiles all or nothing: a set with one broken pattern is refused whole, with every problem at once. */
-export function compilePatternSet(sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
-  // Compiled twice: once to learn which windows there are, once with the row laid out for them.
-  const draft = compileWith(createPlan(), sources, workingDays);
-  return draft.kind === 'broken'
-    ? draft
-    : compileWith(createPlan(draft.set.plan.windows.map(({ window }) => window)), sources, workingDays);
+interface Parsed {
+  readonly source: PatternSource;
+  readonly result: ReturnType<typeof parsePattern>;
 }
 
-function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
+/** Compiles all or nothing: a set with one broken pattern is refused whole, with every problem at once. */
+export function compilePatternSet(sources: readonly PatternSource[], workingDays: WorkingDays): CompileResult {
+  const parsed = sources
+    .toSorted((a, b) => (a.file < b.file ? -1 : 1))
+    .map((source): Parsed => ({ source, result: parsePattern(source.text, source.file) }));
+  // Compiled twice: once to learn which windows there are, once with the row laid out for them.
+  const draft = compileWith(createPlan(), parsed, workingDays);
+  return draft.kind === 'broken'
+    ? draft
+    : compileWith(createPlan(draft.set.plan.windows.map(({ window }) => window)), parsed, workingDays);
+}
+
+function compileWith(plan: Plan, files: readonly Parsed[], workingDays: WorkingDays): CompileResult {
   const problems: PatternProblem[] = [];
   const patterns: CompiledPattern[] = [];
   const helpers: Helper[] = [];
   const seen = new Map<string, string>();
-  if (sources.length > patternsMax)
-    problems.push({ file: '', line: 1, column: 1, path: '', message: `${sources.length} patterns; at most ${patternsMax}` });
-  for (const source of sources.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
-    const result = parsePattern(source.text, source.file);
+  if (files.length > patternsMax)
+    problems.push({ file: '', line: 1, column: 1, path: '', message: `${files.length} patterns; at most ${patternsMax}` });
+  for (const { source, result } of files) {
     if (result.kind === 'broken') {
       problems.push(...result.problems);
       continue;
@@ -94,7 +101,8 @@ function compileWith(plan: Plan, sources: readonly PatternSource[], workingDays:
     if (compiled) patterns.push(compiled);
   }
   if (problems.length > 0) return { kind: 'broken', problems };
-  return { kind: 'compiled', set: { id: setId(sources), planId: hash(plan.key()), patterns, plan, helpers } };
+  const id = setId(files.map(({ source }) => source));
+  return { kind: 'compiled', set: { id, planId: hash(plan.key()), patterns, plan, helpers } };
 }
 
 /** A pattern may stand in a set in several versions, of which one is active. Says what is wrong with this one. */
