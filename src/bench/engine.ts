@@ -1,7 +1,7 @@
 import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import { batchMost, createBatch } from '../scoring/batch.js';
-import { createEngine, type EngineStats } from '../scoring/engine.js';
+import { createEngine, type EngineStats, type ScoringEngine } from '../scoring/engine.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { readTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
@@ -50,11 +50,17 @@ export async function benchEngine(
   };
 }
 
-function scoreAll(
-  set: PatternSet,
-  { bytes, starts, count }: Material,
-): { milliseconds: number; hits: number; stats: EngineStats } {
+function scoreAll(set: PatternSet, material: Material): { milliseconds: number; hits: number; stats: EngineStats } {
   const engine = createEngine(set);
+  const { milliseconds, hits } = feedEngine(engine, material);
+  return { milliseconds, hits, stats: engine.stats() };
+}
+
+/** Reads and scores all of it, batch by batch. */
+export function feedEngine(
+  engine: ScoringEngine,
+  { bytes, starts, count }: Material,
+): { readonly milliseconds: number; readonly hits: number } {
   const batch = createBatch();
   batch.roles.fill(role.debit | role.credit);
   const hits: Hit[] = [];
@@ -65,7 +71,7 @@ function scoreAll(
     engine.scoreBatch(batch, hits);
     batch.count = 0;
   }
-  return { milliseconds: performance.now() - startedMs, hits: hits.length, stats: engine.stats() };
+  return { milliseconds: performance.now() - startedMs, hits: hits.length };
 }
 
 function readAll({ bytes, starts, count }: Material): number {

@@ -6,6 +6,7 @@ import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput } from '../bench/live.js';
 import { createMaterial, withHotAccount } from '../bench/material.js';
 import { medianOf } from '../bench/measure.js';
+import { benchRecovery } from '../bench/recovery.js';
 import { measurePatterns, measureSlowest } from '../bench/pattern-costs.js';
 import { dayNumber } from '../domain/bank-day.js';
 import { runBacktest } from '../pipeline/backtest.js';
@@ -25,7 +26,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-export const benchNames = ['engine', 'patterns', 'hot', 'score', 'backtest', 'growth', 'live', 'latency'] as const;
+export const benchNames = ['engine', 'patterns', 'hot', 'score', 'backtest', 'growth', 'recovery', 'live', 'latency'] as const;
 type BenchName = (typeof benchNames)[number];
 
 const help = `
@@ -35,6 +36,7 @@ const help = `
   score     huqi score on a file of full records: read, checked, deduplicated, scored
   backtest  a history scored twice in one reading: with the patterns and with a draft among them
   growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
+  recovery  a snapshot of a partition with 1,000,000 accounts, and a start from it
   live      HTTP in → durable → scored → hits stored, everything embedded in one process
   latency   5,000 transactions a second over HTTP, from the request to the warning on the live feed
 
@@ -245,6 +247,27 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
         figure: rate(bytes / accounts),
         value: bytes / accounts,
       },
+    ];
+  },
+  async recovery({ set, runs, scaled }) {
+    const figures = await benchRecovery(set, {
+      accounts: scaled(1_000_000),
+      transactions: scaled(2_000_000),
+      runs: Math.min(runs, 3),
+    });
+    const { accounts, transactions, bytes, storedBytes, copySeconds, storeSeconds, restoreSeconds, scoreAgainSeconds } = figures;
+    const megabytes = (value: number) => `${rate(value / 1e6)} MB`;
+    const seconds = (what: string, value: number): Row => ({ bench: 'recovery', what, figure: value.toFixed(1), value });
+    return [
+      row(
+        'recovery',
+        `s from the store to a ready engine: ${rate(accounts)} accounts, ${megabytes(bytes)} of state, stored as ${megabytes(storedBytes)}`,
+        restoreSeconds.median.toFixed(1),
+        restoreSeconds,
+      ),
+      seconds(`s to score the ${rate(transactions)} transactions again instead`, scoreAgainSeconds),
+      seconds('s to copy the state, while nothing is scored', copySeconds),
+      seconds('s to compress and store it, beside the scoring', storeSeconds),
     ];
   },
   async live({ runs, scaled, context, version }) {
