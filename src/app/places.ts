@@ -17,17 +17,8 @@ import type { OpenStoresOptions } from './stores.js';
 export interface OpenPlaceOptions {
   /** Makes the data directory and seeds it where there is none; otherwise `StoreMissing`. */
   readonly makes?: boolean;
-  /** Nothing may run on it meanwhile; throws a retriable error where a platform does, or may. */
+  /** Nothing may run on a data directory meanwhile; throws a retriable error where a platform does. */
   readonly alone?: boolean;
-}
-
-/** Processes that nobody can count share the state. */
-class StateShared extends Error {
-  readonly retriable = true;
-  constructor() {
-    super('the state is shared by the processes of a cluster');
-    this.name = 'StateShared';
-  }
 }
 
 /** The patterns. */
@@ -37,7 +28,6 @@ export async function openPatternStore(
   clock: { now(): number },
   { makes = false, alone = false }: OpenPlaceOptions = {},
 ): Promise<{ store: PatternStore; desk: PatternDesk; close(): Promise<void> }> {
-  if (alone && isClustered(settings)) throw new StateShared();
   const { state, reach, close } = await openForPatterns(settings, { makes, access: alone ? 'alone' : 'beside' });
   try {
     const workingDays = await workingDaysOf(configDirectory);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { openPatternStore } from '../app.js';
+import { isClustered, openPatternStore } from '../app.js';
 import {
   lifeEntrySchema,
   lifeLogSchema,
@@ -58,6 +58,10 @@ export async function withPlace(
     env: context.env,
     overrides: flags.data === undefined ? {} : { dataDir: flags.data },
   });
+  if (access === 'decides' && isClustered(settings))
+    throw new CommandFailure(
+      'the patterns of a cluster are decided on by the interface of a process that runs http: --to http://HOST:PORT --key KEY',
+    );
   const options = { makes: access === 'seeds', alone: access === 'decides' };
   const opened = await openPatternStore(settings, context.paths.config, context.clock, options).catch((error: unknown) => {
     if (access !== 'decides' || !(error instanceof Error && 'retriable' in error && error.retriable === true)) throw error;

@@ -127,6 +127,10 @@ describe('the life of a pattern in a running platform', () => {
     const beside = await huqi(['patterns', 'retire', 'T01', '--data', data]);
     expect(beside.stderr).toMatch(/^huqi: a platform runs on .*; decide there: --to http/);
     expect(failureOf(beside)).toEqual({ code: 1, lines: 1, hasStack: false });
+    const cluster = { HUQI_KAFKA_BROKERS: '127.0.0.1:1', HUQI_REDIS_URL: 'redis://127.0.0.1:1' };
+    const shared = await huqi(['patterns', 'retire', 'T01'], cluster);
+    expect(shared.stderr).toMatch(/^huqi: the patterns of a cluster are decided on by .*--to http/);
+    expect(failureOf(shared)).toEqual({ code: 1, lines: 1, hasStack: false });
     await running.end('SIGTERM');
     expect(done(await huqi(['patterns', 'retire', 'T01', '--data', data, '--by', 'Li', '--note', 'a test']))).toContain(
       'active → retired',
