@@ -21,6 +21,7 @@ import { loadSettings } from '../src/settings.js';
 import { startKafka } from '../tests/cluster/support/kafka-broker.js';
 import { startRedis } from '../tests/cluster/support/redis-server.js';
 import { startHuqi, type Environment, type Running } from '../tests/support/huqi.js';
+import { metricTotal } from '../tests/support/metrics.js';
 import { shippedPatterns, workingDays } from '../tests/support/patterns.js';
 
 const transactions = Number(process.argv[2] ?? 200_000);
@@ -47,6 +48,7 @@ try {
     ['all patterns', 2],
   ] as const)
     say(`${patterns}, ${scorers} scorer(s)`, await throughput(patterns, scorers));
+  say('all patterns, a second scorer', await joining());
   say('all patterns, from the topic incoming to a hit', await latency());
 } finally {
   await endRunning();
@@ -72,6 +74,32 @@ async function throughput(patterns: PatternChoice, scorers: number): Promise<str
     const seconds = (performance.now() - (fromMs ?? 0)) / 1_000;
     return `${figure(transactions / seconds)} transactions/s (${figure(transactions)} in ${seconds.toFixed(1)} s)`;
   });
+}
+
+/** Seconds from the moment at which a process is up until it scores beside the one that had all partitions. */
+async function joining(): Promise<string> {
+  return withPlace('all patterns', async ({ environment, log, state }) => {
+    await fill(log, state);
+    const first = up(environment, 'score');
+    await until(async () => (await scoredBy(first)) > 0);
+    const fromMs = performance.now();
+    const second = up(environment, 'score');
+    await second.printed(/runs at http/);
+    const upMs = performance.now();
+    await until(async () => (await scoredBy(second)) > 0);
+    const left = await scoreLag({ log, state });
+    const [started, scores] = [upMs - fromMs, performance.now() - upMs].map((ms) => (ms / 1_000).toFixed(1));
+    return `up after ${started} s, scores ${scores} s later (${figure(left)} records were left)`;
+  });
+}
+
+async function scoredBy(scorer: Running): Promise<number> {
+  const [, url] = await scorer.printed(/runs at (http\S+)/);
+  return metricTotal(url!, 'huqi_transactions_scored_total');
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(50);
 }
 
 async function fill(log: Log, state: State): Promise<void> {
