@@ -94,7 +94,7 @@ async function joining(): Promise<string> {
 }
 
 async function scoredBy(scorer: Running): Promise<number> {
-  const [, url] = await scorer.printed(/runs at (http\S+)/);
+  const [, url] = await scorer.printed(/runs at (http:\/\/[^\s:]+:\d+)/);
   return metricTotal(url!, 'huqi_transactions_scored_total');
 }
 
