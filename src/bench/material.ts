@@ -9,14 +9,14 @@ export interface Material {
   readonly count: number;
 }
 
-const firstDay = dayNumber(Date.parse('2026-07-01T00:00:00+08:00'));
+export const firstDay = dayNumber(Date.parse('2026-07-01T00:00:00+08:00'));
 
-export function createMaterial(accounts: number, transactions: number, seed = 1): Material {
+export function createMaterial(accounts: number, transactions: number, seed = 1, day = firstDay): Material {
   let bytes = new Uint8Array(transactions * 600);
   const starts = new Uint32Array(transactions + 1);
   let count = 0;
   let end = 0;
-  for (const { json } of simulateBankDay({ accounts, transactions, seed, day: firstDay })) {
+  for (const { json } of simulateBankDay({ accounts, transactions, seed, day })) {
     if (end + json.length > bytes.length) {
       const wider = new Uint8Array(bytes.length * 2);
       wider.set(bytes);
