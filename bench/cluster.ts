@@ -60,16 +60,18 @@ process.exit();
 async function throughput(patterns: PatternChoice, scorers: number): Promise<string> {
   return withPlace(patterns, async ({ environment, log, state }) => {
     await fill(log, state);
-    const total = await scoreLag({ log, state });
     const started = Array.from({ length: scorers }, () => up(environment, 'score'));
-    await Promise.all(started.map((one) => one.printed(/runs at http/)));
-    const lag = { first: total, last: total };
-    await until(async () => (lag.first = await scoreLag({ log, state })) <= total / 2, 20);
-    const fromMs = performance.now();
-    await until(async () => (lag.last = await scoreLag({ log, state })) === 0, 20);
-    const seconds = (performance.now() - fromMs) / 1_000;
-    const counted = (transactions * lag.first) / total;
-    return `${figure(counted / seconds)} transactions/s (${figure(counted)} in ${seconds.toFixed(1)} s)`;
+    const looks: { readonly atMs: number; readonly scored: number }[] = [];
+    await until(async () => {
+      const scored = await Promise.all(started.map((one) => scoredBy(one)));
+      looks.push({ atMs: performance.now(), scored: scored.reduce((sum, count) => sum + count) });
+      return (await scoreLag({ log, state })) === 0;
+    }, 100);
+    const { scored: all } = looks.at(-1)!;
+    const [half, end] = [all / 2, all].map((count) => looks.find(({ scored }) => scored >= count)!);
+    const share = (end!.scored - half!.scored) / all;
+    const seconds = (end!.atMs - half!.atMs) / 1_000;
+    return `${figure((transactions * share) / seconds)} transactions/s (${figure(transactions * share)} in ${seconds.toFixed(1)} s)`;
   });
 }
 
