@@ -9,12 +9,12 @@ interface Waiter {
 
 export interface WaitingRoom {
   /** True once `note` tells of a record at `from` or later, false after `timeoutMs`, or where the signal or `close` came first. */
-  wait(topic: Topic, partition: number, from: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  readonly wait: (topic: Topic, partition: number, from: number, timeoutMs: number, signal?: AbortSignal) => Promise<boolean>;
   /** The offset after the last record of a partition. Whether somebody had waited for it. */
-  note(topic: Topic, partition: number, next: number): boolean;
+  readonly note: (topic: Topic, partition: number, next: number) => boolean;
   /** The partitions that somebody waits for. */
-  places(): { readonly topic: Topic; readonly partition: number }[];
-  close(): void;
+  readonly places: () => { readonly topic: Topic; readonly partition: number }[];
+  readonly close: () => void;
 }
 
 /** Those who wait for a record at an offset. `onWait` is called with each who comes, `onIdle` when the last has gone. */
