@@ -95,6 +95,6 @@ function reasonOf(error: unknown): string {
 async function checkWarehouse(settings: Settings): Promise<PartFinding[]> {
   if (settings.cluster.clickhouseUrl === '')
     return [await look('warehouse', async () => `the embedded ClickHouse engine ${await embeddedEngineVersion()} is installed`)];
-  const found = await checkClickHouse(await clickHouseOptions(settings));
+  const found = await clickHouseOptions(settings).then(checkClickHouse).catch(badAs('options'));
   return found.map(({ check, ...rest }) => ({ check: `ClickHouse ${check}`, ...rest }));
 }

@@ -89,6 +89,10 @@ it('looks at the ClickHouse server that the settings name', { timeout: 120_000 }
     const wrong = await examine(at('remote'), { ...server, HUQI_CLICKHOUSE_PASSWORD: 'hush' });
     expect(wrong.code).toBe(1);
     expect(wrong.finding('ClickHouse server')?.verdict).toBe('bad');
+    const unread = await examine(at('remote'), { ...server, HUQI_CLICKHOUSE_CA_FILE: at('no-such.pem') });
+    expect(unread.code).toBe(1);
+    expect(unread.finding('ClickHouse options')?.detail).toContain('no-such.pem');
+    expect(unread.finding('patterns')).toMatchObject({ verdict: 'good' });
     front.pretendVersion('23.8.1.1');
     const old = await examine(at('remote'), server);
     expect(old.code).toBe(1);

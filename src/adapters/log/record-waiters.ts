@@ -23,7 +23,7 @@ export function createRecordWaiters(nextOf: (topic: Topic, partition: number) =>
 
   /** To be called after an append became visible. */
   function wake(topic: Topic, partition: number): void {
-    room.note(topic, partition, nextOf(topic, partition));
+    room.note(topic, partition, () => nextOf(topic, partition));
   }
 
   function poll(): void {

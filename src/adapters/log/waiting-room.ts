@@ -10,8 +10,9 @@ interface Waiter {
 export interface WaitingRoom {
   /** True once `note` tells of a record at `from` or later, false after `timeoutMs`, or where the signal or `close` came first. */
   readonly wait: (topic: Topic, partition: number, from: number, timeoutMs: number, signal?: AbortSignal) => Promise<boolean>;
-  /** The offset after the last record of a partition. Whether somebody had waited for it. */
-  readonly note: (topic: Topic, partition: number, next: number) => boolean;
+  /** `nextOf`, asked only where somebody waits, says the offset after the last record of the partition. Whether it was waited for. */
+  readonly note: (topic: Topic, partition: number, nextOf: () => number) => boolean;
+  readonly isEmpty: () => boolean;
   /** The partitions that somebody waits for. */
   readonly places: () => { readonly topic: Topic; readonly partition: number }[];
   readonly close: () => void;
@@ -56,12 +57,16 @@ export function createWaitingRoom(onWait: () => void, onIdle: () => void): Waiti
       });
     },
 
-    note(topic, partition, next) {
-      const waiters = waiting.get(`${topic}/${partition}`) ?? [];
+    note(topic, partition, nextOf) {
+      const waiters = waiting.get(`${topic}/${partition}`);
+      if (!waiters) return false;
+      const next = nextOf();
       const arrived = [...waiters].filter(({ from }) => next > from);
       for (const waiter of arrived) waiter.settle(true);
       return arrived.length > 0;
     },
+
+    isEmpty: () => waiting.size === 0,
 
     places: () => [...waiting.values()].flatMap(([one]) => (one ? [one] : [])),
 

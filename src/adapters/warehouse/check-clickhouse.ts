@@ -20,8 +20,8 @@ const bad = (detail: string): Finding => ({ verdict: 'bad', detail });
 
 /** Free space below which the archive comes to a halt soon. */
 const freeShareMin = 0.1;
-/** Whoever is further off sees rows expire, and days begin, at another time. */
-const clockMsMax = 60_000;
+/** Whoever is further off sees rows expire, and days begin, at another time. Machines that NTP sets are milliseconds apart. */
+const clockMsMax = 2_000;
 /** Slices must be known again after this: an outage over a weekend. */
 const windowSecondsMin = 3 * 86_400;
 const windowBlocksMin = 1_000;
@@ -92,8 +92,10 @@ async function serverOf({ ask }: Looking): Promise<Finding> {
 async function clockOf({ ask }: Looking): Promise<Finding> {
   const beforeMs = Date.now();
   const [row] = await ask<{ ms: number }>('SELECT toUnixTimestamp64Milli(now64(3)) AS ms');
-  const offMs = Math.abs((row?.ms ?? 0) - (beforeMs + Date.now()) / 2);
-  return offMs <= clockMsMax
+  const halfMs = (Date.now() - beforeMs) / 2;
+  const offMs = Math.abs((row?.ms ?? 0) - (beforeMs + halfMs));
+  // When it was answered lies somewhere between the two.
+  return offMs <= clockMsMax + halfMs
     ? good('the clock of the server agrees with this one')
     : doubtful(`the clocks of the server and of this machine are ${Math.round(offMs / 1000)} s apart; set both by NTP`);
 }

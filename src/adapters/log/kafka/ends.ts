@@ -17,8 +17,6 @@ export function createEnds(cluster: Cluster, nameOf: (topic: Topic) => string) {
   let timer: NodeJS.Timeout | undefined;
   let isPolling = false;
   let pauseMs: number = pollMs.min;
-  let closed = false;
-
   const room = createWaitingRoom(
     () => schedule(0),
     () => {
@@ -29,11 +27,11 @@ export function createEnds(cluster: Cluster, nameOf: (topic: Topic) => string) {
 
   /** The offset after the last record, as this process has just learnt it. */
   function note(topic: Topic, partition: number, next: number): void {
-    if (room.note(topic, partition, next)) pauseMs = pollMs.min;
+    if (room.note(topic, partition, () => next)) pauseMs = pollMs.min;
   }
 
   function schedule(afterMs: number): void {
-    if (timer || isPolling || closed || room.places().length === 0) return;
+    if (timer || isPolling || room.isEmpty()) return;
     timer = setTimeout(() => {
       timer = undefined;
       void poll();
@@ -65,11 +63,5 @@ export function createEnds(cluster: Cluster, nameOf: (topic: Topic) => string) {
     if (failed?.status === 'rejected') throw failed.reason;
   }
 
-  function close(): void {
-    closed = true;
-    room.close();
-    clearTimeout(timer);
-  }
-
-  return { wait: room.wait, note, close };
+  return { wait: room.wait, note, close: room.close };
 }
