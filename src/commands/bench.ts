@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput } from '../bench/live.js';
@@ -23,6 +23,7 @@ import { table } from './table.js';
 interface Flags {
   readonly runs: string;
   readonly scale: string;
+  readonly only?: string;
   readonly json?: boolean;
 }
 
@@ -38,7 +39,7 @@ const help = `
   growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
   recovery  a snapshot of a partition with 1,000,000 accounts, and a start from it
   live      HTTP in → durable → scored → hits stored, everything embedded in one process
-  latency   5,000 transactions a second over HTTP, from the request to the warning on the live feed
+  latency   5,000 transactions a second over HTTP, from the request to the warning on the live feed, after 15 s of warming up
 
 Figures are medians of several runs on simulated bank days; a machine that does other work shows lower ones.
 
@@ -46,6 +47,7 @@ Examples:
   $ huqi bench                      all of them, some minutes
   $ huqi bench engine score --runs 7
   $ huqi bench --scale 0.1 --json   quick and small
+  $ huqi bench engine --only V01,V12,M03
 
 Exit codes: 0 measured, 1 something failed, 2 wrong arguments.`;
 
@@ -58,6 +60,7 @@ export function registerBench(program: Command, context: CommandContext, version
     .argument('[names...]', benchNames.join(', '))
     .option('--runs <number>', 'runs of which the median counts', '5')
     .option('--scale <number>', 'size of the material, 1 is full', '1')
+    .option('--only <ids>', 'with these patterns alone, such as V01,V12,M03')
     .option('--json', 'print the figures as JSON')
     .addHelpText('after', help)
     .action((names: string[], flags: Flags) => runBench(names, flags, context, version));
@@ -81,6 +84,47 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
   const runs = wholeNumber('--runs', flags.runs, 1, 100);
   const scale = Number(flags.scale);
   if (!(scale > 0 && scale <= 10)) throw new CommandFailure(`--scale ${flags.scale}: expected a number above 0, up to 10`, 2);
+  const only = flags.only === undefined ? null : flags.only.split(',').map((id) => id.trim());
+  await withConfig(only, context, (own) => runAll(names, { runs, scale, isJson: flags.json === true }, own, version));
+}
+
+/** With a configuration that holds the wanted patterns alone, where not all are wanted. */
+async function withConfig(
+  only: readonly string[] | null,
+  context: CommandContext,
+  work: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  if (!only) return work(context);
+  const from = context.paths.config;
+  const idOf = (file: string): string => basename(file).split('-')[0]!;
+  const known = (await readPatterns(join(from, 'patterns'), context)).sources.map(({ file }) => idOf(file));
+  const missing = only.filter((id) => !known.includes(id));
+  if (missing.length > 0) throw new CommandFailure(`--only: there is no pattern ${missing.join(', ')} in config/patterns`, 2);
+  const directory = await mkdtemp(join(tmpdir(), 'huqi-bench-config-'));
+  const isWanted = (file: string): boolean => {
+    if (relative(from, file).startsWith('sample')) return false;
+    return basename(dirname(file)) !== 'patterns' || only.includes(idOf(file));
+  };
+  try {
+    await cp(from, directory, { recursive: true, filter: isWanted });
+    await work({ ...context, paths: { ...context.paths, config: directory } });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface Size {
+  readonly runs: number;
+  readonly scale: number;
+  readonly isJson: boolean;
+}
+
+async function runAll(
+  names: readonly string[],
+  { runs, scale, isJson }: Size,
+  context: CommandContext,
+  version: string,
+): Promise<void> {
   const patterns = await readPatterns(join(context.paths.config, 'patterns'), context);
   const { set } = patterns;
   const scaled = (count: number): number => Math.max(5_000, Math.round(count * scale));
@@ -90,8 +134,7 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
     rows.push(...(await benches[name]({ patterns, set, runs, scaled, context, version })));
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${context.nodeVersion}`;
-  if (flags.json)
-    context.stdout.write(`${JSON.stringify({ machine, patterns: set.patterns.length, runs, scale, figures: rows })}\n`);
+  if (isJson) context.stdout.write(`${JSON.stringify({ machine, patterns: set.patterns.length, runs, scale, figures: rows })}\n`);
   else
     context.stdout.write(
       `${machine}; ${set.patterns.length} patterns; medians of ${runs} runs\n\n${table(

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { decodeReference } from '../domain/reference-record.js';
 import type { Log, LogRecord, ArchivedTopic } from '../ports/log.js';
 import type { WarehouseTable } from '../ports/warehouse-rows.js';
+import { backgroundTurn } from './background-turn.js';
 import { eventRows, referenceRow, tableOfTopic } from './event-rows.js';
 import { LogDamaged, readBetween } from './transaction-frames.js';
 import { createTransactionRows } from './transaction-rows.js';
@@ -30,17 +30,20 @@ export interface SliceRows {
 export async function tokenOf(topic: ArchivedTopic, partition: number, slice: Slice, rows: SliceRows): Promise<string> {
   const hash = createHash('sha256');
   for (let at = 0; at < rows.bytes.length; at += hashedBytes) {
-    if (at > 0) await nextTurn();
+    if (at > 0) await backgroundTurn();
     hash.update(rows.bytes.subarray(at, at + hashedBytes));
   }
   const digest = hash.digest('base64url').slice(0, 22);
   return `${topic}:${partition}:${slice.from}-${slice.to}:${rows.table}:${digest}`;
 }
 
-/** Bytes of records after which the rest of the process gets its turn: a few milliseconds of work. */
-const stretchBytes = 256 * 1024;
+/**
+ * Bytes of records after which the rest of the process gets its turn: about a millisecond of work. A warning passes some twenty turns
+ * from the request to the feed, and waits for one stretch in each of them.
+ */
+const stretchBytes = 48 * 1024;
 /** The same of bytes to be hashed. */
-const hashedBytes = 2 * 2 ** 20;
+const hashedBytes = 512 * 1024;
 
 /** The same records give the same bytes. The topic's own table comes first. Throws `LogDamaged`. */
 export async function buildRows(topic: ArchivedTopic, partition: number, records: readonly LogRecord[]): Promise<SliceRows[]> {
@@ -56,7 +59,7 @@ export async function buildRows(topic: ArchivedTopic, partition: number, records
     sinceTurn += value.length;
     if (sinceTurn < stretchBytes) continue;
     sinceTurn = 0;
-    await nextTurn();
+    await backgroundTurn();
   }
   return build.rows();
 }

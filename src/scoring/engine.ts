@@ -141,9 +141,11 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   const leg = new Evaluation(memory, plan.streams.length);
   const joinDebit = generateJoin(plan.streams, true, set.helpers);
   const joinCredit = generateJoin(plan.streams, false, set.helpers);
+  const marks = Int32Array.from(plan.streams, ({ mark }) => mark);
   const joiner: Joiner = (joining, stream) => {
     joining.joined[stream] = joining.legNumber;
-    history.join(joining, plan.streams[stream]!);
+    if (marks[stream] !== 0) legs.addStreams(joining.slot, marks[stream]!);
+    history.join(joining, stream);
   };
   let stats = new Map<CompiledPattern, PatternStats>();
   let debit = createAsked([], askOptions());
@@ -322,6 +324,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   /** Whether this very transaction is among the subject's legs of the same instant already. */
   function isCounted(): boolean {
     const { view } = leg;
+    // The clock is the latest time of all its legs: most legs need no look at the one before.
+    if (leg.timeMs > leg.row[leg.base + column.clockMs]!) return false;
     const side = leg.isDebit ? baseBit.debit : baseBit.credit;
     for (
       let slot = leg.row[leg.base + column.newest]!;

@@ -181,6 +181,14 @@ export class Evaluation {
     return found;
   }
 
+  /** A text of the payment is on a list at the leg's time (`list`: its number in the plan). */
+  isTextListed(text: SpanText, list: number): boolean {
+    const { lists, listNumbers } = this.memory;
+    const number = listNumbers[list]!;
+    if (!lists.isKnown(number) || text.isEmpty) return false;
+    return text.isAmong((bytes, start, end, hash) => lists.hasBytes(number, bytes, start, end, hash, this.timeMs));
+  }
+
   get useKindName(): SharedKind {
     return sharedKinds[this.useKind]!;
   }

@@ -1,13 +1,12 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
-import type { SpanText } from './span-text.js';
 import { whereAbout } from './vocabulary/definitions.js';
 import { isListed } from './vocabulary/knowledge.js';
 import { profileFields } from './vocabulary/profiles.js';
 import { fields, functions } from './vocabulary/vocabulary.js';
 import { wordLists } from './word-lists.js';
-import { callHelper, costRank, ExpressionError, functionOf, type Scope, type Typed, type Who } from './typed-code.js';
+import { callHelper, costRank, ExpressionError, functionOf, partyCode, type Scope, type Typed, type Who } from './typed-code.js';
 
 /**
  * The pattern language: expressions in CEL syntax over a leg and its features, checked when they are loaded and turned
@@ -316,25 +315,12 @@ function membership(left: Typed, right: Typed, node: ASTNode, scope: Scope): Typ
 function onRegister(left: Typed, list: number, node: ASTNode, scope: Scope): Typed {
   scope.cost = Math.max(scope.cost, costRank['look-up']);
   if (left.type === 'account') {
-    const { who } = left;
-    return { type: 'bool', code: callHelper(scope, (leg) => isListed(leg, who, list)) };
+    return { type: 'bool', code: callHelper(scope, isListed, partyCode[left.who], literal(list)) };
   }
   if (left.type !== 'text')
     throw new ExpressionError(`a ${left.type} is never on a list; expected an account or a text`, node.start);
   if (left.known) {
-    const span = functionOf<SpanText>(left.known, scope.helpers);
-    return {
-      type: 'bool',
-      code: callHelper(scope, (leg) => {
-        const { lists, listNumbers } = leg.memory;
-        const number = listNumbers[list]!;
-        if (!lists.isKnown(number)) return false;
-        const text = span(leg);
-        return (
-          !text.isEmpty && text.isAmong((bytes, start, end, hash) => lists.hasBytes(number, bytes, start, end, hash, leg.timeMs))
-        );
-      }),
-    };
+    return { type: 'bool', code: `leg.isTextListed(${left.known}, ${literal(list)})` };
   }
   const read = functionOf<string>(left.code, scope.helpers);
   return {

@@ -12,9 +12,22 @@ export function literal(value: number): string {
   return value < 0 || Object.is(value, -0) ? `(${value})` : String(value);
 }
 
-/** A function of the named parameters. Throws `Error` where the code holds anything but what this module's users may write. */
+/**
+ * A function of the named parameters. Equal code gives the same function: what the compiler learns of it in one partition's engine
+ * serves all of them. Throws `Error` where the code holds anything but what this module's users may write.
+ */
 export function generate<F>(parameters: readonly string[], body: string): F {
   if (!allowed.test(body)) throw new Error('generated code holds a character that no generated code may hold');
+  const key = `${parameters.join(',')}:${body}`;
+  let made = known.get(key);
+  if (made) known.delete(key);
   // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- see above: the body is made of numbers and of names of our own.
-  return new Function(...parameters, `'use strict';${body}`) as F;
+  else made = new Function(...parameters, `'use strict';${body}`);
+  known.set(key, made);
+  if (known.size > knownMost) known.delete(known.keys().next().value!);
+  return made as F;
 }
+
+/** The functions used last, by their code, in order of use. A full set has some 3,000. */
+const known = new Map<string, unknown>();
+const knownMost = 20_000;

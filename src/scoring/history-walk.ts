@@ -21,6 +21,8 @@ export type PlaceKind = (typeof placeKinds)[number];
 
 /** Where legs are found: the chain of the subject's legs for a base stream, the queue of a named window else. */
 export interface Source {
+  /** What legs of the chain carry: the bit of a base stream, or a named stream's mark. 0 with a named window. */
+  readonly bit: number;
   readonly stream: StreamRef;
   readonly window: Window;
   /** Number of the named window, -1 for the chain. */
@@ -55,7 +57,7 @@ export function eachSeen(leg: Evaluation, source: Source, ofPair: boolean, visit
   }
   const { legs, pairs } = leg.memory;
   const look = (slot: number): boolean => {
-    if ((legs.word(slot, legWord.streams) & source.stream.bit) === 0) return true;
+    if ((legs.word(slot, legWord.streams) & source.bit) === 0) return true;
     seen.timeMs = legs.timeMs(slot);
     seen.amountFen = legs.amountFen(slot);
     seen.slot = slot;
@@ -63,7 +65,7 @@ export function eachSeen(leg: Evaluation, source: Source, ofPair: boolean, visit
     seen.region = legs.word(slot, legWord.region);
     return visit(seen);
   };
-  if (ofPair) eachOfPair(leg, source.window, look);
+  if (ofPair) eachOfPair(leg, source.window, source.stream.index < 0 ? pairLegsMax : eventsVisitedMax, look);
   else eachLeg(leg, source.window, subjectLegsMax, look);
 }
 
@@ -333,12 +335,12 @@ function eachLeg(leg: Evaluation, window: Window, most: number, visit: (slot: nu
 }
 
 /** The pair's legs inside the window, latest first, until `visit` says false. */
-function eachOfPair(leg: Evaluation, window: Window, visit: (slot: number) => boolean): void {
+function eachOfPair(leg: Evaluation, window: Window, most: number, visit: (slot: number) => boolean): void {
   if (leg.pair < 0) return;
   const { legs, pairs } = leg.memory;
   const startMs = window.startMs(leg.clockMs);
   let slot = pairs.numbers[leg.pair * pairs.width + pairColumn.lastLeg]!;
-  for (let steps = 0; slot >= 0 && steps < pairLegsMax; steps++) {
+  for (let steps = 0; slot >= 0 && steps < most; steps++) {
     if (legs.timeMs(slot) <= startMs || !visit(slot)) return;
     slot = legs.word(slot, legWord.previousOfPair);
   }

@@ -1,13 +1,13 @@
 import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
-import { generate } from './generated.js';
 import type { LikeAmounts } from './like-amounts.js';
 import { type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
 import { pairColumn, type PairTable } from './pair-table.js';
 import type { NamedWindows, StreamEvent } from './named-windows.js';
-import { baseBit, type Cell, column, lotMemoryMs, type Plan, type PlannedStream, type StreamRef } from './plan.js';
+import { baseBit, column, lotMemoryMs, type Plan, type PlannedStream, type StreamRef } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
 import { createWindowStarts } from './window.js';
+import { generateDrop, generateRaise } from './window-cells.js';
 
 /**
  * A late leg is put in its place in time by walking back over the newer ones, this many at most; one that lies further
@@ -25,8 +25,8 @@ export interface History {
   advance(leg: Evaluation): void;
   /** Puts the leg in, with the base streams that it belongs to. */
   add(leg: Evaluation, bits: number): void;
-  /** Counts the leg for a named stream. */
-  join(leg: Evaluation, stream: PlannedStream): void;
+  /** Counts the leg for a named stream, by its number. */
+  join(leg: Evaluation, stream: number): void;
   /** First in, first out: a credit opens a lot, a debit spends the oldest lots. */
   settleLots(leg: Evaluation): void;
   /** Gives back the room of legs that no window and no lateness needs any more. */
@@ -64,6 +64,9 @@ export function createHistory(
     index: -1,
   }));
   const refs = plan.streams.map(({ index }): StreamRef => ({ name: '', bit: 0, index }));
+  const hasWindows = Uint8Array.from(plan.streams, ({ index }) =>
+    plan.named.some(({ stream }) => stream.index === index) ? 1 : 0,
+  );
   const keepsDays = dayStreams.length > 0;
   const keepsLots = lotStreams.length > 0;
   const keepsAmounts = plan.keeps('amounts');
@@ -136,12 +139,22 @@ export function createHistory(
   }
 
   /** Puts a leg into its pair's order of time. */
-  function linkOfPair(slot: number, pair: number): void {
+  function linkOfPair(leg: Evaluation): void {
+    const { slot, pair } = leg;
     const { numbers } = pairs;
     const head = pair * pairs.width + pairColumn.lastLeg;
     const timeMs = legs.timeMs(slot);
     let next = -1;
     let previous = numbers[head]!;
+    // The pair's row says when its latest leg was, without a look at that.
+    const { pairLastDebitMs, pairLastCreditMs } = leg;
+    if (timeMs >= pairLastDebitMs && timeMs >= pairLastCreditMs) {
+      legs.setWord(slot, legWord.previousOfPair, previous);
+      legs.setWord(slot, legWord.nextOfPair, -1);
+      if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, slot);
+      numbers[head] = slot;
+      return;
+    }
     while (previous >= 0 && legs.timeMs(previous) > timeMs) {
       next = previous;
       previous = legs.word(previous, legWord.previousOfPair);
@@ -337,7 +350,7 @@ export function createHistory(
     add(leg, bits) {
       const { row, base, view } = leg;
       leg.slot = link(leg, leg.timeMs, view.amountFen, leg.pair);
-      linkOfPair(leg.slot, leg.pair);
+      linkOfPair(leg);
       if (keepsAmounts) likeAmounts.add(leg.slot, leg.subject, leg.isDebit);
       count(row, base, leg.slot, bits);
       for (const stream of byDay) if ((bits & stream.bit) !== 0) named.join(leg, stream, eventOf(leg));
@@ -347,7 +360,9 @@ export function createHistory(
       }
       if (!leg.late) row[base + column.balanceFen] = leg.self.balanceFen;
     },
-    join: (leg, stream) => named.join(leg, refs[stream.index]!, eventOf(leg)),
+    join(leg, stream) {
+      if (hasWindows[stream] === 1) named.join(leg, refs[stream]!, eventOf(leg));
+    },
     settleLots(leg) {
       if (!keepsLots) return;
       forgetOldLots(leg);
@@ -366,75 +381,4 @@ function eventOf(leg: Evaluation): StreamEvent {
     other: leg.otherNumber,
     region: leg.other.region,
   };
-}
-
-type Raise = (
-  row: Float64Array,
-  base: number,
-  bits: number,
-  amountFen: number,
-  startMs: number,
-  lastOfPairMs: Float64Array,
-) => void;
-type Drop = (
-  row: Float64Array,
-  base: number,
-  streams: number,
-  amountFen: number,
-  slot: number,
-  pairs: PairTable,
-  pair: number,
-) => void;
-
-/** What a new leg does to a window's cells. */
-function generateRaise(cells: readonly Cell[], distinctBits: readonly number[]): Raise {
-  const statement = ({ kind, column: at, bit }: Cell): string => {
-    const cell = `row[base + ${at}]`;
-    switch (kind) {
-      case 'count':
-        return `${cell} += 1;`;
-      case 'sum':
-        return `${cell} += amountFen;`;
-      case 'distinct':
-        return `if (last[${distinctBits.indexOf(bit)}] <= startMs) ${cell} += 1;`;
-      // An unknown extreme of a sliding window is found again when somebody asks; the one of `ever` begins here.
-      case 'max':
-        return `if (amountFen > ${cell} || (startMs === -1/0 && ${cell} !== ${cell})) ${cell} = amountFen;`;
-      case 'min':
-        return `if (amountFen < ${cell} || (startMs === -1/0 && ${cell} !== ${cell})) ${cell} = amountFen;`;
-    }
-  };
-  return generate<Raise>(['row', 'base', 'bits', 'amountFen', 'startMs', 'last'], byBit(cells, 'bits', statement));
-}
-
-/** What a leg that leaves does to them. It was its counterparty where no later leg of the pair is in the stream. */
-function generateDrop(cells: readonly Cell[], distinctBits: readonly number[]): Drop {
-  const statement = ({ kind, column: at, bit }: Cell): string => {
-    const cell = `row[base + ${at}]`;
-    switch (kind) {
-      case 'count':
-        return `${cell} -= 1;`;
-      case 'sum':
-        return `${cell} -= amountFen;`;
-      case 'distinct':
-        return `if (pair >= 0 && pairs.numbers[pair * pairs.width + ${pairColumn.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
-      case 'max':
-      case 'min':
-        return `if (${cell} === amountFen) ${cell} = 0/0;`;
-    }
-  };
-  return generate<Drop>(['row', 'base', 'bits', 'amountFen', 'slot', 'pairs', 'pair'], byBit(cells, 'bits', statement));
-}
-
-function byBit(cells: readonly Cell[], bits: string, statement: (cell: Cell) => string): string {
-  const distinct = [...new Set(cells.map(({ bit }) => bit))];
-  return distinct
-    .map(
-      (bit) =>
-        `if ((${bits} & ${bit}) !== 0) { ${cells
-          .filter((cell) => cell.bit === bit)
-          .map(statement)
-          .join(' ')} }`,
-    )
-    .join('\n');
 }

@@ -258,7 +258,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     const { view } = leg;
     const isKin = keepsKin && !(paymentKinds as readonly SharedKind[]).includes(shared);
     const before = isKin ? firms.firms(to, -Infinity, Infinity) : 0;
-    firms.use(to, firm, account, view.timeMs);
+    const isShared = firms.use(to, firm, account, view.timeMs);
     leg.at(view.timeMs);
     leg.isDebit = true;
     leg.self = view.payer;
@@ -270,7 +270,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     leg.useKind = sharedKinds.indexOf(shared);
     leg.useKey = to;
     leg.useValue = value;
-    if (firms.isShared(to)) ask('use');
+    if (isShared) ask('use');
     if (!isKin) return;
     const now = firms.firms(to, -Infinity, Infinity);
     // Those that were told before learn of a change; the one that came learns how many there are.

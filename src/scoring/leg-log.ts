@@ -19,7 +19,7 @@ export const numberWidth = 8;
 export const legWord = {
   subject: 4,
   pair: 5,
-  /** Bits of the base streams that the leg belongs to. */
+  /** Bits of the base streams that the leg belongs to, and marks of named ones (see `Plan.mark`). */
   streams: 6,
   /** Neighbours of the same subject, of the same pair and among the like amounts, each in time order; -1 at the ends. */
   previous: 7,
@@ -110,6 +110,11 @@ export class LegLog {
 
   setWord(slot: number, place: number, value: number): void {
     this.words[slot * wordWidth + place] = value;
+  }
+
+  /** The leg belongs to these streams as well. */
+  addStreams(slot: number, bits: number): void {
+    this.words[slot * wordWidth + legWord.streams]! |= bits;
   }
 
   transactionId(slot: number): string {

@@ -72,6 +72,8 @@ export interface PlannedStream {
   code: string | undefined;
   /** Asks about history, so it is decided after the leg is in. */
   usesHistory: boolean;
+  /** The bit that its legs carry in the leg log, where somebody looks for them among the legs of a pair; else 0. */
+  mark: number;
 }
 
 export interface PlannedSketch {
@@ -89,6 +91,9 @@ export interface PlannedBaseline {
 const headColumns = 2;
 
 export const baseBit = { debit: 1, credit: 2, any: 4 } as const;
+/** Bits of a leg's streams behind the base ones. */
+const firstMark = 8;
+const lastMark = 2 ** 30;
 export const streamsMax = 500;
 /** Bits of `lotCounted`. */
 const lotStreamsMax = 30;
@@ -134,6 +139,8 @@ export interface Plan {
   baseline(bit: number, bucketMs: number, halfLifeMs: number): number;
   list(name: string): number;
   countFirstContacts(window: Window): void;
+  /** The bit that marks the legs of a named stream in the leg log; 0 when all bits are taken. */
+  mark(stream: StreamRef): number;
   /** The stream with this meaning, made on first sight; undefined when all places are taken. */
   stream(definition: Pick<PlannedStream, 'key' | 'of' | 'share' | 'withinMs'>): PlannedStream | undefined;
   /** Single legs are asked about as far back as this. */
@@ -155,6 +162,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
   let legsMs = 0;
   let memoryMs = 0;
   let firstContacts = -1;
+  let nextMark = firstMark;
 
   function remember(spanMs: number): void {
     if (spanMs !== Infinity && spanMs > memoryMs) memoryMs = spanMs;
@@ -202,7 +210,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       JSON.stringify([
         windows.map(({ window, cells }) => [window.text, cells]),
         named.map(({ window, stream, distinct, ofPair }) => [window.text, stream.bit, stream.index, distinct, ofPair]),
-        streams.map(({ key, index }) => [key, index]),
+        streams.map(({ key, index, mark }) => [key, index, mark]),
         sketches,
         baselines,
         lists,
@@ -262,6 +270,16 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       const known = lists.indexOf(name);
       return known >= 0 ? known : lists.push(name) - 1;
     },
+    mark({ index }) {
+      const stream = streams[index];
+      // A closed day has no counterparty, and a spent lot is joined by a leg that came before.
+      if (!stream || stream.of === 'day' || stream.of === 'lots') return 0;
+      if (stream.mark === 0 && nextMark <= lastMark) {
+        stream.mark = nextMark;
+        nextMark *= 2;
+      }
+      return stream.mark;
+    },
     stream(definition) {
       const known = streams.find((stream) => stream.key === definition.key);
       if (known) return known;
@@ -273,6 +291,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
         forPersonal: false,
         code: undefined,
         usesHistory: false,
+        mark: 0,
       };
       streams.push(stream);
       if (definition.of === 'lots') lookBack(lotMemoryMs);

@@ -128,13 +128,12 @@ export function createSharedUse(): SharedUse {
  * the thing more often since `atMs`. A thing unused for 400 days may be forgotten.
  */
 export interface Firms {
-  use(key: string, firm: string, account: string, timeMs: number): void;
+  /** True where more than one account has used the thing: a cheap question before the dearer ones. */
+  use(key: string, firm: string, account: string, timeMs: number): boolean;
   /** Different enterprises that used the thing after `sinceMs` and up to `atMs`. */
   firms(key: string, sinceMs: number, atMs: number): number;
   /** Different accounts; likewise. */
   accounts(key: string, sinceMs: number, atMs: number): number;
-  /** More than one account has used it: a cheap question before the dearer ones. */
-  isShared(key: string): boolean;
   /** Accounts that ever used it, latest first, at most 128. */
   accountsOf(key: string): readonly string[];
   bytesUsed(): number;
@@ -276,13 +275,10 @@ export function createFirms(): Firms {
       const row = takeUser(thing, names.numberOf(firm), names.numberOf(account));
       addUse(row, timeMs);
       link(thing, row);
+      return users.next[thing.head]! >= 0;
     },
     firms: (key, sinceMs, atMs) => count(key, user.firm, sinceMs, atMs),
     accounts: (key, sinceMs, atMs) => count(key, user.account, sinceMs, atMs),
-    isShared(key) {
-      const head = headOf(key);
-      return head >= 0 && users.next[head]! >= 0;
-    },
     accountsOf(key) {
       seen.clear();
       for (let row = headOf(key); row >= 0; row = users.next[row]!) seen.add(of(row, user.account));

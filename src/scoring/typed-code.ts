@@ -28,11 +28,20 @@ export type Reaches = (least: string) => string;
 
 export type Who = 'self' | 'other' | 'payer' | 'payee';
 
+/** The party in code. */
+export const partyCode: Readonly<Record<Who, string>> = {
+  self: 'self',
+  other: 'other',
+  payer: 'view.payer',
+  payee: 'view.payee',
+};
+
 /** What code may name, declared once at the beginning of a function of `leg`. */
 export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
 
-/** A function that code reaches as `h[n]`, called with the leg and numbers. */
-export type Helper = (leg: Evaluation, ...numbers: number[]) => unknown;
+/** A function that code reaches as `h[n]`, called with the leg and what `callHelper` was given. */
+// oxlint-disable-next-line typescript/no-explicit-any -- generated code calls it.
+export type Helper = (leg: Evaluation, ...values: any[]) => unknown;
 
 /** Questions in order of what they cost: a field or a kept number, a text or a look into a table, a walk over legs. */
 export const costRank = { kept: 0, 'look-up': 1, walk: 2 } as const;
@@ -84,7 +93,11 @@ export function functionOf<T>(code: string, helpers: readonly Helper[]): (leg: E
   )(helpers);
 }
 
-/** Code that calls a function of ours with the leg and further numbers. */
-export function callHelper({ helpers }: Pick<Scope, 'helpers'>, helper: Helper, ...numbers: string[]): string {
-  return `h[${helpers.push(helper) - 1}](${['leg', ...numbers].join(', ')})`;
+/**
+ * Code that calls a function of ours with the leg and further values, which are code as well. One function for all that differs by
+ * numbers only is faster than a function for each: the compiler then knows what stands behind the call.
+ */
+export function callHelper({ helpers }: Pick<Scope, 'helpers'>, helper: Helper, ...values: string[]): string {
+  const known = helpers.indexOf(helper);
+  return `h[${known >= 0 ? known : helpers.push(helper) - 1}](${['leg', ...values].join(', ')})`;
 }

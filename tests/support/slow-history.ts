@@ -185,7 +185,11 @@ export function createSlowHistory(workingDays: WorkingDays) {
         ).size;
       },
       recentRound: (most: number) => {
-        const latest = subject.legs.filter((one) => one.isReal).toSorted((a, b) => b.timeMs - a.timeMs);
+        // Of one instant the one that came last is the latest.
+        const latest = subject.legs
+          .filter((one) => one.isReal)
+          .toReversed()
+          .toSorted((a, b) => b.timeMs - a.timeMs);
         return latest.length < most ? 'unknown' : latest.slice(0, most).filter((one) => one.amountFen % 100_000 === 0).length;
       },
       paidBefore: () => earlier.filter((one) => one.streams.has('debit')).length,

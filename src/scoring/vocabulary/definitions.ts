@@ -85,16 +85,28 @@ export function asksHistory(scope: Scope, fail: Fail): void {
 /** Where the legs of a stream inside a window are kept; plans for them. */
 export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: Fail, distinct = false, ofPair = false): Source {
   asksHistory(scope, fail);
-  const isChained = stream.index < 0 && window.spanMsMax <= chainMsMax;
-  if (isChained) {
-    scope.plan.lookBack(window.spanMsMax);
-    scope.looksAt.bits |= stream.bit;
-    if (window.spanMsMax > scope.looksAt.spanMs) scope.looksAt.spanMs = window.spanMsMax;
-    return { stream, window, named: -1 };
-  }
+  if (stream.index < 0 && window.spanMsMax <= chainMsMax) return chained(stream.bit, stream, window, scope);
   const named = scope.plan.namedWindow(stream, window, distinct, ofPair);
   if (!scope.looksAt.named.includes(named) && window.spanMsMax !== Infinity) scope.looksAt.named.push(named);
-  return { stream, window, named };
+  return { bit: 0, stream, window, named };
+}
+
+/** Among the single legs of the account or of the pair, by a bit that they carry. */
+function chained(bit: number, stream: StreamRef, window: Window, { plan, looksAt }: Scope): Source {
+  plan.lookBack(window.spanMsMax);
+  looksAt.bits |= bit;
+  if (window.spanMsMax > looksAt.spanMs) looksAt.spanMs = window.spanMsMax;
+  return { bit, stream, window, named: -1 };
+}
+
+/** The same for features that walk over the single legs of the pair: where these are kept, no queue of the stream is needed. */
+export function pairWalkOf(args: readonly Typed[], scope: Scope, fail: Fail): Source {
+  const stream = streamOf(args[0]!);
+  const window = endingWindow(args[1]!, scope, fail, 1);
+  const mark = stream.index >= 0 && window.spanMsMax <= chainMsMax ? scope.plan.mark(stream) : 0;
+  if (mark === 0) return walkOf(args, scope, fail, 1, true);
+  asksHistory(scope, fail);
+  return chained(mark, stream, window, scope);
 }
 
 /** The same for features that walk over single legs, `ofPair` over those with the counterparty alone. */

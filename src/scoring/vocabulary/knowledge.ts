@@ -1,19 +1,15 @@
 import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
-import { callHelper, type Typed, type Who } from '../typed-code.js';
+import { literal } from '../generated.js';
+import { callHelper, partyCode, type Typed } from '../typed-code.js';
 import { openedKey } from '../knowledge.js';
 import { hashBytes, type PartyView } from '../transaction-view.js';
 import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 
 /** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
 
-function partyOf(leg: Evaluation, who: Who): PartyView {
-  return who === 'self' ? leg.self : who === 'other' ? leg.other : who === 'payer' ? leg.view.payer : leg.view.payee;
-}
-
 /** An account is on a list by its number, or by the credit code of its holder. Asked once a payment. */
-export function isListed(leg: Evaluation, who: Who, list: number): boolean {
-  const party = partyOf(leg, who);
+export function isListed(leg: Evaluation, party: PartyView, list: number): boolean {
   const at = party === leg.view.payer ? list : leg.memory.listNumbers.length + list;
   if (leg.listed[at] === 0) leg.listed[at] = isOnList(leg, party, leg.memory.listNumbers[list]!) ? 2 : 1;
   return leg.listed[at] === 2;
@@ -39,7 +35,7 @@ function isOnList(leg: Evaluation, party: PartyView, list: number): boolean {
 }
 
 export function caseLevelOf(leg: Evaluation, list: number): number {
-  return isListed(leg, 'self', list) ? 0 : leg.memory.traces.caseLevel(leg.subject, leg.timeMs);
+  return isListed(leg, leg.self, list) ? 0 : leg.memory.traces.caseLevel(leg.subject, leg.timeMs);
 }
 
 const lookUp = { exactness: 'exact', cost: 'look-up' } as const;
@@ -62,6 +58,13 @@ const kindsAndWindow = [
 type Shared = 'device' | 'ip' | 'mac' | 'operator';
 const sharedNumbers: Readonly<Record<Shared, number>> = { device: 0, ip: 1, mac: 2, operator: 3 };
 
+function isNewShared(leg: Evaluation, kind: number, spanMs: number): boolean {
+  const key = leg.sharedKeys[kind]!;
+  if (key === 0) return false;
+  const { uses } = leg.memory;
+  return uses.hasOthers(leg.subject, kind, key) && uses.lastMs(leg.subject, kind, key) <= leg.timeMs - spanMs;
+}
+
 function newShared(name: string, shared: Shared): FunctionDefinition {
   return {
     ...lookUp,
@@ -77,12 +80,7 @@ function newShared(name: string, shared: Shared): FunctionDefinition {
       const kind = sharedNumbers[shared];
       return {
         type: 'bool',
-        code: callHelper(scope, (leg) => {
-          const key = leg.sharedKeys[kind]!;
-          if (key === 0) return false;
-          const { uses } = leg.memory;
-          return uses.hasOthers(leg.subject, kind, key) && uses.lastMs(leg.subject, kind, key) <= leg.timeMs - spanMsMax;
-        }),
+        code: callHelper(scope, isNewShared, literal(kind), literal(spanMsMax)),
       };
     },
   };
@@ -140,10 +138,25 @@ function stop(name: 'stopped' | 'kinStopped', doc: string): FunctionDefinition {
       const ask = name === 'stopped' ? 'isStopped' : 'isKinStopped';
       return {
         type: 'bool',
-        code: callHelper(scope, (leg) => leg.memory.records[ask](leg.subject, leg.timeMs - spanMsMax, leg.timeMs)),
+        code: `leg.memory.records.${ask}(leg.subject, leg.timeMs - ${literal(spanMsMax)}, leg.timeMs)`,
       };
     },
   };
+}
+
+function isEmployee(leg: Evaluation, party: PartyView): boolean {
+  const employees = leg.memory.records.profile(leg.subject)?.employees;
+  if (!employees || employees.size === 0) return false;
+  const holder = leg.view.text(party.nameStart, party.nameEnd);
+  return (holder !== '' && employees.has(holder)) || employees.has(leg.view.text(party.accountStart, party.accountEnd));
+}
+
+function isRelated(leg: Evaluation, party: PartyView): boolean {
+  const profile = leg.memory.records.profile(leg.subject);
+  if (!profile) return false;
+  const holder = leg.view.text(party.nameStart, party.nameEnd);
+  if (holder !== '' && (profile.legalRep === holder || profile.related.has(holder))) return true;
+  return profile.related.size > 0 && profile.related.has(leg.view.text(party.accountStart, party.accountEnd));
 }
 
 function about(name: 'related' | 'employee', doc: string): FunctionDefinition {
@@ -158,15 +171,7 @@ function about(name: 'related' | 'employee', doc: string): FunctionDefinition {
       const { who } = account!;
       return {
         type: 'bool',
-        code: callHelper(scope, (leg) => {
-          const profile = leg.memory.records.profile(leg.subject);
-          if (!profile) return false;
-          const party = partyOf(leg, who);
-          const number = leg.view.text(party.accountStart, party.accountEnd);
-          const holder = leg.view.text(party.nameStart, party.nameEnd);
-          if (name === 'employee') return profile.employees.has(number) || (holder !== '' && profile.employees.has(holder));
-          return profile.related.has(number) || (holder !== '' && (profile.related.has(holder) || profile.legalRep === holder));
-        }),
+        code: callHelper(scope, name === 'employee' ? isEmployee : isRelated, partyCode[who]),
       };
     },
   };
@@ -262,7 +267,7 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
       const { spanMsMax } = endingWindow(text!, scope, fail, 1);
       return {
         type: 'bool',
-        code: callHelper(scope, (leg) => leg.memory.records.changes(leg.subject, kinds, leg.timeMs - spanMsMax, leg.timeMs) > 0),
+        code: `(leg.memory.records.changes(leg.subject, ${literal(kinds)}, leg.timeMs - ${literal(spanMsMax)}, leg.timeMs) > 0)`,
       };
     },
   },
@@ -277,7 +282,7 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
       const { spanMsMax } = endingWindow(text!, scope, fail, 1);
       return {
         type: 'number',
-        code: callHelper(scope, (leg) => leg.memory.records.changes(leg.subject, kinds, leg.timeMs - spanMsMax, leg.timeMs)),
+        code: `leg.memory.records.changes(leg.subject, ${literal(kinds)}, leg.timeMs - ${literal(spanMsMax)}, leg.timeMs)`,
       };
     },
   },
@@ -291,7 +296,7 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
       const kinds = changeKinds(list, fail);
       return {
         type: 'number',
-        code: callHelper(scope, (leg) => leg.memory.records.sinceChangeMs(leg.subject, kinds, leg.timeMs) / 1_000),
+        code: `(leg.memory.records.sinceChangeMs(leg.subject, ${literal(kinds)}, leg.timeMs) / 1000)`,
       };
     },
   },
@@ -330,14 +335,10 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
     example: 'roundForeign(0.001)',
     parameters: [{ name: 'tolerance', type: 'number' }],
     doc: 'The amount is a round sum of a foreign currency at the latest exchange rate: a multiple of half its leading power of ten (10,000 15,000 …), at least 1,000; false without rates.',
-    make([tolerance], scope) {
+    make([tolerance]) {
       return {
         type: 'bool',
-        code: callHelper(
-          scope,
-          (leg, share) => leg.memory.rates.isRound(leg.view.amountFen, leg.timeMs, share),
-          codeOf(tolerance),
-        ),
+        code: `leg.memory.rates.isRound(view.amountFen, leg.timeMs, ${codeOf(tolerance)})`,
       };
     },
   },

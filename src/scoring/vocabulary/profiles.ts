@@ -2,6 +2,7 @@ import { enterpriseStatuses } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import type { KnownProfile } from '../known-profile.js';
 import type { LoginView } from '../login-view.js';
+import { literal } from '../generated.js';
 import { callHelper, type Scope, type Typed, type Who } from '../typed-code.js';
 import type { FieldDefinition } from './definitions.js';
 
@@ -49,14 +50,20 @@ function profileText(doc: string, read: (profile: KnownProfile) => string): Prof
   };
 }
 
-function firmsField(shared: 'address' | 'legal-rep' | 'phone' | 'agent', doc: string): ProfileField {
+const firmKinds = ['address', 'legal-rep', 'phone', 'agent'] as const;
+
+function firmsOf(leg: Evaluation, kind: number): number {
+  return leg.memory.records.firms(leg.subject, firmKinds[kind]!);
+}
+
+function firmsField(shared: (typeof firmKinds)[number], doc: string): ProfileField {
   return {
     type: 'number',
     unit: 'enterprises',
     doc,
     make(_, scope) {
       scope.plan.keep('kin');
-      return { type: 'number', code: callHelper(scope, (leg) => leg.memory.records.firms(leg.subject, shared)) };
+      return { type: 'number', code: callHelper(scope, firmsOf, literal(firmKinds.indexOf(shared))) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Evaluation } from '../evaluation.js';
 import {
   countSeen,
   distinctPlaces,
@@ -30,6 +31,7 @@ import {
   type FunctionDefinition,
   onlyWindow,
   pairMemoryMs,
+  pairWalkOf,
   sourceOf,
   streamAndWindow,
   streamOf,
@@ -59,7 +61,7 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
           fail(1, `${kind} over ${stream.name} goes back 31 days; use at most "31d", or a named stream with a condition`);
         const { named } = sourceOf(stream, window, scope, fail, kind === 'distinct');
         scope.cost = Math.max(scope.cost, costRank['look-up']);
-        return { type: 'number', code: callHelper(scope, (leg) => leg.memory.named[kind](leg, named)) };
+        return { type: 'number', code: `leg.memory.named.${kind}(leg, ${literal(named)})` };
       }
       asksHistory(scope, fail);
       scope.looksAt.bits |= stream.bit;
@@ -92,7 +94,7 @@ function similarity(name: string, ofPair: boolean): FunctionDefinition {
     parameters: withTolerance,
     doc: `Number of legs whose amount is this one's within the tolerance (a share)${ofPair ? `, ${pairDoc}` : ''}, this leg included.`,
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail, 1, ofPair);
+      const source = ofPair ? pairWalkOf(args, scope, fail) : walkOf(args, scope, fail);
       if (source.named < 0 && !ofPair) scope.plan.keep('amounts');
       const count = (most: string): string =>
         callHelper(scope, (leg, share, most) => similar(leg, source, ofPair, share, most), codeOf(args[2]), most);
@@ -108,7 +110,7 @@ function spread(name: string, ofPair: boolean): FunctionDefinition {
     parameters: streamAndWindow,
     doc: `Coefficient of variation of the amounts (standard deviation over mean)${ofPair ? ` ${pairDoc}` : ''}; unknown with fewer than two.`,
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail, 1, ofPair);
+      const source = ofPair ? pairWalkOf(args, scope, fail) : walkOf(args, scope, fail);
       return { type: 'number', code: callHelper(scope, (leg) => variation(leg, source, ofPair)) };
     },
   });
@@ -204,6 +206,11 @@ function pause(name: string, isSame: boolean, doc: string): FunctionDefinition {
   };
 }
 
+function secondsSince(leg: Evaluation, named: number): number {
+  const latestMs = leg.memory.named.latestMs(leg, named, leg.slot);
+  return latestMs === -Infinity ? Number.NaN : (leg.timeMs - latestMs) / 1000;
+}
+
 export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
   count: aggregate('count', 'Number of legs of the stream inside the window, this leg included.'),
   sum: aggregate('sum', 'Sum of their amounts in fen.'),
@@ -236,7 +243,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: withTolerance,
     doc: 'An earlier leg of the stream with this counterparty inside the window has this amount, within the tolerance (a share).',
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail, 1, true);
+      const source = pairWalkOf(args, scope, fail);
       return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share), codeOf(args[2])) };
     },
   }),
@@ -252,7 +259,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: [...streamAndWindow, { name: 'factor', type: 'number' }],
     doc: 'Length of the run of legs with this counterparty that ends in this one, each at least `factor` times the one before.',
     make(args, scope, fail) {
-      const source = walkOf(args, scope, fail, 1, true);
+      const source = pairWalkOf(args, scope, fail);
       return { type: 'number', code: callHelper(scope, (leg, factor) => rising(leg, source, factor), codeOf(args[2])) };
     },
   }),
@@ -341,10 +348,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
       const { named } = sourceOf(stream, window, scope, fail);
       return {
         type: 'number',
-        code: callHelper(scope, (leg) => {
-          const latestMs = leg.memory.named.latestMs(leg, named, leg.slot);
-          return latestMs === -Infinity ? Number.NaN : (leg.timeMs - latestMs) / 1000;
-        }),
+        code: callHelper(scope, secondsSince, literal(named)),
       };
     },
   },
