@@ -55,8 +55,7 @@ export function createTransactionRows(
   let out = Buffer.allocUnsafe(Math.max(sizeHint, 64 * 1024));
   let at = 0;
   let count = 0;
-  let knownDay = NaN;
-  let knownDate = ascii('');
+  const dates = new Map<number, Uint8Array>();
 
   function addFrame(frame: Uint8Array): void {
     for (const entry of readFrame(frame)) {
@@ -133,11 +132,7 @@ export function createTransactionRows(
   /** `2026-07-01T09:30:00.000+08:00`. */
   function time(timeMs: number): void {
     const day = dayNumber(timeMs);
-    if (day !== knownDay) {
-      knownDay = day;
-      knownDate = ascii(`${formatDay(day)}T`);
-    }
-    word(knownDate);
+    word(dates.get(day) ?? dateOf(day));
     const ms = timeMs + shanghaiOffsetMs - day * dayMs;
     twoDigits(Math.floor(ms / 3_600_000));
     out[at++] = 0x3a;
@@ -149,6 +144,13 @@ export function createTransactionRows(
     out[at++] = 0x30 + Math.floor(fraction / 100);
     twoDigits(fraction % 100);
     word(zone);
+  }
+
+  function dateOf(day: number): Uint8Array {
+    if (dates.size === datesMost) dates.clear();
+    const date = ascii(`${formatDay(day)}T`);
+    dates.set(day, date);
+    return date;
   }
 
   function twoDigits(number: number): void {
@@ -173,6 +175,8 @@ export function createTransactionRows(
 }
 
 const zone = ascii('+08:00');
+/** Rows name two days by turns at least: of the payment, and of its receipt. */
+const datesMost = 64;
 
 /** Returns the place after the copy. */
 function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): number {

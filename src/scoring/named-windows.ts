@@ -27,8 +27,6 @@ export interface NamedWindows {
   eachOfPair(subject: Subject, window: number, other: number, visit: (events: EventQueue, event: number) => boolean): void;
   countOfPair(subject: Subject, window: number, other: number): number;
   sumOfPair(subject: Subject, window: number, other: number): number;
-  /** Brings what all windows of the subject begin with into the cache. What it returns means nothing. */
-  touch(block: number): number;
   /** Time of the latest event that is not `exceptSlot`; -Infinity where there is none. */
   latestMs(subject: Subject, window: number, exceptSlot: number): number;
   /** Gives back the windows of one row that have been empty before `beforeMs` less their span; rows are taken in turn. */
@@ -294,7 +292,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
         if (rows.numbers[base + column.named]! >= 0) sweepNodes(rows.numbers, base, beforeMs);
       }
     },
-    touch: (block) => directory.touch(block),
     bytesUsed: () => nodes.byteLength + events.bytesUsed() + directory.bytesUsed() + ofPairs.bytesUsed(),
     snapshot: snapshotted(
       () => ({

@@ -13,8 +13,6 @@ export interface WindowDirectory {
   remove(row: Float64Array, base: number, window: number): void;
   /** Windows of the subject from `window` on: the first one that it has, -1 for none. */
   nextOf(row: Float64Array, base: number, window: number): number;
-  /** Brings the block into the cache. What it returns means nothing. */
-  touch(block: number): number;
   bytesUsed(): number;
   readonly snapshot: Snapshotted;
 }
@@ -117,7 +115,6 @@ export function createWindowDirectory(windows: number): WindowDirectory {
       }
       return -1;
     },
-    touch: (block) => words[block]!,
     bytesUsed: () => words.byteLength,
     snapshot: snapshotted(
       () => ({ words: kept(words, used), used, free: kept(free) }),
