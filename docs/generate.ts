@@ -34,7 +34,7 @@ export function renderTables(): string {
     '### Functions',
     '',
     'Cost: *kept* is a number that is there, *look-up* one look into a table, *walk* goes over the latest legs of the window (at most 2,000,',
-    "of a pair 256, of a named stream 4,096; for amounts like this one's, 2,000 in each class of a sixteenth of an octave): put walks behind",
+    "of a pair 256, of a named stream 4,096, of a named stream's legs with the counterparty those among the pair's latest 4,096; for amounts like this one's, 2,000 in each class of a sixteenth of an octave): put walks behind",
     'cheaper conditions.',
     '',
     '| function | usage | exactness | cost | meaning | example |',

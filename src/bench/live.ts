@@ -22,8 +22,14 @@ export interface ThroughputFigures {
 
 export interface LatencyFigures {
   readonly rate: number;
+  /** Of a process that has run for `warmSeconds`, and of those first seconds. */
+  readonly warm: Latency;
+  readonly first: Latency;
+}
+
+/** From sending the request that held the transaction to the warning on the live feed, milliseconds. */
+export interface Latency {
   readonly warnings: number;
-  /** From sending the request that held the transaction to the warning on the live feed, milliseconds. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
@@ -65,14 +71,13 @@ export async function benchLatency(
   return withPlatform(place, async (platform, key) => {
     const load = startLoad({ kind: 'latency', url: platform.url, key, ...options });
     await load.ready;
-    const { latenciesMs } = await load.run();
-    return {
-      rate: options.rate,
-      warnings: latenciesMs.length,
-      p50Ms: percentile(latenciesMs, 0.5),
-      p99Ms: percentile(latenciesMs, 0.99),
-    };
+    const { latenciesMs, firstLatenciesMs } = await load.run();
+    return { rate: options.rate, warm: latencyOf(latenciesMs), first: latencyOf(firstLatenciesMs) };
   });
+}
+
+function latencyOf(latenciesMs: readonly number[]): Latency {
+  return { warnings: latenciesMs.length, p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) };
 }
 
 async function withPlatform<T>({ paths, version }: Place, work: (platform: Platform, key: string) => Promise<T>): Promise<T> {
@@ -99,7 +104,11 @@ async function storedHits({ pipeline }: Platform): Promise<void> {
   await pipeline.archive?.drained(undefined, ['hits']);
 }
 
-const resultSchema = z.object({ acceptedMs: z.number(), latenciesMs: z.array(z.number()) });
+const resultSchema = z.object({
+  acceptedMs: z.number(),
+  latenciesMs: z.array(z.number()),
+  firstLatenciesMs: z.array(z.number()),
+});
 
 function startLoad(options: object): { ready: Promise<void>; run(): Promise<z.infer<typeof resultSchema>> } {
   const worker = new Worker(new URL('load.js', import.meta.url), { workerData: options });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { createMaterial, firstDay, type Material } from './material.js';
+import { warmSeconds } from './measure.js';
 
 /** The load generator's thread: makes its transactions, says it is ready, sends them when told, reports. */
 
@@ -21,26 +22,28 @@ const linesPerBody = kind === 'throughput' ? 2_000 : 50;
 const inFlightMax = 8;
 const agent = new Agent({ keepAlive: true, maxSockets: inFlightMax });
 const sentAtMs = new Map<string, number>();
+/** Transactions that were sent while the process warmed up. */
+const sentFirst = new Set<string>();
 
 interface Body {
   readonly bytes: Buffer;
-  /** Of its transactions; empty where nobody waits for their warnings. */
+  /** Of its transactions; none where nobody waits for their warnings. */
   readonly ids: readonly string[];
 }
 
-/** Latency is measured on a process that has run for so long: before, its compiler learns. */
-const warmSeconds = 15;
-const bodies = bodiesOf(createMaterial(accounts, transactions), kind === 'latency');
-const warmBodies = kind === 'latency' ? bodiesOf(createMaterial(accounts, rate * warmSeconds, 2, firstDay - 1), false) : [];
+const bodies = bodiesOf(createMaterial(accounts, transactions));
+/** Latency is told of a process that has run for a while, and by itself of its first seconds, while its compiler learns. */
+const firstBodies = kind === 'latency' ? bodiesOf(createMaterial(accounts, rate * warmSeconds, 2, firstDay - 1)) : [];
+for (const { ids } of firstBodies) for (const id of ids) sentFirst.add(id);
 
-function bodiesOf({ bytes, starts, count }: Material, isWatched: boolean): Body[] {
+function bodiesOf({ bytes, starts, count }: Material): Body[] {
   const made: Body[] = [];
   const newline = Buffer.from('\n');
   for (let at = 0; at < count; at += linesPerBody) {
     const records = Array.from({ length: Math.min(linesPerBody, count - at) }, (_, i) =>
       Buffer.from(bytes.buffer, starts[at + i], starts[at + i + 1]! - starts[at + i]!),
     );
-    const ids = isWatched ? records.map((record) => /"id":"([^"]+)"/.exec(record.toString('latin1'))?.[1] ?? '') : [];
+    const ids = kind === 'latency' ? records.map((record) => /"id":"([^"]+)"/.exec(record.toString('latin1'))?.[1] ?? '') : [];
     made.push({ bytes: Buffer.concat(records.flatMap((record) => [record, newline])), ids });
   }
   return made;
@@ -59,16 +62,16 @@ async function sendAll(): Promise<object> {
       for (let body = bodies[next++]; body; body = bodies[next++]) await post(body.bytes);
     }),
   );
-  return { acceptedMs: performance.now() - startedMs, latenciesMs: [] };
+  return { acceptedMs: performance.now() - startedMs, latenciesMs: [], firstLatenciesMs: [] };
 }
 
 async function sendAtRate(): Promise<object> {
-  const latenciesMs: number[] = [];
+  const latenciesMs: Latencies = { first: [], warm: [] };
   const stop = new AbortController();
   const watching = watch(latenciesMs, stop.signal);
   const startedMs = performance.now();
   const pending: Promise<void>[] = [];
-  for (const [i, { bytes, ids }] of [...warmBodies, ...bodies].entries()) {
+  for (const [i, { bytes, ids }] of [...firstBodies, ...bodies].entries()) {
     const waitMs = startedMs + ((i * linesPerBody) / rate) * 1000 - performance.now();
     if (waitMs > 0) await sleep(waitMs);
     const nowMs = performance.now();
@@ -80,7 +83,7 @@ async function sendAtRate(): Promise<object> {
   await sleep(1_000);
   stop.abort();
   await watching;
-  return { acceptedMs, latenciesMs };
+  return { acceptedMs, latenciesMs: latenciesMs.warm, firstLatenciesMs: latenciesMs.first };
 }
 
 function post(body: Buffer): Promise<void> {
@@ -104,10 +107,15 @@ function post(body: Buffer): Promise<void> {
   });
 }
 
+interface Latencies {
+  readonly first: number[];
+  readonly warm: number[];
+}
+
 const warningSchema = z.object({ revision: z.int(), hits: z.array(z.object({ transaction: z.string() })) });
 
 /** Reads the live feed and notes how long after its transaction was sent each new warning shows up. */
-async function watch(latenciesMs: number[], signal: AbortSignal): Promise<void> {
+async function watch(latenciesMs: Latencies, signal: AbortSignal): Promise<void> {
   const response = await fetch(new URL('/v1/stream?from=now', url), { headers: { accept: 'text/event-stream' }, signal }).catch(
     () => null,
   );
@@ -127,11 +135,13 @@ async function watch(latenciesMs: number[], signal: AbortSignal): Promise<void> 
   }
 }
 
-function note(event: string, latenciesMs: number[]): void {
+function note(event: string, latenciesMs: Latencies): void {
   const data = event.split('\n').find((line) => line.startsWith('data:'));
   if (!data) return;
   const found = warningSchema.safeParse(JSON.parse(data.slice(5)));
   if (!found.success || found.data.revision !== 1) return;
-  const sent = Math.max(...found.data.hits.map(({ transaction }) => sentAtMs.get(transaction) ?? -Infinity));
-  if (sent > 0) latenciesMs.push(performance.now() - sent);
+  const transactions = found.data.hits.map(({ transaction }) => transaction);
+  const sent = Math.max(...transactions.map((id) => sentAtMs.get(id) ?? -Infinity));
+  const isFirst = transactions.every((id) => sentFirst.has(id));
+  if (sent > 0) latenciesMs[isFirst ? 'first' : 'warm'].push(performance.now() - sent);
 }

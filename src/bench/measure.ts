@@ -15,3 +15,6 @@ export function percentile(values: readonly number[], rank: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(rank * sorted.length) - 1))]!;
 }
+
+/** How long a process runs before its latency counts as that of a warm one. */
+export const warmSeconds = 15;

@@ -146,18 +146,12 @@ export function createHistory(
     const timeMs = legs.timeMs(slot);
     let next = -1;
     let previous = numbers[head]!;
-    // The pair's row says when its latest leg was, without a look at that.
-    const { pairLastDebitMs, pairLastCreditMs } = leg;
-    if (timeMs >= pairLastDebitMs && timeMs >= pairLastCreditMs) {
-      legs.setWord(slot, legWord.previousOfPair, previous);
-      legs.setWord(slot, legWord.nextOfPair, -1);
-      if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, slot);
-      numbers[head] = slot;
-      return;
-    }
-    while (previous >= 0 && legs.timeMs(previous) > timeMs) {
-      next = previous;
-      previous = legs.word(previous, legWord.previousOfPair);
+    // The pair's row says when its latest leg was: only before an earlier one must the legs themselves be looked at.
+    if (timeMs < leg.pairLastDebitMs || timeMs < leg.pairLastCreditMs) {
+      while (previous >= 0 && legs.timeMs(previous) > timeMs) {
+        next = previous;
+        previous = legs.word(previous, legWord.previousOfPair);
+      }
     }
     legs.setWord(slot, legWord.previousOfPair, previous);
     legs.setWord(slot, legWord.nextOfPair, next);

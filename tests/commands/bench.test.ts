@@ -14,6 +14,6 @@ it('measures with the wanted patterns alone', { timeout: 60_000 }, async () => {
 
 it('says which pattern is unknown', async () => {
   const outcome = await huqi(['bench', 'score', '--only', 'V01,V99', ...small]);
-  expect(outcome.stderr).toMatch(/--only: there is no pattern V99/);
+  expect(outcome.stderr).toMatch(/--only: there is no pattern "V99"/);
   expect(failureOf(outcome)).toEqual({ code: 2, lines: 1, hasStack: false });
 });

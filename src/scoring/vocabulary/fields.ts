@@ -1,7 +1,7 @@
 import { accountKinds, transactionStatuses } from '../../domain/transaction.js';
 import { sharedKinds } from '../../domain/reference.js';
 import { type Evaluation, partyText, textPlace } from '../evaluation.js';
-import { type About, callHelper, type Typed } from '../typed-code.js';
+import { type About, callHelper, partyCode, type Typed, type Who } from '../typed-code.js';
 import type { FieldDefinition } from './definitions.js';
 import { caseLevelOf } from './knowledge.js';
 import { loginFields } from './profiles.js';
@@ -36,7 +36,8 @@ function wordField(doc: string, about: About, read: (leg: Evaluation) => string)
   return { type: 'text', doc, about, make: (scope) => ({ type: 'text', code: callHelper(scope, read) }) };
 }
 
-function partyFields(prefix: string, who: string, code: string): Record<string, FieldDefinition> {
+function partyFields(prefix: Who, who: string): Record<string, FieldDefinition> {
+  const code = partyCode[prefix];
   return {
     [`${prefix}.kind`]: enumField(`Kind of ${who}`, kinds, `${code}.kind`),
     [`${prefix}.province`]: numberField(
@@ -105,10 +106,10 @@ export const fields: Readonly<Record<string, FieldDefinition>> = {
   'tx.device': textField('Device number', `leg.textAt(${textPlace.device})`),
   'tx.mac': textField('MAC address', `leg.textAt(${textPlace.mac})`),
   'tx.operator': textField('Who entered the payment (经办人)', `leg.textAt(${textPlace.operator})`),
-  ...partyFields('self', 'the account whose leg is scored', 'self'),
-  ...partyFields('other', 'the counterparty', 'other'),
-  ...partyFields('payer', "the payer's account", 'view.payer'),
-  ...partyFields('payee', "the payee's account", 'view.payee'),
+  ...partyFields('self', 'the account whose leg is scored'),
+  ...partyFields('other', 'the counterparty'),
+  ...partyFields('payer', "the payer's account"),
+  ...partyFields('payee', "the payee's account"),
   'self.balanceBeforeFen': numberField(
     'Balance of the account before the transaction',
     'fen',

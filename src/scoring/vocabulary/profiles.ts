@@ -1,4 +1,4 @@
-import { enterpriseStatuses } from '../../domain/reference.js';
+import { enterpriseStatuses, type SharedKind, sharedKinds } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import type { KnownProfile } from '../known-profile.js';
 import type { LoginView } from '../login-view.js';
@@ -50,20 +50,18 @@ function profileText(doc: string, read: (profile: KnownProfile) => string): Prof
   };
 }
 
-const firmKinds = ['address', 'legal-rep', 'phone', 'agent'] as const;
-
 function firmsOf(leg: Evaluation, kind: number): number {
-  return leg.memory.records.firms(leg.subject, firmKinds[kind]!);
+  return leg.memory.records.firms(leg.subject, sharedKinds[kind]!);
 }
 
-function firmsField(shared: (typeof firmKinds)[number], doc: string): ProfileField {
+function firmsField(shared: SharedKind, doc: string): ProfileField {
   return {
     type: 'number',
     unit: 'enterprises',
     doc,
     make(_, scope) {
       scope.plan.keep('kin');
-      return { type: 'number', code: callHelper(scope, firmsOf, literal(firmKinds.indexOf(shared))) };
+      return { type: 'number', code: callHelper(scope, firmsOf, literal(sharedKinds.indexOf(shared))) };
     },
   };
 }
