@@ -74,7 +74,7 @@ async function openEmbeddedStores(settings: Settings, options: OpenStoresOptions
       partitions: logSettings.partitions,
       ...(telemetry ? { onTrouble: telemetry.partitionClosed } : {}),
     });
-    const state = createLmdbState(environment);
+    const state = createLmdbState(environment, log);
     return {
       log,
       state,

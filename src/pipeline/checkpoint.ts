@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { OwnershipLost } from '../ports/log.js';
+import { OwnershipLost, type Log, type OutgoingRecord } from '../ports/log.js';
 import type { State, StateEntry } from '../ports/state.js';
 
 /**
@@ -11,8 +11,8 @@ export interface CheckpointChain<T> {
   /** The last link known to be durable, null before the first. */
   readonly head: Link<T> | null;
   /**
-   * Writes the next link and everything beside it in one commit; resolves when it is durable.
-   * Throws `OwnershipLost` when another owner has written to the chain.
+   * Writes the next link and everything beside it in one commit, and after it appends: with that commit where state and log lie
+   * in one store. Resolves when all of it is durable. Throws `OwnershipLost` when another owner has written to the chain.
    */
   advance(body: T, beside?: CheckpointChanges<T>): Promise<Link<T>>;
   /**
@@ -27,6 +27,8 @@ export type Link<T> = T & { readonly id: string; readonly previous: string | nul
 interface CheckpointChanges<T> {
   readonly put?: (link: Link<T>) => readonly StateEntry[];
   readonly delete?: readonly string[];
+  /** For the log; needs one. */
+  readonly append?: readonly OutgoingRecord[];
 }
 
 /** The checkpoint in the store is not one that this release can read. */
@@ -40,6 +42,8 @@ export class CheckpointUnreadable extends Error {
 
 export interface CheckpointOptions<T> {
   readonly state: State;
+  /** Where something is appended. */
+  readonly log?: Pick<Log, 'append'>;
   readonly slot: string;
   readonly key: string;
   /** Shape of a link: the body with `id` and `previous`. */
@@ -48,7 +52,8 @@ export interface CheckpointOptions<T> {
   readonly newId: () => string;
 }
 
-export async function openCheckpoints<T>({ state, slot, key, schema, newId }: CheckpointOptions<T>): Promise<CheckpointChain<T>> {
+export async function openCheckpoints<T>(options: CheckpointOptions<T>): Promise<CheckpointChain<T>> {
+  const { state, log, slot, key, schema, newId } = options;
   let [stored = null] = await state.get(slot, [key]);
   let head = stored && readLink(stored, slot, key, schema);
   let advancing = 0;
@@ -60,20 +65,24 @@ export async function openCheckpoints<T>({ state, slot, key, schema, newId }: Ch
     async advance(body, beside = {}) {
       const link: Link<T> = { ...body, id: newId(), previous: head?.id ?? null };
       const value = encodeJson(link);
+      const { append = [] } = beside;
+      const together = append.length > 0 ? state.together : undefined;
       advancing++;
       try {
-        const result = await state.commit(slot, {
+        const change = {
           expect: [{ key, value: stored }],
           put: [{ key, value }, ...(beside.put?.(link) ?? [])],
           delete: beside.delete ?? [],
-        });
+        };
+        const result = await (together ? together([{ slot, change }], append) : state.commit(slot, change));
         if (result === 'conflict') throw new OwnershipLost(slot);
         stored = value;
         head = link;
-        return link;
       } finally {
         advancing--;
       }
+      if (append.length > 0 && !together) await log?.append(append);
+      return link;
     },
     async verify() {
       const expected = stored;

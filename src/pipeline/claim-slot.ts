@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { dayNumber } from '../domain/bank-day.js';
-import type { State } from '../ports/state.js';
+import type { CommitResult, SlotCommit, State, StateEntry } from '../ports/state.js';
 import { decodeJson, encodeJson } from './checkpoint.js';
 import { decodeBlock, encodeBlock, readHeader, wordsPerClaim, type ClaimBlock } from './claim-block.js';
 import { createClaimIndex, type ClaimIndex } from './claim-index.js';
+
+/** How a commit ended; after a fault nobody knows. */
+export type Ending = CommitResult | 'unknown';
 
 /**
  * One slot of claims: blocks in the state store that are only ever added to, and all of them in memory. Each commit names the
@@ -26,6 +29,13 @@ export interface ClaimSlot {
   pending(attempts: readonly string[]): Promise<string[]>;
   /** To be called in the same turn as the look into the index. What it throws leaves open whether the block was written. */
   add(block: ClaimBlock): Promise<'committed' | 'conflict'>;
+  /** Changes whenever the store was read again: what was seen in the index before does not count any more. */
+  chain(): number;
+  /**
+   * The same addition, without a marker, for a commit that brings the attempt's transactions to the log as well: whoever calls it
+   * makes that commit in the same turn, and says how it ended; a fault leaves that open.
+   */
+  stage(block: ClaimBlock): { readonly commit: SlotCommit; readonly settle: (result: Ending) => void };
   /** Takes the attempt's marker away. */
   finish(attempt: string): Promise<void>;
   /** What is in memory may be wrong: everything is read again before the next use. */
@@ -180,26 +190,35 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     return lost;
   }
 
-  async function commit(
-    next: Head,
-    put: readonly { key: string; value: Uint8Array }[],
-    removed: readonly string[],
-  ): Promise<'committed' | 'conflict'> {
-    const [expected, value, mine] = [stored, encodeJson(next), chain];
-    // Whoever comes next builds on this one already; where it is refused, so are they.
-    [head, stored] = [next, value];
+  async function commit(next: Head, put: readonly StateEntry[], removed: readonly string[]): Promise<'committed' | 'conflict'> {
+    const { change, settle } = stage(next, put, removed);
     try {
-      const result = await state.commit(name, {
-        expect: [{ key: headKey, value: expected }],
-        put: [{ key: headKey, value }, ...put],
-        delete: removed,
-      });
-      if (result === 'conflict' && mine === chain) isTrusted = false;
+      const result = await state.commit(name, change);
+      settle(result);
       return result;
     } catch (fault) {
-      distrust();
+      settle('unknown');
       throw fault;
     }
+  }
+
+  /** The next link, to be committed in this turn. Whoever comes next builds on it already; where it is refused, so are they. */
+  function stage(next: Head, put: readonly StateEntry[], removed: readonly string[]) {
+    const [expected, value, mine] = [stored, encodeJson(next), chain];
+    [head, stored] = [next, value];
+    return {
+      change: { expect: [{ key: headKey, value: expected }], put: [{ key: headKey, value }, ...put], delete: removed },
+      settle: (result: Ending): void => {
+        if (result === 'unknown') distrust();
+        else if (result === 'conflict' && mine === chain) isTrusted = false;
+      },
+    };
+  }
+
+  function linkOf(block: ClaimBlock): { next: Head; entry: StateEntry } {
+    const sequence = head.sequence + 1;
+    blocks.set(block.attempt, sequence);
+    return { next: { ...head, id: block.attempt, sequence }, entry: { key: blockKey(sequence), value: encodeBlock(block) } };
   }
 
   function distrust(): void {
@@ -220,13 +239,21 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     attemptOf: (number) => attempts.get(number),
     pending,
     add(block) {
-      const sequence = head.sequence + 1;
-      blocks.set(block.attempt, sequence);
-      const put = [
-        { key: blockKey(sequence), value: encodeBlock(block) },
-        { key: markerKey(block.attempt), value: encodeJson(dayNumber(block.receivedAtMs)) },
-      ];
-      return commit({ ...head, id: block.attempt, sequence }, put, []);
+      const { next, entry } = linkOf(block);
+      const marker = { key: markerKey(block.attempt), value: encodeJson(dayNumber(block.receivedAtMs)) };
+      return commit(next, [entry, marker], []);
+    },
+    chain: () => chain,
+    stage(block) {
+      const { next, entry } = linkOf(block);
+      const { change, settle } = stage(next, [entry], []);
+      return {
+        commit: { slot: name, change },
+        settle: (result: Ending) => {
+          settle(result);
+          if (result === 'committed') close(block.attempt);
+        },
+      };
     },
     async finish(attempt) {
       await state.commit(name, { delete: [markerKey(attempt)] });

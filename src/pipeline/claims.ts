@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { State } from '../ports/state.js';
+import type { OutgoingRecord } from '../ports/log.js';
+import type { State, Together } from '../ports/state.js';
 import { wordsPerClaim } from './claim-block.js';
-import { createClaimSlot, type ClaimSlot } from './claim-slot.js';
+import { createClaimSlot, type ClaimSlot, type Ending } from './claim-slot.js';
 import type { HashKey } from './keyed-hash.js';
 
 /**
@@ -21,6 +22,19 @@ export interface Claims {
    * one of them. Whatever becomes of it, `finish` or `abandon` must follow.
    */
   claim(attempt: string, wanted: readonly Claim[], receivedAtMs: number): Promise<readonly ClaimAnswer[]>;
+  /**
+   * The same where state and log lie in one store: claims and records become durable in one commit, so nobody ever has to ask how
+   * the attempt ended, and neither `finish` nor `abandon` follows. `recordsOf` may be called again, with other answers, where
+   * another intake came in between. What it throws has written nothing, or nobody knows. Null on two stores.
+   */
+  readonly record:
+    | ((
+        attempt: string,
+        wanted: readonly Claim[],
+        receivedAtMs: number,
+        recordsOf: (answers: readonly ClaimAnswer[]) => Promise<readonly OutgoingRecord[]>,
+      ) => Promise<void>)
+    | null;
   /** To be called once the attempt's transactions are durable on the log. Failing to do so costs repetitions, never a transaction. */
   finish(attempt: string): Promise<void>;
   /** To be called when the claim or the append failed: the transactions may or may not be on the log. */
@@ -104,6 +118,59 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
     const failed = written.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
     return answers;
+  }
+
+  async function record(
+    together: Together,
+    attempt: string,
+    wanted: readonly Claim[],
+    receivedAtMs: number,
+    recordsOf: (answers: readonly ClaimAnswer[]) => Promise<readonly OutgoingRecord[]>,
+  ): Promise<void> {
+    const shares = share(wanted);
+    inHand.set(attempt, { shares, ...deferred() });
+    try {
+      for (let tries = 0; tries < triesMax; tries++) {
+        for (let wait = obstacle(attempt, shares, wanted); wait; wait = obstacle(attempt, shares, wanted)) await wait;
+        const answers: ClaimAnswer[] = Array.from({ length: wanted.length }, () => isNew);
+        const taken = shares.map((one) => ({
+          slot: one.slot,
+          chain: one.slot.chain(),
+          ...takeAll(attempt, one, wanted, answers, receivedAtMs, false),
+        }));
+        const records = await recordsOf(answers);
+        const additions = taken.filter(({ places }) => places.length > 0);
+        const isCurrent = additions.every(({ slot, chain }) => slot.isReady() && slot.chain() === chain);
+        if (isCurrent && (await commitWith(together, additions, attempt, receivedAtMs, records))) return;
+        for (const { slot } of shares) slot.distrust();
+      }
+      throw new ClaimsContended(shares.map(({ name }) => name).join(', '));
+    } catch (fault) {
+      // What was noted in memory did not become a claim, or nobody knows.
+      for (const { slot } of shares) slot.distrust();
+      throw fault;
+    } finally {
+      letGo(attempt);
+    }
+  }
+
+  /** False where another intake has written to one of the slots. */
+  async function commitWith(
+    together: Together,
+    additions: readonly { slot: ClaimSlot; places: readonly number[]; words: Int32Array }[],
+    attempt: string,
+    receivedAtMs: number,
+    records: readonly OutgoingRecord[],
+  ): Promise<boolean> {
+    const staged = additions.map(({ slot, places, words }) => slot.stage({ attempt, receivedAtMs, count: places.length, words }));
+    const commits = staged.map(({ commit }) => commit);
+    let result: Ending = 'unknown';
+    try {
+      result = commits.length + records.length > 0 ? await together(commits, records) : 'committed';
+    } finally {
+      for (const { settle } of staged) settle(result);
+    }
+    return result === 'committed';
   }
 
   function share(wanted: readonly Claim[]): Share[] {
@@ -260,7 +327,17 @@ export function createClaims({ state, slots: slotCount, claimsMax, futureMsMax, 
     return removed;
   }
 
-  return { hashKey: () => openHashKey(state, newId), claim, finish, abandon: (attempt) => void letGo(attempt), sweep };
+  const { together } = state;
+  return {
+    hashKey: () => openHashKey(state, newId),
+    claim,
+    record: together
+      ? (attempt, wanted, receivedAtMs, recordsOf) => record(together, attempt, wanted, receivedAtMs, recordsOf)
+      : null,
+    finish,
+    abandon: (attempt) => void letGo(attempt),
+    sweep,
+  };
 }
 
 const isNew: ClaimAnswer = { kind: 'new' };

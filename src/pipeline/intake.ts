@@ -149,13 +149,8 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     bytesInHand += bytes.length;
     try {
       await readLines(body, bytes, await open());
-      const answers = await claims.claim(attempt, body.candidates, body.receivedAtMs);
-      await append(body, answers);
-      finishLater(attempt);
+      await put(body);
       return report(body, bytes.length);
-    } catch (error) {
-      claims.abandon(attempt);
-      throw error;
     } finally {
       bodiesInHand.delete(attempt);
       bytesInHand -= bytes.length;
@@ -207,18 +202,33 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     }
   }
 
-  async function append(body: Body, answers: readonly ClaimAnswer[]): Promise<void> {
+  /** Claims what is new and brings it to the log. */
+  async function put(body: Body): Promise<void> {
+    const { attempt, candidates, receivedAtMs } = body;
+    if (claims.record) return claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers));
+    try {
+      const answers = await claims.claim(attempt, candidates, receivedAtMs);
+      const records = await recordsFor(body, answers);
+      if (records.length > 0) await log.append(records);
+      finishLater(attempt);
+    } catch (error) {
+      claims.abandon(attempt);
+      throw error;
+    }
+  }
+
+  async function recordsFor(body: Body, answers: readonly ClaimAnswer[]): Promise<OutgoingRecord[]> {
     const writer = createFrameWriter(log.partitions('transactions'), body.receivedAtMs);
     for (const [i, candidate] of body.candidates.entries()) {
       const answer = answers[i]!;
+      candidate.outcome = undefined;
       if (answer.kind === 'new') writer.add(candidate, 0);
       else if (answer.kind === 'again') writer.add(candidate, frameFlag.maybeResent);
       else if (answer.kind === 'duplicate') candidate.outcome = { kind: 'duplicate' };
       else candidate.outcome = conflictOf(answer);
       if (i % sliceLines === sliceLines - 1) await nextTurn();
     }
-    const records = [...writer.finish(), ...rejectedRecords(body)];
-    if (records.length > 0) await log.append(records);
+    return [...writer.finish(), ...rejectedRecords(body)];
   }
 
   function rejectedRecords(body: Body): OutgoingRecord[] {

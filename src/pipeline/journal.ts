@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { encodeJson, openCheckpoints, type Link } from './checkpoint.js';
 
@@ -22,8 +23,11 @@ export type JournalEntry = Link<JournalBody>;
 export interface Journal {
   /** The last batch; null before the first. */
   readonly head: JournalEntry | null;
-  /** Durable when it resolves. Throws `OwnershipLost` when another scorer has written to this journal. */
-  append(batch: Pick<JournalBody, 'from' | 'upTo' | 'patternSetId'>): Promise<JournalEntry>;
+  /**
+   * Writes the entry, then sends what the batch led to. Both are durable when it resolves. Throws `OwnershipLost` when another
+   * scorer has written to this journal: nothing is sent then.
+   */
+  append(batch: Pick<JournalBody, 'from' | 'upTo' | 'patternSetId'>, outputs: readonly OutgoingRecord[]): Promise<JournalEntry>;
   /** Throws `OwnershipLost` where the last entry does not stand any more. */
   verify(): Promise<void>;
 }
@@ -48,9 +52,14 @@ export const journalEntrySchema = z.strictObject({
 const nothingScored: JournalBody = { sequence: 0, from: 0, upTo: 0, patternSetId: '', batch: '', before: null };
 
 /** Takes the journal over: whoever wrote to it before cannot any more. */
-export async function openJournal(state: State, partition: number, newId: () => string): Promise<Journal> {
+export async function openJournal(
+  { state, log }: { readonly state: State; readonly log: Pick<Log, 'append'> },
+  partition: number,
+  newId: () => string,
+): Promise<Journal> {
   const chain = await openCheckpoints<JournalBody>({
     state,
+    log,
     slot: journalSlot(partition),
     key: journalHeadKey,
     schema: journalEntrySchema,
@@ -64,13 +73,14 @@ export async function openJournal(state: State, partition: number, newId: () => 
       return lastBatch();
     },
     verify: () => chain.verify(),
-    append(batch) {
+    append(batch, outputs) {
       const sequence = (chain.head?.sequence ?? 0) + 1;
       return chain.advance(
         { ...batch, sequence, batch: newId(), before: lastBatch()?.batch ?? null },
         {
           put: (entry) => [{ key: journalEntryKey(sequence), value: encodeJson(entry) }],
           delete: sequence > entriesKept ? [journalEntryKey(sequence - entriesKept)] : [],
+          append: outputs,
         },
       );
     },

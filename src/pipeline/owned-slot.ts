@@ -59,7 +59,7 @@ const storedOutboxSchema = z.array(z.object({ topic: z.string(), partition: z.in
 export async function openOwnedSlot<H extends object>(options: OpenSlotOptions<H>): Promise<OwnedSlot<H>> {
   const { state, log, slot, newId } = options;
   const schema = z.object({ id: z.string(), previous: z.string().nullable(), sequence: z.int(), data: options.head });
-  const chain = await openCheckpoints<Body<H>>({ state, slot, key: ownedHeadKey, newId, schema });
+  const chain = await openCheckpoints<Body<H>>({ state, log, slot, key: ownedHeadKey, newId, schema });
   let { sequence, data: head } = chain.head ?? { sequence: 0, data: options.initial };
 
   const left = await state.scan(slot, { prefix: outboxPrefix, limit: outboxEntriesMax });
@@ -120,19 +120,19 @@ export async function openOwnedSlot<H extends object>(options: OpenSlotOptions<H
     const nextSequence = emissions.length > 0 ? sequence + 1 : sequence;
     const nextHead = { ...head, ...change.head };
     const records = toRecords(emissions, slot, nextSequence);
+    // Where the events go to the log in the commit itself, none is ever left over.
     const outbox =
-      records.length > 0
+      records.length > 0 && !state.together
         ? [{ key: `${outboxPrefix}${String(nextSequence).padStart(16, '0')}`, value: encodeOutbox(records) }]
         : [];
     await chain.advance(
       { sequence: nextSequence, data: nextHead },
       // What the commit before this one emitted is on the log by now.
-      { put: () => [...change.put, ...outbox], delete: [...change.delete, ...sent] },
+      { put: () => [...change.put, ...outbox], delete: [...change.delete, ...sent], append: records },
     );
     head = nextHead;
     sequence = nextSequence;
     sent = outbox.map(({ key }) => key);
-    if (records.length > 0) await log.append(records);
   }
 }
 

@@ -77,7 +77,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   const { log, state, patternStore, clock, newId, settings, telemetry } = options;
   const partitions = log.partitions('transactions');
   const filled = createBatch();
-  const journal = await openJournal(state, partition, newId);
+  const journal = await openJournal({ state, log }, partition, newId);
   const last = journal.head;
   let memory = remember(await patternStore.load(last?.patternSetId ?? (await patternStore.currentId())));
   /** Scoring has failed under the set in force: until the next one, one by one, so that it shows on which transaction. */
@@ -117,7 +117,8 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       records.push(...batch.records);
     // Whether this batch's hits ever left is not known: they leave again, under the same ids and numbers.
     const outcome = await scoreRecords(records);
-    await send(outcome);
+    const sent = recordsOf(outcome);
+    if (sent.length > 0) await log.append(sent);
     telemetry?.partitionRecovered({
       partition,
       records: upTo,
@@ -231,9 +232,9 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     await takeCurrentSet();
     const outcome = await scoreRecords(batch.records);
     snapshots?.grown(clock.now() - startedAtMs);
-    await journal.append({ from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id });
+    const entry = { from: position, upTo: batch.next, patternSetId: memory.engine.patternSet.id };
+    await journal.append(entry, recordsOf(outcome));
     position = batch.next;
-    await send(outcome);
     isSettled = true;
     report(outcome, clock.now() - startedAtMs);
     snapshots?.offer();
@@ -267,8 +268,8 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     return { outputs, transactions: debits, others };
   }
 
-  async function send({ outputs }: Outcome): Promise<void> {
-    const records: OutgoingRecord[] = outputRecords({
+  function recordsOf({ outputs }: Outcome): OutgoingRecord[] {
+    return outputRecords({
       partition,
       timeMs: clock.now(),
       outputs,
@@ -276,7 +277,6 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       hitPartitions: log.partitions('hits'),
       rejectedPartitions: log.partitions('rejected'),
     });
-    if (records.length > 0) await log.append(records);
   }
 
   /** A change of patterns is taken between batches only. What cannot be loaded leaves the set in force where it is. */

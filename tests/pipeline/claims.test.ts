@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dayNumber } from '../../src/domain/bank-day.js';
-import { createClaims, type Claim, type Claims } from '../../src/pipeline/claims.js';
-import { temporaryEmbedded } from '../support/embedded.js';
+import { createClaims, type Claim, type ClaimAnswer, type Claims } from '../../src/pipeline/claims.js';
+import { temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { Crash, withFault } from '../support/faults.js';
 import { withForgetting } from '../support/rollback.js';
 
@@ -182,6 +183,88 @@ describe('at the same time', () => {
       ),
     ).toEqual(Array(taken.size).fill('duplicate'));
   });
+});
+
+describe('on one store', () => {
+  test(
+    'what is claimed is on the log, and what is on the log is claimed, whoever else claims it',
+    { timeout: 60_000 },
+    async () => {
+      const random = seeded(11);
+      const both = [open({ slots: 2, state: parts.oneStore }), open({ slots: 2, state: parts.oneStore })];
+      const bodies = Array.from({ length: 160 }, (_, n) => async () => {
+        const ids = [...new Set(Array.from({ length: 5 }, () => Math.floor(random() * 120)))];
+        for (let tries = 0; ; tries++) {
+          try {
+            return await record(both[n % 2]!, `body-${n}-${tries}`, ids);
+          } catch (error) {
+            if (!(error as { retriable?: boolean }).retriable || tries > 50) throw error;
+          }
+        }
+      });
+      await Promise.all(bodies.map((body) => body()));
+      const onLog = await idsOnLog();
+      expect(onLog.length).toBeGreaterThan(100);
+      expect(new Set(onLog).size).toBe(onLog.length);
+      const next = open({ slots: 2, state: parts.oneStore });
+      expect(await record(next, 'next', onLog)).toEqual(onLog.map(() => 'duplicate'));
+      expect(await idsOnLog()).toEqual(onLog);
+    },
+  );
+
+  test('no attempt is ever left open', async () => {
+    const claims = open({ slots: 1, state: parts.oneStore });
+    await record(claims, 'first', [1, 2, 3]);
+    expect(await parts.state.scan('ids/00', { prefix: 'p/', limit: 10 })).toEqual([]);
+    expect(await parts.state.scan('ids/00', { prefix: 'b/', limit: 10 })).toHaveLength(1);
+    expect(await record(open({ slots: 1, state: parts.oneStore }), 'second', [1, 4])).toEqual(['duplicate', 'new']);
+  });
+
+  test('what another intake claimed meanwhile is a duplicate: all of the body is looked at again', async () => {
+    const [first, second] = [open({ slots: 1, state: parts.oneStore }), open({ slots: 1, state: parts.oneStore })];
+    let asked = 0;
+    await record(first, 'before', [9]);
+    await first.record?.('late', [claimOf(1), claimOf(2)], startMs, async (answers) => {
+      if (asked++ === 0) await record(second, 'quick', [2]);
+      return recordsOf([1, 2], answers);
+    });
+    expect(asked).toBe(2);
+    expect((await idsOnLog()).toSorted((one, other) => one - other)).toEqual([1, 2, 9]);
+  });
+
+  test('what fails before it is written is new the next time', async () => {
+    const claims = open({ slots: 2, state: parts.oneStore });
+    const failing = claims.record?.('first', [claimOf(1), claimOf(2)], startMs, () => Promise.reject(new Error('no frames')));
+    await expect(failing).rejects.toThrow('no frames');
+    expect(await record(claims, 'second', [1, 2])).toEqual(['new', 'new']);
+    expect(await idsOnLog()).toEqual([1, 2]);
+  });
+
+  async function record(claims: Claims, attempt: string, ids: readonly number[]): Promise<string[]> {
+    let answered: readonly ClaimAnswer[] = [];
+    await claims.record?.(
+      attempt,
+      ids.map((id) => claimOf(id)),
+      startMs,
+      async (answers) => {
+        answered = answers;
+        // Others get their turn between the look and the write, as while frames are made.
+        await nextTurn();
+        return recordsOf(ids, answers);
+      },
+    );
+    return answered.map(({ kind }) => kind);
+  }
+
+  function recordsOf(ids: readonly number[], answers: readonly ClaimAnswer[]) {
+    return ids
+      .filter((_, i) => answers[i]?.kind === 'new' || answers[i]?.kind === 'again')
+      .map((id) => ({ topic: 'transactions', partition: 0, value: Buffer.from(`${id}`) }) as const);
+  }
+
+  async function idsOnLog(): Promise<number[]> {
+    return (await valuesOn(parts.log, 'transactions', 0)).map((value) => Number(Buffer.from(value).toString()));
+  }
 });
 
 describe('memory is bounded', () => {

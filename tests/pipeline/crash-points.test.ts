@@ -13,50 +13,63 @@ const bodies = [0, 120, 240].map((at) => body(lines.slice(at, at + 120)));
 const partitions = { ...testPartitions, transactions: 2, hits: 1, commands: 1 };
 const incarnationsMax = 4;
 
-let quiet: RunResult;
-let writes: ReadonlyMap<CrashPoint, number>;
-const crashed = new Set<string>();
+const stores = [
+  { name: 'on two stores', isOneStore: false, points: crashPoints },
+  // Claims, journal and warnings are written with what they bring to the log; a batch without hits leaves a journal entry alone.
+  {
+    name: 'on one store',
+    isOneStore: true,
+    points: ['append of transactions', 'journal', 'append of hits', 'append of warnings'],
+  },
+] as const satisfies { name: string; isOneStore: boolean; points: readonly CrashPoint[] }[];
 
-beforeAll(async () => {
-  ({ result: quiet, writes } = await run(null));
-}, 60_000);
+describe.each(stores)('$name', ({ isOneStore, points }) => {
+  let quiet: RunResult;
+  let writes: ReadonlyMap<CrashPoint, number>;
+  const crashed = new Set<string>();
 
-describe('whatever write a crash cuts off, the hits and warnings are those of a quiet run', () => {
-  test('the quiet run has hits, warnings and every kind of write several times', () => {
-    expect(quiet.hits.size).toBeGreaterThan(20);
-    expect(quiet.warnings.size).toBeGreaterThan(3);
-    for (const point of crashPoints) expect(writes.get(point) ?? 0, point).toBeGreaterThanOrEqual(3);
+  beforeAll(async () => {
+    ({ result: quiet, writes } = await run(null, isOneStore));
+  }, 60_000);
+
+  describe('whatever write a crash cuts off, the hits and warnings are those of a quiet run', () => {
+    test('the quiet run has hits, warnings and every kind of write several times', () => {
+      expect(quiet.hits.size).toBeGreaterThan(20);
+      expect(quiet.warnings.size).toBeGreaterThan(3);
+      for (const point of points) expect(writes.get(point) ?? 0, point).toBeGreaterThanOrEqual(3);
+      expect(writes.has('claims')).toBe(!isOneStore);
+    });
+
+    for (const point of points) {
+      for (const mode of ['before', 'after'] as const) {
+        test(`${mode} the ${point}`, async () => {
+          for (let number = 0; number < (writes.get(point) ?? 0); number++) {
+            const { result, hasCrashed } = await run({ point, number, mode }, isOneStore);
+            if (hasCrashed) crashed.add(`${point}/${mode}`);
+            expect(result.transactions).toEqual(quiet.transactions);
+            expect(result.hits).toEqual(quiet.hits);
+            expect(result.warnings).toEqual(quiet.warnings);
+          }
+        });
+      }
+    }
   });
 
-  for (const point of crashPoints) {
-    for (const mode of ['before', 'after'] as const) {
-      test(`${mode} the ${point}`, async () => {
-        for (let number = 0; number < (writes.get(point) ?? 0); number++) {
-          const { result, hasCrashed } = await run({ point, number, mode });
-          if (hasCrashed) crashed.add(`${point}/${mode}`);
-          expect(result.transactions).toEqual(quiet.transactions);
-          expect(result.hits).toEqual(quiet.hits);
-          expect(result.warnings).toEqual(quiet.warnings);
-        }
-      });
-    }
-  }
-});
-
-afterAll(() => {
-  // A crash that was never reached proves nothing.
-  expect(crashed.size).toBe(2 * crashPoints.length);
+  afterAll(() => {
+    // A crash that was never reached proves nothing.
+    expect(crashed.size).toBe(2 * points.length);
+  });
 });
 
 /** A bank sends three bodies, and sends again what was not answered and the one before it; the platform dies once. */
-async function run(fault: Fault | null) {
+async function run(fault: Fault | null, isOneStore: boolean) {
   const parts = temporaryEmbedded(partitions);
   try {
     let answered = 0;
     let hasCrashed = false;
     let writes: ReadonlyMap<CrashPoint, number> = new Map();
     for (let incarnation = 0; incarnation < incarnationsMax; incarnation++) {
-      const faulty = withFault(parts.log, parts.state, incarnation === 0 ? fault : null);
+      const faulty = withFault(parts.log, isOneStore ? parts.oneStore : parts.state, incarnation === 0 ? fault : null);
       if (incarnation === 0) writes = faulty.counts;
       let pipeline: Pipeline | undefined;
       try {

@@ -28,43 +28,51 @@ const cases = points.flatMap((point) =>
 );
 const incarnationsMax = 4;
 
-let quiet: Map<string, string>;
-let writes: ReadonlyMap<CrashPoint, number>;
-const crashed = new Set<string>();
+const stores = [
+  { name: 'on two stores', isOneStore: false, ways: cases },
+  // There the journal and what a batch led to are one write, and so are claims and transactions: there is no half of them.
+  { name: 'on one store', isOneStore: true, ways: cases.filter(([mode]) => mode !== 'halfway') },
+];
 
-beforeAll(async () => {
-  ({ hits: quiet, writes } = await run(null));
-}, 60_000);
+describe.each(stores)('$name', ({ isOneStore, ways }) => {
+  let quiet: Map<string, string>;
+  let writes: ReadonlyMap<CrashPoint, number>;
+  const crashed = new Set<string>();
 
-describe('whatever write a crash cuts off, each forward is taken once', () => {
-  test('the quiet run has forwards over several hops, and every kind of write several times', () => {
-    expect(quiet.size).toBe(payments * 4 + 5);
-    for (const point of points) expect(writes.get(point) ?? 0, point).toBeGreaterThanOrEqual(2);
+  beforeAll(async () => {
+    ({ hits: quiet, writes } = await run(null, isOneStore));
+  }, 60_000);
+
+  describe('whatever write a crash cuts off, each forward is taken once', () => {
+    test('the quiet run has forwards over several hops, and every kind of write several times', () => {
+      expect(quiet.size).toBe(payments * 4 + 5);
+      for (const point of points) expect(writes.get(point) ?? 0, point).toBeGreaterThanOrEqual(2);
+    });
+
+    test.each(ways)('%s the %s', async (mode, point) => {
+      for (let number = 0; number < (writes.get(point) ?? 0); number++) {
+        const { hits, hasCrashed } = await run({ point, number, mode }, isOneStore);
+        if (hasCrashed) crashed.add(`${point}/${mode}`);
+        expect(hits).toEqual(quiet);
+      }
+    });
   });
 
-  test.each(cases)('%s the %s', async (mode, point) => {
-    for (let number = 0; number < (writes.get(point) ?? 0); number++) {
-      const { hits, hasCrashed } = await run({ point, number, mode });
-      if (hasCrashed) crashed.add(`${point}/${mode}`);
-      expect(hits).toEqual(quiet);
-    }
+  afterAll(() => {
+    // A crash that was never reached proves nothing.
+    expect(crashed.size).toBe(ways.length);
   });
-});
-
-afterAll(() => {
-  // A crash that was never reached proves nothing.
-  expect(crashed.size).toBe(cases.length);
 });
 
 /** A bank sends its bodies, and sends again what was not answered and the one before it; the platform dies once. */
-async function run(fault: Fault | null) {
+async function run(fault: Fault | null, isOneStore: boolean) {
   const parts = temporaryEmbedded(partitions);
   try {
     let answered = 0;
     let hasCrashed = false;
     let counts: ReadonlyMap<CrashPoint, number> = new Map();
     for (let incarnation = 0; incarnation < incarnationsMax; incarnation++) {
-      const faulty = withFault(parts.log, parts.state, incarnation === 0 ? fault : null);
+      const faulty = withFault(parts.log, isOneStore ? parts.oneStore : parts.state, incarnation === 0 ? fault : null);
       if (incarnation === 0) counts = faulty.counts;
       let score: Score | undefined;
       const intake = createIntake({ ...faulty, clock: Date, newId: randomUUID, settings: { claimSlots: 2 } });

@@ -7,6 +7,7 @@ import type { Hit } from '../../src/domain/hit.js';
 import { partitionOf } from '../../src/domain/partition.js';
 import { subjectKeyOf } from '../../src/domain/warning-facts.js';
 import { OwnershipLost } from '../../src/ports/log.js';
+import type { State } from '../../src/ports/state.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
@@ -88,6 +89,35 @@ describe('what was journaled is scored again as it was', () => {
     const faulty = withFault(parts.log, parts.state, { point: 'journal', number: 3, mode: 'before' });
     await expect((await open({}, patternStoreOf(whole), faulty)).done).rejects.toThrow('before journal');
     expect(await hitIds()).toEqual([]);
+  });
+
+  test('on one store an entry that is refused takes its hits with it', async () => {
+    await send(lines, 1_200);
+    const one = { ...parts, state: parts.oneStore };
+    let journaled = 0;
+    const together: State['together'] = async (commits, records) => {
+      // Somebody takes the partition over in the instant before the write.
+      if (journaled++ === 2) await openJournal(parts, Number(commits[0]!.slot.split('/')[1]), randomUUID);
+      return parts.oneStore.together!(commits, records);
+    };
+    const limit = { recordsMax: 1, bytesMax: 2 ** 20 };
+    const before = new Set<string>();
+    const score = await open({ limit }, patternStoreOf(whole), { ...one, state: { ...one.state, together } });
+    await drain(score);
+    for (const id of await hitIds()) before.add(id);
+    expect(journaled).toBeGreaterThan(3);
+
+    const quiet = temporaryEmbedded();
+    try {
+      await send(lines, 1_200, quiet);
+      await drain(await open({ limit }, patternStoreOf(whole), { ...quiet, state: quiet.oneStore }));
+      expect([...before].sort()).toEqual([...new Set(await hitIds(quiet))].sort());
+      // Nothing of the batch that was refused went out: the one that scored it again said each hit once.
+      expect((await hitIds()).length).toBe(before.size);
+    } finally {
+      await Promise.all(scores.splice(0).map((one) => one.leave()));
+      await quiet.remove();
+    }
   });
 
   test('a batch whose hits were lost is scored under the set that it was journaled with, though another is in force', async () => {
@@ -204,8 +234,8 @@ describe('faults', () => {
     const score = await open();
     await drain(score);
     for (let partition = 0; partition < 3; partition++) {
-      const journal = await openJournal(parts.state, partition, randomUUID);
-      await journal.append({ from: journal.head?.upTo ?? 0, upTo: journal.head?.upTo ?? 0, patternSetId: whole.id });
+      const journal = await openJournal(parts, partition, randomUUID);
+      await journal.append({ from: journal.head?.upTo ?? 0, upTo: journal.head?.upTo ?? 0, patternSetId: whole.id }, []);
     }
     await send(lines.slice(300, 600), 300);
     await drain(score);

@@ -11,6 +11,8 @@ export interface Mixture {
   readonly most: number;
   /** Mean time between what happens by itself: kills, outages, rebalances, failovers. */
   readonly everyMs: number;
+  /** Whether there is a replica that may take over. */
+  readonly hasReplica: boolean;
   /** Whether a failover may lose what was answered. */
   readonly mayForget: boolean;
 }
@@ -34,6 +36,7 @@ export function drawMixture(world: World): Mixture {
     fates: kept,
     most: world.between(3, 40),
     everyMs: world.pick([2_000, 5_000, 15_000]),
+    hasReplica: true,
     mayForget: world.chance(0.4),
   };
 }

@@ -64,7 +64,7 @@ export function createHappenings(options: HappeningsOptions): Happenings {
       world.trace(`${part} is away`);
       world.count(`outage of the ${part}`);
       network.outage(part, world.between(500, 30_000));
-    } else {
+    } else if (mixture.hasReplica) {
       world.count('failover');
       state.failOver(world.between(1, 12), mixture.mayForget);
     }

@@ -151,7 +151,7 @@ function batchFrom(server: LogServer, topic: Topic, partition: number, from: num
   return { records, next: from + records.length };
 }
 
-function byPartition(records: readonly OutgoingRecord[]): { topic: Topic; partition: number; values: Uint8Array[] }[] {
+export function byPartition(records: readonly OutgoingRecord[]): { topic: Topic; partition: number; values: Uint8Array[] }[] {
   const parts = new Map<string, { topic: Topic; partition: number; values: Uint8Array[] }>();
   for (const { topic, partition, value } of records) {
     const key = `${topic}/${partition}`;

@@ -19,8 +19,9 @@ export interface Plan {
 }
 
 /** Drawn anew for each seed. */
-export function drawPlan(world: World): Plan {
-  const mixture = drawMixture(world);
+export function drawPlan(world: World, isOneStore: boolean): Plan {
+  const drawn = drawMixture(world);
+  const mixture = isOneStore ? { ...drawn, hasReplica: false, mayForget: false } : drawn;
   return {
     isShort: false,
     processes: world.between(1, 3),
@@ -38,6 +39,7 @@ export function drawPlan(world: World): Plan {
       claimSlots: world.pick([1, 2, 4]),
       hasDispatch: world.chance(0.5),
       hasArchive: world.chance(0.35),
+      isOneStore,
       isReal: world.chance(0.15),
     },
     mixture,
@@ -46,7 +48,7 @@ export function drawPlan(world: World): Plan {
 }
 
 /** The same for every run with chosen faults. */
-export function shortPlan(world: World): Plan {
+export function shortPlan(world: World, isOneStore: boolean): Plan {
   return {
     isShort: true,
     processes: 2,
@@ -63,6 +65,7 @@ export function shortPlan(world: World): Plan {
       claimSlots: 1,
       hasDispatch: false,
       hasArchive: false,
+      isOneStore,
       isReal: false,
     },
     mixture: { ...drawMixture(world), mayForget: false },

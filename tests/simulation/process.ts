@@ -38,6 +38,8 @@ export interface ProcessSettings {
   readonly claimSlots: number;
   readonly hasDispatch: boolean;
   readonly hasArchive: boolean;
+  /** State and log lie in one store, which never forgets. */
+  readonly isOneStore: boolean;
   /** Whether the real engine scores as well. */
   readonly isReal: boolean;
 }
@@ -60,7 +62,7 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
   const { world, groups, network } = around;
   const incarnation = world.spawn(name);
   const log = createLogClient(world, around.log, network, groups, incarnation);
-  const state = createStateClient(world, around.state, network, incarnation);
+  const state = createStateClient(world, around.state, network, incarnation, settings.isOneStore ? around.log : null);
   const running: {
     intake: Intake | null;
     archive: Archive | null;

@@ -33,15 +33,27 @@ export async function simulateSeeds({ from, seeds, ...shared }: Shared & { from:
 /** A short history: one fault at each of its calls, then as many drawn pairs of faults as asked for. */
 export async function simulateEveryFault({ pairs, ...shared }: Shared & { pairs: number }): Promise<boolean> {
   const tally = createTally(shared);
+  let counted = { calls: 0, faults: 0 };
+  for (const isOneStore of [false, true]) {
+    const { calls, faults } = await faultsOf(isOneStore, pairs, tally);
+    counted = { calls: counted.calls + calls, faults: counted.faults + faults };
+  }
+  say(`${counted.calls} calls, ${counted.faults} single faults, ${2 * pairs} pairs, on two stores and on one`);
+  return tally.finish();
+}
+
+async function faultsOf(isOneStore: boolean, pairs: number, tally: ReturnType<typeof createTally>) {
+  const where = isOneStore ? 'on one store' : 'on two stores';
   const calls: Call[] = [];
   const quiet = await runOrTell({
     seed: 0,
+    isOneStore,
     fateOf: (call) => {
       calls.push(call);
       return 'done';
     },
   });
-  tally.add('without a fault', quiet);
+  tally.add(`${where}, without a fault`, quiet);
   const faults = calls.flatMap((call) => fatesOf(call.kind).map((fate) => ({ call, fate })));
   const planned = [
     ...faults.map((fault) => [fault]),
@@ -55,10 +67,10 @@ export async function simulateEveryFault({ pairs, ...shared }: Shared & { pairs:
     if (tally.isOver()) break;
     const fates = new Map<number, Fate>(plan.map(({ call, fate }) => [call.index, fate]));
     const name = plan.map(({ call, fate }) => `${fate} at call ${call.index} (${call.what})`).join(', ');
-    tally.add(name, await runOrTell({ seed: 0, verbose: false, fateOf: ({ index }) => fates.get(index) ?? 'done' }));
+    const result = await runOrTell({ seed: 0, isOneStore, verbose: false, fateOf: ({ index }) => fates.get(index) ?? 'done' });
+    tally.add(`${where}, ${name}`, result);
   }
-  say(`${calls.length} calls, ${faults.length} single faults, ${pairs} pairs`);
-  return tally.finish();
+  return { calls: calls.length, faults: faults.length };
 }
 
 async function runOrTell(options: Parameters<typeof run>[0]): Promise<RunResult> {

@@ -23,6 +23,8 @@ export const sometimes: readonly string[] = [
   'commit pause-before',
   'commit cut-off',
   'done for a dead sender',
+  'state and log were written together',
+  'a write to state and log was refused',
   'conflict in score',
   'conflict in warn',
   'conflict in dispatch',

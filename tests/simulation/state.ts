@@ -1,4 +1,6 @@
-import type { Change, CommitResult, State, StateEntry } from '../../src/ports/state.js';
+import type { OutgoingRecord } from '../../src/ports/log.js';
+import type { Change, CommitResult, SlotCommit, State, StateEntry } from '../../src/ports/state.js';
+import { byPartition, type LogServer } from './log.js';
 import type { Network } from './network.js';
 import type { Incarnation, World } from './world.js';
 
@@ -7,6 +9,8 @@ export interface StateServer {
   get(slot: string, keys: readonly string[]): (Uint8Array | null)[];
   scan(slot: string, options: { prefix: string; after?: string; limit: number }): StateEntry[];
   commit(slot: string, change: Change): Commit;
+  /** All of them or none; such commits stay. */
+  commitAll(commits: readonly SlotCommit[]): CommitResult;
   /**
    * A replica takes over that lacks some of the last commits: of those that were not answered yet, and where `mayForget`, of
    * those that were. Returns how many are gone.
@@ -51,9 +55,10 @@ export function createStateServer(world: World): StateServer {
       return found.slice(0, limit).map(([key, value]) => ({ key, value: value.slice() }));
     },
 
-    commit(slot, { expect = [], put = [], delete: removed = [] }) {
+    commit(slot, change) {
+      const { put = [], delete: removed = [] } = change;
       const table = tableOf(slot);
-      const holds = expect.every(({ key, value }) => isSame(table.get(key) ?? null, value));
+      const holds = isExpected(table, change);
       const keys = holds ? [...new Set([...put.map(({ key }) => key), ...removed])] : [];
       const commit: Undo = {
         slot,
@@ -64,11 +69,16 @@ export function createStateServer(world: World): StateServer {
         before: keys.map((key) => ({ key, value: table.get(key) })),
       };
       if (!holds) return commit;
-      for (const key of removed) table.delete(key);
-      for (const { key, value } of put) table.set(key, value.slice());
+      apply(table, change);
       undo.push(commit);
       while (undo[0] && undo[0].atMs < world.nowMs() - replicatedAfterMs) undo.shift();
       return commit;
+    },
+
+    commitAll(commits) {
+      if (!commits.every(({ slot, change }) => isExpected(tableOf(slot), change))) return 'conflict';
+      for (const { slot, change } of commits) apply(tableOf(slot), change);
+      return 'committed';
     },
 
     failOver(most, mayForget) {
@@ -93,8 +103,23 @@ export function createStateServer(world: World): StateServer {
   };
 }
 
-/** The state as one process has it. */
-export function createStateClient(world: World, server: StateServer, network: Network, owner: Incarnation): State {
+function isExpected(table: ReadonlyMap<string, Uint8Array>, { expect = [] }: Change): boolean {
+  return expect.every(({ key, value }) => isSame(table.get(key) ?? null, value));
+}
+
+function apply(table: Map<string, Uint8Array>, { put = [], delete: removed = [] }: Change): void {
+  for (const key of removed) table.delete(key);
+  for (const { key, value } of put) table.set(key, value.slice());
+}
+
+/** The state as one process has it; with a `log` it lies in one store with it. */
+export function createStateClient(
+  world: World,
+  server: StateServer,
+  network: Network,
+  owner: Incarnation,
+  log: LogServer | null,
+): State {
   function ask<T>(what: string, answer: () => T): Promise<T> {
     return network.call(owner, { part: 'state', kind: 'read', what, steps: [], answer });
   }
@@ -125,8 +150,28 @@ export function createStateClient(world: World, server: StateServer, network: Ne
         },
       });
     },
+    ...(log ? { together: (commits, records) => together(log, commits, records) } : {}),
     close: () => Promise.resolve(),
   };
+
+  function together(to: LogServer, commits: readonly SlotCommit[], records: readonly OutgoingRecord[]): Promise<CommitResult> {
+    const slots = commits.map(({ slot }) => slot).join(' ');
+    let result: CommitResult = 'conflict';
+    const write = (): void => {
+      result = server.commitAll(commits);
+      world.trace(`${slots}: ${result}`);
+      world.count(result === 'committed' ? 'state and log were written together' : 'a write to state and log was refused');
+      if (result === 'conflict') return;
+      for (const { topic, partition, values } of byPartition(records)) to.write(topic, partition, values, owner);
+    };
+    return network.call(owner, {
+      part: 'state',
+      kind: 'commit',
+      what: `commit ${slots} with ${records.length} records`,
+      steps: [{ all: write, half: () => undefined }],
+      answer: () => result,
+    });
+  }
 }
 
 function isSame(one: Uint8Array | null, other: Uint8Array | null): boolean {

@@ -25,7 +25,10 @@ export const testPartitions: Record<Topic, number> = {
 export interface EmbeddedParts {
   readonly directory: string;
   readonly log: Log;
+  /** Commits and appends are two writes, as on Kafka and Redis. */
   readonly state: State;
+  /** The same store, which knows the log: they are one write, as in an embedded platform. */
+  readonly oneStore: State;
   /** Partitions that a fault has closed for a while. */
   readonly troubles: readonly LogTrouble[];
   /** The same log as another process has it: with members of its own in the groups. */
@@ -45,6 +48,7 @@ export function openEmbedded(directory: string, partitions: Record<Topic, number
     directory,
     log,
     state,
+    oneStore: createLmdbState(environment, log),
     troubles,
     otherLog() {
       const other = openLog();

@@ -57,6 +57,7 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
     return result;
   }
 
+  const { together } = state;
   return {
     log: {
       ...log,
@@ -65,7 +66,12 @@ export function withFault(log: Log, state: State, fault: Fault | null): FaultyPa
         return guarded(appendPoint(records), () => log.append(records), half);
       },
     },
-    state: { ...state, commit: (slot, change) => guarded(commitPoint(slot, change), () => state.commit(slot, change)) },
+    state: {
+      ...state,
+      commit: (slot, change) => guarded(commitPoint(slot, change), () => state.commit(slot, change)),
+      // Named after what it brings to the log.
+      ...(together ? { together: (commits, records) => guarded(appendPoint(records), () => together(commits, records)) } : {}),
+    },
     counts,
     hasCrashed: () => crashed,
   };

@@ -16,6 +16,17 @@ import { createRecordWaiters } from './record-waiters.js';
 export interface LmdbLog extends Log {
   /** The advisory offset that a group was last known to have processed up to; null where there is none. For lag tools only. */
   committed(group: string, topic: Topic, partition: number): Promise<number | null>;
+  /** An append as a part of somebody else's write. Throws where a record cannot be taken. */
+  prepare(outgoing: readonly OutgoingRecord[]): PreparedAppend;
+}
+
+export interface PreparedAppend {
+  /** Roughly what it will write. */
+  readonly bytes: number;
+  /** To be called inside the write transaction. */
+  readonly write: () => void;
+  /** To be called once that is durable: wakes who waits for records. */
+  readonly done: () => void;
 }
 
 /** Longest record in bytes, and most records of one append. */
@@ -64,11 +75,21 @@ export function createLmdbLog(environment: LmdbEnvironment, options: LmdbLogOpti
   const groups = createConsumerGroups(log, noteCommitted, options.onTrouble ?? (() => undefined));
 
   async function append(outgoing: readonly OutgoingRecord[]): Promise<void> {
-    assertOpen();
-    const bytes = checkOutgoing(outgoing);
+    const { bytes, write, done } = prepare(outgoing);
     if (outgoing.length === 0) return;
-    await environment.write(bytes, () => writeRecords(outgoing));
-    for (const { topic, partition } of outgoing) waiters.wake(topic, partition);
+    await environment.write(bytes, write);
+    done();
+  }
+
+  function prepare(outgoing: readonly OutgoingRecord[]): PreparedAppend {
+    assertOpen();
+    return {
+      bytes: checkOutgoing(outgoing),
+      write: () => writeRecords(outgoing),
+      done: () => {
+        for (const { topic, partition } of outgoing) waiters.wake(topic, partition);
+      },
+    };
   }
 
   function writeRecords(outgoing: readonly OutgoingRecord[]): void {
@@ -222,6 +243,7 @@ export function createLmdbLog(environment: LmdbEnvironment, options: LmdbLogOpti
       return groups.join(group, topic, open);
     },
     committed,
+    prepare,
     close,
   };
 }

@@ -1,19 +1,41 @@
-import type { Change, CommitResult, State, StateEntry } from '../../ports/state.js';
+import type { OutgoingRecord } from '../../ports/log.js';
+import type { Change, CommitResult, SlotCommit, State, StateEntry } from '../../ports/state.js';
 import { keyBytesMax, type LmdbEnvironment, type Table } from '../lmdb-environment.js';
+import type { LmdbLog } from '../log/lmdb.js';
 
 /** Keys that one call may name, and entries that one scan may return. */
 const keysMax = 100_000;
 
 /**
  * The state port on LMDB. Expectations are checked inside the write transaction, of which there is one at a time among all
- * processes, so that two commits can never both win. The environment stays open when the state is closed.
+ * processes, so that two commits can never both win. With the log of the same environment it writes `together`. The environment
+ * stays open when the state is closed.
  */
-export function createLmdbState(environment: LmdbEnvironment): State {
+export function createLmdbState(environment: LmdbEnvironment, log?: Pick<LmdbLog, 'prepare'>): State {
   const table = environment.textTable('state');
   let closed = false;
 
   function assertOpen(): void {
     if (closed) throw new Error('state: it is closed; open it again before using it');
+  }
+
+  async function together(
+    { prepare: prepareAppend }: Pick<LmdbLog, 'prepare'>,
+    commits: readonly SlotCommit[],
+    records: readonly OutgoingRecord[],
+  ): Promise<CommitResult> {
+    assertOpen();
+    const append = prepareAppend(records);
+    const prepared = commits.map(({ slot, change }) => prepare(slotPrefix(slot), change));
+    const changes = prepared.map(({ change }) => change);
+    const bytes = prepared.reduce((sum, one) => sum + one.bytes, append.bytes);
+    const result = await environment.write(bytes, () => {
+      const applied = apply(table, changes);
+      if (applied === 'committed') append.write();
+      return applied;
+    });
+    if (result === 'committed') append.done();
+    return result;
   }
 
   return {
@@ -36,8 +58,10 @@ export function createLmdbState(environment: LmdbEnvironment): State {
       assertOpen();
       const prepared = prepare(slotPrefix(slot), change);
       if (isEmpty(change)) return 'committed';
-      return environment.write(prepared.bytes, () => apply(table, prepared.change));
+      return environment.write(prepared.bytes, () => apply(table, [prepared.change]));
     },
+
+    ...(log ? { together: (commits, records) => together(log, commits, records) } : {}),
 
     close: async () => {
       closed = true;
@@ -45,18 +69,20 @@ export function createLmdbState(environment: LmdbEnvironment): State {
   };
 }
 
-function apply(table: Table<string>, change: Required<Change>): CommitResult {
-  for (const { key, value } of change.expect) {
-    if (value === null) {
-      if (table.doesExist(key)) return 'conflict';
-      continue;
-    }
-    const stored = table.getBinary(key);
-    if (stored === undefined || Buffer.compare(stored, value) !== 0) return 'conflict';
+/** All changes, if what all of them expect holds. */
+function apply(table: Table<string>, changes: readonly Required<Change>[]): CommitResult {
+  if (!changes.every(({ expect }) => expect.every(({ key, value }) => holds(table, key, value)))) return 'conflict';
+  for (const change of changes) {
+    for (const key of change.delete) void table.remove(key);
+    for (const { key, value } of change.put) void table.put(key, value);
   }
-  for (const key of change.delete) void table.remove(key);
-  for (const { key, value } of change.put) void table.put(key, value);
   return 'committed';
+}
+
+function holds(table: Table<string>, key: string, value: Uint8Array | null): boolean {
+  if (value === null) return !table.doesExist(key);
+  const stored = table.getBinary(key);
+  return stored !== undefined && Buffer.compare(stored, value) === 0;
 }
 
 function scanTable(table: Table<string>, slot: string, prefix: string, after: string | undefined, limit: number): StateEntry[] {
