@@ -100,6 +100,7 @@ export const settingsSchema = z.strictObject({
     claimSlots: whole(1, 4096),
     claimDays: whole(1, 36_500),
     claimsMax: whole(1_000, 1_000_000_000),
+    readingThreads: whole(0, 64),
   }),
   incoming: z.strictObject({
     bank: z.string().regex(/^(\*|[0-9A-Za-z]{3,14})$/, 'expected a bank number, or *'),

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dayNumber, formatDay } from '../domain/bank-day.js';
 import { frameFlag } from '../domain/frame.js';
 import { partitionOf } from '../domain/partition.js';
-import { createTypeFinder } from '../domain/reference-record.js';
 import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
+import { createBodyReader, sliceLines, type AboutBody, type BodyReader } from './body-reader.js';
 import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
-import { createLineReader, type Candidate, type Line, type ReadLine, type Refusal } from './intake-lines.js';
+import type { Candidate, Line, LineReaderOptions, Refusal } from './intake-lines.js';
 import { createFrameWriter } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
@@ -31,6 +31,8 @@ export interface Intake {
   inHand(): number;
   /** Resolves when nothing is in hand any more. */
   settled(): Promise<void>;
+  /** The same, and nothing may be handed in afterwards. */
+  close(): Promise<void>;
 }
 
 interface AcceptOptions {
@@ -91,6 +93,8 @@ export interface IntakeOptions {
   readonly newId: () => string;
   readonly settings?: Partial<IntakeSettings>;
   readonly telemetry?: IntakeTelemetry;
+  /** Who reads bodies; left out, this thread does. */
+  readonly openReader?: (options: LineReaderOptions) => BodyReader;
 }
 
 export class IntakeBusy extends Error {
@@ -109,29 +113,20 @@ export class BodyTooLong extends Error {
   }
 }
 
-/** Lines and bytes after which the rest of the process gets its turn: less than 5 ms of work. */
-const sliceLines = 512;
-const sliceBytes = 256 * 1024;
-
 /** One body on its way. */
-interface Body {
-  readonly attempt: string;
-  readonly bank: string | undefined;
-  readonly isBank: boolean;
-  readonly only: 'references' | undefined;
-  readonly mayHaveType: (start: number, end: number) => boolean;
-  readonly lines: Line[];
-  readonly candidates: Candidate[];
-  readonly receivedAtMs: number;
-  readonly done: Promise<void>;
+interface Body extends AboutBody {
+  readonly lines: readonly Line[];
+  readonly candidates: readonly Candidate[];
 }
 
-export function createIntake({ log, state, clock, newId, settings: overrides, telemetry }: IntakeOptions): Intake {
+export function createIntake(options: IntakeOptions): Intake {
+  const { log, state, clock, newId, settings: overrides, telemetry, openReader = createBodyReader } = options;
   const settings = { ...intakeDefaults, ...overrides };
   const claims = createClaims({ ...settings, state, slots: settings.claimSlots, newId });
-  let opening: Promise<ReadLine> | null = null;
+  let opening: Promise<BodyReader> | null = null;
   const instance = newId().replaceAll('-', '').slice(0, 12);
-  const bodiesInHand = new Map<string, Body>();
+  /** By attempt: resolves when it is done. */
+  const bodiesInHand = new Map<string, Promise<void>>();
   const background = new Set<Promise<void>>();
   let bytesInHand = 0;
   let attempts = 0;
@@ -141,14 +136,14 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     admit(bytes);
     const { promise: done, resolve: release } = deferred();
     const attempt = `${instance}${(attempts++).toString(36)}`;
-    const mayHaveType = createTypeFinder(bytes);
     const isBank = sender === 'bank' || bank !== undefined;
-    const receivedAtMs = clock.now();
-    const body: Body = { attempt, bank, isBank, only, mayHaveType, lines: [], candidates: [], receivedAtMs, done };
-    bodiesInHand.set(attempt, body);
+    const about: AboutBody = { attempt, bank, isBank, only, receivedAtMs: clock.now() };
+    bodiesInHand.set(attempt, done);
     bytesInHand += bytes.length;
     try {
-      await readLines(body, bytes, await open());
+      const reader = await open();
+      const lines = await reader.read(bytes, about);
+      const body: Body = { ...about, lines, candidates: lines.filter((line) => line.kind === 'candidate') };
       await put(body);
       return report(body, bytes.length);
     } finally {
@@ -158,12 +153,10 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     }
   }
 
-  async function open(): Promise<ReadLine> {
+  async function open(): Promise<BodyReader> {
     opening ??= claims
       .hashKey()
-      .then((hashKey) =>
-        createLineReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }),
-      );
+      .then((hashKey) => openReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }));
     try {
       return await opening;
     } catch (error) {
@@ -180,26 +173,6 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     if (!isBusy) return;
     telemetry?.intakeBusy(bodies >= settings.bodiesInHandMax ? 'bodies' : 'bytes');
     throw new IntakeBusy(`${bodies} bodies of ${bytesInHand} bytes are in hand`);
-  }
-
-  async function readLines(body: Body, source: Buffer, readLine: ReadLine): Promise<void> {
-    let sliceStart = 0;
-    let number = 0;
-    for (let at = 0; at < source.length;) {
-      const newline = source.indexOf(0x0a, at);
-      const lineEnd = newline === -1 ? source.length : newline;
-      number++;
-      if (!isBlank(source, at, lineEnd)) {
-        const line = readLine(source, at, lineEnd, number, body);
-        body.lines.push(line);
-        if (line.kind === 'candidate') body.candidates.push(line);
-      }
-      at = lineEnd + 1;
-      if (number % sliceLines === 0 || at - sliceStart > sliceBytes) {
-        sliceStart = at;
-        await nextTurn();
-      }
-    }
   }
 
   /** Claims what is new and brings it to the log. */
@@ -289,14 +262,19 @@ export function createIntake({ log, state, clock, newId, settings: overrides, te
     return results;
   }
 
+  async function settled(): Promise<void> {
+    while (background.size > 0 || bodiesInHand.size > 0) await Promise.all([...background, ...bodiesInHand.values()]);
+  }
+
   return {
     accept,
     sweepClaims: () => claims.sweep(dayNumber(clock.now()) - settings.claimDays),
     inHand: () => bodiesInHand.size,
-    settled: async () => {
-      while (background.size > 0 || bodiesInHand.size > 0) {
-        await Promise.all([...background, ...[...bodiesInHand.values()].map(({ done }) => done)]);
-      }
+    settled,
+    close: async () => {
+      await settled();
+      const reader = await opening?.catch(() => null);
+      await reader?.close();
     },
   };
 }
@@ -343,14 +321,6 @@ function countLines(bytes: Buffer, most: number): number {
     at = newline + 1;
   }
   return lines;
-}
-
-function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const c = bytes[i]!;
-    if (c !== 0x20 && c !== 0x0d && c !== 0x09) return false;
-  }
-  return true;
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

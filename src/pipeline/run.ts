@@ -9,10 +9,13 @@ import type { PatternSet } from '../scoring/pattern-set.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Archive, createArchive } from './archive.js';
+import { createBodyReader, type BodyReader } from './body-reader.js';
+import { createThreadedBodyReader } from './body-threads.js';
 import { createDispatch, type Dispatch } from './dispatch.js';
 import { createFeed, type Feed } from './feed.js';
 import { createIncoming } from './incoming.js';
 import { createIntake, type Intake } from './intake.js';
+import type { LineReaderOptions } from './intake-lines.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
 import { createPatternGuard } from './pattern-guard.js';
@@ -84,7 +87,12 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const { log, state, warehouse, patternStore, settings, telemetry, clock, newId, roles: runs = everything } = parts;
   const recipients = createRecipients({ ...parts, settings: settings.dispatch });
   const keys = await createKeys(parts);
-  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry });
+  const { readingThreads } = settings.intake;
+  const openReader = (options: LineReaderOptions): BodyReader =>
+    readingThreads > 0
+      ? createThreadedBodyReader(options, { threads: readingThreads, onLost: (fault) => telemetry.readingThreadLost(fault) })
+      : createBodyReader(options);
+  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader });
   const meter = createPatternMeter();
   const closers: (() => Promise<void>)[] = [];
   const watch = (task: Retention): void => void closers.push(() => task.stop());
@@ -145,7 +153,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     }
     if (runs.has('http') || incoming) watch(repeat(() => intake.sweepClaims(), settings.log.trimEveryMs, failed));
     if (runs.has('http')) watch(repeat(() => keys.refresh(), settings.http.keysPollMs, failed));
-    closers.push(() => intake.settled());
+    closers.push(() => intake.close());
 
     const stored = { state, partitions: log.partitions('hits') };
     const consumers: Consumer[] = [

@@ -282,6 +282,10 @@ export function createTelemetry(options: TelemetryOptions) {
       log.warn({ fault: describeFault(error) }, 'the warehouse cannot be reached, the start goes on without it');
     },
 
+    readingThreadLost(error: unknown) {
+      log.warn({ fault: describeFault(error) }, 'a thread that reads bodies has ended; until the next start this one reads them');
+    },
+
     // Consumers
     consumerStarted(fact: { group: string; topic: string; partition: number; from: number | 'earliest' }) {
       log.debug(fact, 'consumer owns a partition');

@@ -26,6 +26,8 @@ const gzipCodec = 1;
 const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 /** What a batch may unpack to; topics take 16 MiB packed. */
 const unpackedBytesMax = 256 * 2 ** 20;
+/** Room that is made at once for what is packed or unpacked. */
+const pieceBytesMax = 4 * 2 ** 20;
 /** Most bytes that the batch adds to one record's value. */
 export const recordOverheadBytes = 32;
 
@@ -36,7 +38,8 @@ export async function encodeBatch(
   compression: 'none' | 'gzip',
 ): Promise<Buffer> {
   const records = encodeRecords(values);
-  const packed = compression === 'gzip' ? await promisify(gzip)(records, { level: 1 }) : records;
+  const packed =
+    compression === 'gzip' ? await promisify(gzip)(records, { level: 1, chunkSize: pieceOf(records.length) }) : records;
   const batch = Buffer.allocUnsafe(headerBytes + packed.length);
   batch.writeBigInt64BE(0n, 0);
   batch.writeInt32BE(batch.length - 12, 8);
@@ -117,9 +120,20 @@ async function unpack(batch: Buffer, place: string): Promise<Buffer> {
   const codec = batch.readInt16BE(21) & 0x07;
   const packed = batch.subarray(headerBytes);
   if (codec === 0) return packed;
-  if (codec === gzipCodec) return promisify(gunzip)(packed, { maxOutputLength: unpackedBytesMax });
+  if (codec === gzipCodec)
+    return promisify(gunzip)(packed, { maxOutputLength: unpackedBytesMax, chunkSize: pieceOf(unpackedBytes(packed)) });
   const name = codecNames[codec] ?? String(codec);
   throw new KafkaError(`${place} holds records compressed by ${name}; set compression.type of the topic to gzip`);
+}
+
+/** What comes out is asked for in one piece, where it is not too large: joining many small ones takes longer than unpacking them. */
+function pieceOf(bytes: number): number {
+  return Math.min(Math.max(bytes, 1_024), pieceBytesMax);
+}
+
+/** What gzip says at its end; true of a single stream of less than 4 GiB, and only a guess here. */
+function unpackedBytes(packed: Buffer): number {
+  return packed.length < 4 ? 0 : packed.readUInt32LE(packed.length - 4) + 1;
 }
 
 function decodeRecords(bytes: Buffer, count: number, base: number, from: number, records: LogRecord[]): void {

@@ -1,0 +1,108 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createBodyReader, type AboutBody, type BodyReader } from '../../src/pipeline/body-reader.js';
+import type { Line } from '../../src/pipeline/intake-lines.js';
+import { packLines, unpackLines } from '../../src/pipeline/line-block.js';
+import { temporaryDirectory } from '../adapters/temporary-directory.js';
+import { exampleRecords } from '../support/references.js';
+import { makeStream } from '../support/stream.js';
+
+type Threads = typeof import('../../src/pipeline/body-threads.js');
+
+/** A thread runs what was built. */
+const built = new URL('../../dist/pipeline/body-threads.js', import.meta.url).href;
+const { createThreadedBodyReader } = (await import(built)) as Threads;
+
+const options = { partitions: 5, futureMsMax: 120_000, hashKey: { low: 7, high: -9 } };
+const about: AboutBody = {
+  attempt: 'attempt-1',
+  bank: undefined,
+  isBank: true,
+  only: undefined,
+  receivedAtMs: Date.parse('2026-07-03T00:00:00+08:00'),
+};
+/** Everything that a line may be: taken, refused for many reasons, written in another way, a record, blank. */
+const lines = [
+  ...makeStream({ transactions: 300, seed: 9 }),
+  ...Object.values(exampleRecords).map((record) => JSON.stringify(record)),
+  '',
+  '{"id":"cut',
+  ' \t\r',
+  '{"id":"\\u0041-1","time":"2026-07-01T09:30:00+08:00","amountFen":5,"payer":{"account":"41001"},"payee":{"account":"41002"}}',
+  '{"id":"late","time":"2036-07-01T09:30:00+08:00","amountFen":5,"payer":{"account":"41001"},"payee":{"account":"41002"}}',
+  '{"id":"minus","time":"2026-07-01T09:30:00+08:00","amountFen":-5,"payer":{"account":"41001"},"payee":{"account":"41002"}}',
+  '警告',
+];
+const body = Buffer.from(lines.concat(lines.map((line) => line.replace('"id":"', '"id":"again-'))).join('\n'));
+
+let readers: BodyReader[] = [];
+afterEach(async () => {
+  await Promise.all(readers.splice(0).map((reader) => reader.close()));
+});
+
+describe('lines that were read on another thread', () => {
+  test('are those that this one reads', async () => {
+    expect(body.length).toBeGreaterThan(64 * 1024);
+    const here = await createBodyReader(options).read(body, about);
+    expect(new Set(here.map(({ kind }) => kind))).toEqual(new Set(['candidate', 'refused']));
+    expect(here.filter((line) => line.bytes !== body).length).toBeGreaterThan(3);
+    const there = await open().read(body, about);
+    expect(there.map(plain)).toEqual(here.map(plain));
+    expect(there.filter((line) => line.bytes === body).length).toBe(here.filter((line) => line.bytes === body).length);
+  });
+
+  test('however many bodies are on their way, each gets its own', async () => {
+    const reader = open();
+    const bodies = Array.from({ length: 12 }, (_, n) => Buffer.from(`${body.toString()}\n{"id":"broken-${n}"}`));
+    const expected = await Promise.all(bodies.map((one) => createBodyReader(options).read(one, about)));
+    const read = await Promise.all(bodies.map((one, n) => reader.read(one, { ...about, attempt: `attempt-${n}` })));
+    for (const [n, found] of read.entries()) {
+      expect(found.map(plain)).toEqual(expected[n]!.map((line) => ({ ...plain(line), ...attemptOf(line, `attempt-${n}`) })));
+    }
+  });
+
+  test('of a thread that is lost are read here, and that is told', async () => {
+    const directory = temporaryDirectory();
+    const script = join(directory.path, 'dies.mjs');
+    writeFileSync(script, "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(3));");
+    const lost: unknown[] = [];
+    const reader = open({ threads: 1, script: pathToFileURL(script), onLost: (fault) => lost.push(fault) });
+    const expected = await createBodyReader(options).read(body, about);
+    for (let time = 0; time < 2; time++) expect((await reader.read(body, about)).map(plain)).toEqual(expected.map(plain));
+    expect(lost.map(String)).toEqual(['Error: the thread ended with 3']);
+    directory.remove();
+  });
+
+  test('after it is closed nothing waits for ever', async () => {
+    const reader = open();
+    const reading = reader.read(body, about);
+    await reader.close();
+    expect(await reading).toHaveLength((await createBodyReader(options).read(body, about)).length);
+  });
+});
+
+test('a block of lines gives the same lines again', async () => {
+  const read = await createBodyReader(options).read(body, about);
+  const again = unpackLines(structuredClone(packLines(read, body)), body, about.attempt);
+  expect(again.map(plain)).toEqual(read.map(plain));
+});
+
+function open(changes: Partial<Parameters<typeof createThreadedBodyReader>[1]> = {}): BodyReader {
+  const onLost = (fault: unknown): void => {
+    throw fault;
+  };
+  const reader = createThreadedBodyReader(options, { threads: 2, onLost, ...changes });
+  readers.push(reader);
+  return reader;
+}
+
+/** The record's bytes instead of where they lie. */
+function plain({ bytes, start, end, ...line }: Line) {
+  return { ...line, record: bytes.toString('latin1', start, end) };
+}
+
+function attemptOf(line: Line, attempt: string): { attempt?: string } {
+  return line.kind === 'candidate' ? { attempt } : {};
+}
