@@ -30,7 +30,7 @@ export interface LmdbEnvironment {
 /** The part of an LMDB database that the adapters use. */
 export type Table<K extends string | Uint8Array> = Pick<
   Database<Uint8Array, K>,
-  'getBinary' | 'doesExist' | 'getKeys' | 'put' | 'remove'
+  'getBinary' | 'getBinaryFast' | 'doesExist' | 'getKeys' | 'put' | 'remove'
 >;
 
 /** Longest key in bytes. */

@@ -1,5 +1,6 @@
 import { frameFlag } from '../domain/frame.js';
 import type { OutgoingRecord } from '../ports/log.js';
+import type { BufferPool } from './buffer-pool.js';
 import { rolesIn, type Candidate } from './intake-lines.js';
 
 /** A frame is closed when it has this many bytes: small enough for a broker, large enough to make its header cheap. */
@@ -10,10 +11,13 @@ const version = 1;
 const headerBytes = 5;
 const entryHeaderBytes = 14;
 
+export type FrameWriter = ReturnType<typeof createFrameWriter>;
+
 /** Gathers accepted records into frames: transactions for the partitions that own their legs, reference records for all that need them. */
-export function createFrameWriter(partitions: number, receivedAtMs: number) {
+export function createFrameWriter(partitions: number, receivedAtMs: number, pool: BufferPool) {
   const open = Array.from({ length: partitions }, (): OpenFrame => ({ candidates: [], flags: [], bytes: 0 }));
-  const records: OutgoingRecord[] = [];
+  let records: OutgoingRecord[] = [];
+  const taken: Buffer[] = [];
 
   function add(candidate: Candidate, flags: number): void {
     if (candidate.partitions) {
@@ -36,16 +40,26 @@ export function createFrameWriter(partitions: number, receivedAtMs: number) {
 
   function close(partition: number): void {
     const frame = open[partition]!;
-    if (frame.candidates.length > 0)
-      records.push({ topic: 'transactions', partition, value: encode(frame, partition, receivedAtMs) });
+    if (frame.candidates.length > 0) {
+      const buffer = pool.take(sizeOf(frame));
+      taken.push(buffer);
+      records.push({ topic: 'transactions', partition, value: encode(frame, partition, receivedAtMs, buffer) });
+    }
     open[partition] = { candidates: [], flags: [], bytes: 0 };
   }
 
   return {
     add,
+    /** The frames of what was added since the last call. */
     finish(): OutgoingRecord[] {
       for (let partition = 0; partition < partitions; partition++) close(partition);
-      return records;
+      const finished = records;
+      records = [];
+      return finished;
+    },
+    /** The frames are on the log, and their buffers may be used again. */
+    release() {
+      for (const buffer of taken.splice(0)) pool.give(buffer);
     },
   };
 }
@@ -57,8 +71,12 @@ interface OpenFrame {
   bytes: number;
 }
 
-function encode({ candidates, flags, bytes }: OpenFrame, partition: number, receivedAtMs: number): Uint8Array {
-  const frame = Buffer.allocUnsafeSlow(headerBytes + candidates.length * entryHeaderBytes + bytes);
+function sizeOf({ candidates, bytes }: OpenFrame): number {
+  return headerBytes + candidates.length * entryHeaderBytes + bytes;
+}
+
+/** Into the beginning of `frame`. */
+function encode({ candidates, flags }: OpenFrame, partition: number, receivedAtMs: number, frame: Buffer): Uint8Array {
   frame.writeUInt8(version, 0);
   frame.writeUInt32LE(candidates.length, 1);
   let at = headerBytes;
@@ -71,5 +89,5 @@ function encode({ candidates, flags, bytes }: OpenFrame, partition: number, rece
     at += entryHeaderBytes;
     at += candidate.bytes.copy(frame, at, candidate.start, candidate.end);
   }
-  return frame;
+  return frame.subarray(0, at);
 }

@@ -6,9 +6,10 @@ import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { createBodyReader, sliceLines, type AboutBody, type BodyReader } from './body-reader.js';
+import { createBufferPool } from './buffer-pool.js';
 import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
 import type { Candidate, Line, LineReaderOptions, Refusal } from './intake-lines.js';
-import { createFrameWriter } from './intake-frames.js';
+import { createFrameWriter, type FrameWriter } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
 
@@ -113,6 +114,9 @@ export class BodyTooLong extends Error {
   }
 }
 
+/** Bytes of frames' buffers that lie ready for the next bodies. */
+const frameBytesReady = 32 * 2 ** 20;
+
 /** One body on its way. */
 interface Body extends AboutBody {
   readonly lines: readonly Line[];
@@ -127,6 +131,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const instance = newId().replaceAll('-', '').slice(0, 12);
   /** By attempt: resolves when it is done. */
   const bodiesInHand = new Map<string, Promise<void>>();
+  const pool = createBufferPool(frameBytesReady);
   const background = new Set<Promise<void>>();
   let bytesInHand = 0;
   let attempts = 0;
@@ -178,11 +183,16 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Claims what is new and brings it to the log. */
   async function put(body: Body): Promise<void> {
     const { attempt, candidates, receivedAtMs } = body;
-    if (claims.record) return claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers));
+    const frames = createFrameWriter(log.partitions('transactions'), receivedAtMs, pool);
+    if (claims.record) {
+      await claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers, frames));
+      return frames.release();
+    }
     try {
       const answers = await claims.claim(attempt, candidates, receivedAtMs);
-      const records = await recordsFor(body, answers);
+      const records = await recordsFor(body, answers, frames);
       if (records.length > 0) await log.append(records);
+      frames.release();
       finishLater(attempt);
     } catch (error) {
       claims.abandon(attempt);
@@ -190,18 +200,17 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
-  async function recordsFor(body: Body, answers: readonly ClaimAnswer[]): Promise<OutgoingRecord[]> {
-    const writer = createFrameWriter(log.partitions('transactions'), body.receivedAtMs);
+  async function recordsFor(body: Body, answers: readonly ClaimAnswer[], frames: FrameWriter): Promise<OutgoingRecord[]> {
     for (const [i, candidate] of body.candidates.entries()) {
       const answer = answers[i]!;
       candidate.outcome = undefined;
-      if (answer.kind === 'new') writer.add(candidate, 0);
-      else if (answer.kind === 'again') writer.add(candidate, frameFlag.maybeResent);
+      if (answer.kind === 'new') frames.add(candidate, 0);
+      else if (answer.kind === 'again') frames.add(candidate, frameFlag.maybeResent);
       else if (answer.kind === 'duplicate') candidate.outcome = { kind: 'duplicate' };
       else candidate.outcome = conflictOf(answer);
       if (i % sliceLines === sliceLines - 1) await nextTurn();
     }
-    return [...writer.finish(), ...rejectedRecords(body)];
+    return [...frames.finish(), ...rejectedRecords(body)];
   }
 
   function rejectedRecords(body: Body): OutgoingRecord[] {

@@ -330,6 +330,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     processor: {
       start: position,
       limit: settings.limit,
+      letsGo: true,
       process: (batch) => (snapshots ? snapshots.use(() => process(batch)) : process(batch)),
       failed,
       close: async () => {

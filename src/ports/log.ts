@@ -61,6 +61,8 @@ export interface PartitionProcessor {
   readonly limit: ReadLimit;
   /** Never called concurrently for one partition. The log may keep `batch.next` as its advisory committed offset once it resolves. */
   process(batch: LogBatch): Promise<void>;
+  /** Nothing of a batch's records is used once `process` has resolved: the log may put the next ones in their place. */
+  readonly letsGo?: boolean;
   /** Rejects with a fault outside of `process`, which then counts as if `process` had thrown it. Never resolves. */
   readonly failed?: Promise<never>;
   /** The partition is taken away or the membership ends; nothing is processed after it. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { encodeFrame, frameFlag, role } from '../../src/domain/frame.js';
+import { createBufferPool } from '../../src/pipeline/buffer-pool.js';
 import { createFrameWriter } from '../../src/pipeline/intake-frames.js';
 import type { Candidate } from '../../src/pipeline/intake-lines.js';
 
@@ -10,7 +11,7 @@ const spans = [
 ];
 
 test('frames are written byte for byte as the frame’s own encoder writes them', () => {
-  const writer = createFrameWriter(3, 1_782_873_000_123);
+  const writer = createFrameWriter(3, 1_782_873_000_123, createBufferPool(0));
   for (const { flags, ...span } of spans) writer.add(candidate(span), flags);
   const entry = (i: number, roles: number) => ({
     roles,
@@ -26,10 +27,28 @@ test('frames are written byte for byte as the frame’s own encoder writes them'
 
 test('a frame is closed before it becomes too large for a broker', () => {
   const large = Buffer.alloc(200 * 1024, 0x20);
-  const writer = createFrameWriter(1, 0);
+  const writer = createFrameWriter(1, 0, createBufferPool(0));
   for (let i = 0; i < 7; i++)
     writer.add({ ...candidate({ start: 0, end: large.length, payerPartition: 0, payeePartition: 0 }), bytes: large }, 0);
   expect(writer.finish().map(({ value }) => Math.round(value.length / large.length))).toEqual([3, 3, 1]);
+});
+
+test('buffers are used again once they were released, and not before', () => {
+  const large = Buffer.alloc(50 * 1024, 0x20);
+  const pool = createBufferPool(2 ** 20);
+  const frameOf = (fill: number) => {
+    const writer = createFrameWriter(1, 0, pool);
+    const record = Buffer.from(large).fill(fill);
+    writer.add({ ...candidate({ start: 0, end: record.length, payerPartition: 0, payeePartition: 0 }), bytes: record }, 0);
+    return { writer, value: writer.finish()[0]!.value };
+  };
+  const [first, second] = [frameOf(1), frameOf(2)];
+  expect(second.value.buffer).not.toBe(first.value.buffer);
+  first.writer.release();
+  const third = frameOf(3);
+  expect(third.value.buffer).toBe(first.value.buffer);
+  expect(second.value.at(-1)).toBe(2);
+  expect(third.value.length).toBe(second.value.length);
 });
 
 function candidate(span: { start: number; end: number; payerPartition: number; payeePartition: number }): Candidate {

@@ -51,7 +51,7 @@ export function createLogServer(world: World, partitions: Record<Topic, number>)
     records: (topic, partition) => of(topic, partition).written,
     write(topic, partition, values, by) {
       const store = of(topic, partition);
-      for (const value of values) store.written.push({ value: value.slice(), by, atMs: world.nowMs() });
+      for (const value of values) store.written.push({ value: new Uint8Array(value), by, atMs: world.nowMs() });
       const end = store.written.length;
       world.schedule(
         null,

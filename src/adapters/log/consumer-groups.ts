@@ -1,9 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Log, Membership, OnTrouble, OwnedPartition, PartitionProcessor, Topic } from '../../ports/log.js';
+import type {
+  Log,
+  LogBatch,
+  Membership,
+  OnTrouble,
+  OwnedPartition,
+  PartitionProcessor,
+  ReadLimit,
+  Topic,
+} from '../../ports/log.js';
+import { createReadRoom, type ReadRoom } from './read-room.js';
 import { keepReopening, watchFailed } from './reopening.js';
 
 type Open = (partition: number) => Promise<PartitionProcessor>;
-type ReadableLog = Pick<Log, 'partitions' | 'read' | 'bounds' | 'waitFor'>;
+type ReadableLog = Pick<Log, 'partitions' | 'bounds' | 'waitFor'> & {
+  read(topic: Topic, partition: number, from: number, limit: ReadLimit, room?: ReadRoom): Promise<LogBatch>;
+};
 type NoteCommitted = (group: string, topic: Topic, partition: number, offset: number) => void;
 
 interface Member {
@@ -134,8 +146,10 @@ export function createConsumerGroups(log: ReadableLog, noteCommitted: NoteCommit
     const watch = watchFailed(processor.failed, loop.stop.signal);
     let position = processor.start === 'earliest' ? (await log.bounds(topic, partition)).first : processor.start;
     loop.position = position;
+    const room = processor.letsGo ? createReadRoom() : undefined;
     while (!watch.signal.aborted) {
-      const batch = await log.read(topic, partition, position, processor.limit);
+      room?.clear();
+      const batch = await log.read(topic, partition, position, processor.limit, room);
       if (batch.records.length === 0) {
         await log.waitFor(topic, partition, position, idleWaitMs, watch.signal);
         continue;

@@ -11,6 +11,7 @@ import {
 } from '../../ports/log.js';
 import { DataDirectoryError, type LmdbEnvironment } from '../lmdb-environment.js';
 import { createConsumerGroups } from './consumer-groups.js';
+import type { ReadRoom } from './read-room.js';
 import { createRecordWaiters } from './record-waiters.js';
 
 export interface LmdbLog extends Log {
@@ -104,7 +105,8 @@ export function createLmdbLog(environment: LmdbEnvironment, options: LmdbLogOpti
     if (!boundsTable.doesExist(layoutKey)) void boundsTable.put(layoutKey, encodeLayout(partitions));
   }
 
-  async function read(topic: Topic, partition: number, from: number, limit: ReadLimit): Promise<LogBatch> {
+  /** With a `room` the records lie there, until it is cleared. */
+  async function read(topic: Topic, partition: number, from: number, limit: ReadLimit, room?: ReadRoom): Promise<LogBatch> {
     assertOpen();
     assertPartition(topic, partition);
     environment.refresh();
@@ -119,12 +121,15 @@ export function createLmdbLog(environment: LmdbEnvironment, options: LmdbLogOpti
     let bytes = 0;
     let offset = from;
     for (; offset < next && batch.length < limit.recordsMax; offset++) {
-      const value = records.getBinary(recordKey(topic, partition, offset));
+      const key = recordKey(topic, partition, offset);
+      const value = room ? records.getBinaryFast(key) : records.getBinary(key);
       if (!value)
         throw new Error(`${topic}/${partition}: the record at offset ${offset} is missing: the log is damaged, restore a copy`);
       bytes += value.length;
       if (batch.length > 0 && bytes > limit.bytesMax) break;
-      batch.push({ offset, value: Buffer.from(value.buffer, value.byteOffset, value.length) });
+      // The library's shared buffer is longer than it says, and used again for the next value.
+      const own = Buffer.from(value.buffer, value.byteOffset, value.length);
+      batch.push({ offset, value: room ? room.hold(own) : own });
     }
     return { records: batch, next: offset };
   }
