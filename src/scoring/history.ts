@@ -367,12 +367,14 @@ export function createHistory(
   };
 }
 
+/** One for all: a stream takes from it what it keeps before the next leg comes. The fractions make its numbers doubles from the start. */
+const event = { timeMs: 0.5, amountFen: 0.5, slot: 0, other: 0, region: 0 };
+
 function eventOf(leg: Evaluation): StreamEvent {
-  return {
-    timeMs: leg.timeMs,
-    amountFen: leg.view.amountFen,
-    slot: leg.slot,
-    other: leg.otherNumber,
-    region: leg.other.region,
-  };
+  event.timeMs = leg.timeMs;
+  event.amountFen = leg.view.amountFen;
+  event.slot = leg.slot;
+  event.other = leg.otherNumber;
+  event.region = leg.other.region;
+  return event;
 }
