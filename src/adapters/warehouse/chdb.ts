@@ -46,6 +46,7 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
   const prepare = async () => {
     await client.command({ query: createDatabaseSql(database) });
     for (const each of [client, writerClient]) await prepareSession(each);
+    await writerClient.command({ query: 'SET max_threads = 1' });
   };
   await prepare();
   const place = { name: 'the embedded engine', user: 'default', database };
@@ -53,6 +54,8 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
     place,
     ttlDays,
     createDatabase: prepare,
+    // The archive shares the processor with whoever warns, and nobody waits for it.
+    insertSettings: { max_threads: 1, max_insert_threads: 1 },
     insertRows: async ({ table, rows, settings }) => {
       // The client's own way turns the bytes into text on this thread first.
       await writer.chdb.rawInsert({ table, values: rows, format: 'JSONEachRow', settings });
