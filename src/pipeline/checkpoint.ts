@@ -58,6 +58,11 @@ export async function openCheckpoints<T>(options: CheckpointOptions<T>): Promise
   let head = stored && readLink(stored, slot, key, schema);
   let advancing = 0;
 
+  async function appendTo(records: readonly OutgoingRecord[]): Promise<void> {
+    if (!log) throw new Error(`${slot}: this chain was opened without a log, and cannot append to one`);
+    await log.append(records);
+  }
+
   return {
     get head() {
       return head;
@@ -81,7 +86,7 @@ export async function openCheckpoints<T>(options: CheckpointOptions<T>): Promise
       } finally {
         advancing--;
       }
-      if (append.length > 0 && !together) await log?.append(append);
+      if (append.length > 0 && !together) await appendTo(append);
       return link;
     },
     async verify() {
