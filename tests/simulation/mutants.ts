@@ -133,8 +133,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a claim is finished before its append',
     breaks: 'a try that fails afterwards passes for done',
     file: pipeline('intake'),
-    from: 'const records = await recordsFor(body, answers);',
-    to: 'finishLater(attempt); const records = await recordsFor(body, answers);',
+    from: 'const records = await recordsFor(body, answers, frames);',
+    to: 'finishLater(attempt); const records = await recordsFor(body, answers, frames);',
   },
   {
     name: 'the bank is answered before the append',
