@@ -9,10 +9,11 @@ export interface ReadOrder {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly about: AboutBody;
 }
-export type ReadAnswer =
-  | { readonly number: number; readonly block: LineBlock }
-  /** It could not be read there. */
-  | { readonly number: number; readonly block: null };
+export interface ReadAnswer {
+  readonly number: number;
+  /** Null where it could not be read there. */
+  readonly block: LineBlock | null;
+}
 
 export interface ThreadsOptions {
   readonly threads: number;

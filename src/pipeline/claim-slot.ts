@@ -28,7 +28,7 @@ export interface ClaimSlot {
   /** Of these attempts, those whose markers stand; the others are finished. */
   pending(attempts: readonly string[]): Promise<string[]>;
   /** To be called in the same turn as the look into the index. What it throws leaves open whether the block was written. */
-  add(block: ClaimBlock): Promise<'committed' | 'conflict'>;
+  add(block: ClaimBlock): Promise<CommitResult>;
   /** Changes whenever the store was read again: what was seen in the index before does not count any more. */
   chain(): number;
   /**
@@ -190,7 +190,7 @@ export function createClaimSlot(state: State, name: string, claimsMax: number): 
     return lost;
   }
 
-  async function commit(next: Head, put: readonly StateEntry[], removed: readonly string[]): Promise<'committed' | 'conflict'> {
+  async function commit(next: Head, put: readonly StateEntry[], removed: readonly string[]): Promise<CommitResult> {
     const { change, settle } = stage(next, put, removed);
     try {
       const result = await state.commit(name, change);
