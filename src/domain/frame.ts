@@ -9,6 +9,8 @@ import type { Forward } from './forward.js';
  * The bytes are a transaction's JSON, always readable by the fast reader (see `scoring/reader.ts`), unless `roles` says:
  * `reference`, a reference record's canonical JSON; `forward`, `length u32 · JSON of the forward · JSON of the transaction that it
  * is about, or nothing`.
+ *
+ * Behind the entries may stand the frame's name: `bytes · length u8`. It tells one process its own frames, and nobody else looks.
  */
 
 /**
@@ -76,6 +78,26 @@ export function* readFrame(bytes: Uint8Array): Generator<FrameEntry> {
     yield { roles: data.getUint8(at), flags: data.getUint8(at + 1), receivedAtMs: data.getFloat64(at + 2, true), start, end };
     at = end;
   }
+}
+
+/** Bytes that a name takes behind the entries, at most. */
+export const nameBytesMax = 64;
+
+/** Writes the name, of ASCII, at `at`, behind which the frame is to end; the bytes that it took. Throws `RangeError` for a long one. */
+export function writeFrameName(frame: Buffer, at: number, name: string): number {
+  if (name.length >= nameBytesMax)
+    throw new RangeError(`the name of a frame has ${name.length} characters; fewer than ${nameBytesMax} are allowed`);
+  frame.write(name, at, 'latin1');
+  frame[at + name.length] = name.length;
+  return name.length + 1;
+}
+
+/** The name of a frame that has one; anything for one that has none. */
+export function frameName(frame: Uint8Array): string {
+  if (frame.length === 0) return '';
+  const end = frame.length - 1;
+  const start = Math.max(0, end - frame[end]!);
+  return Buffer.from(frame.buffer, frame.byteOffset + start, end - start).toString('latin1');
 }
 
 /** Where a forward comes from; both numbers count up for the same receiver, so that it knows what it has had. */

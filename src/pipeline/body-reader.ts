@@ -1,12 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createTypeFinder } from '../domain/reference-record.js';
+import { createViewKeeper, type ViewKeeper, type ViewTable } from './frame-views.js';
 import { createLineReader, type Line, type LineReaderOptions, type ReadLine } from './intake-lines.js';
 
 /** Reads bodies of NDJSON line by line: on this thread, or on others (`body-threads.ts`). */
 export interface BodyReader {
-  /** A line for each one that is not blank, in order. `bytes` must not change while the lines are in use. */
-  read(bytes: Buffer, about: AboutBody): Promise<Line[]>;
+  /** `bytes` must not change while the lines are in use. */
+  read(bytes: Buffer, about: AboutBody): Promise<ReadBody>;
   close(): Promise<void>;
+}
+
+export interface ReadBody {
+  /** A line for each one that is not blank, in order. */
+  readonly lines: Line[];
+  /** What was found in its transactions; null where that is not kept. */
+  readonly views: ViewTable | null;
 }
 
 /** What is known of a body beside its bytes. */
@@ -29,14 +37,15 @@ export function createBodyReader(options: LineReaderOptions): BodyReader {
   return {
     async read(bytes, about) {
       const lines: Line[] = [];
+      const views = options.keepsViews ? createViewKeeper(bytes.length) : null;
       let sliceStart = 0;
-      for (const { line, number, end } of linesOf(bytes, about, readLine)) {
+      for (const { line, number, end } of linesOf(bytes, about, readLine, views)) {
         if (line) lines.push(line);
         if (number % sliceLines !== 0 && end - sliceStart <= sliceBytes) continue;
         sliceStart = end;
         await nextTurn();
       }
-      return lines;
+      return { lines, views: views?.table() ?? null };
     },
     close: () => Promise.resolve(),
   };
@@ -47,8 +56,9 @@ export function* linesOf(
   bytes: Buffer,
   about: AboutBody,
   readLine: ReadLine,
+  views: ViewKeeper | null,
 ): Generator<{ line: Line | null; number: number; end: number }> {
-  const facts = { ...about, mayHaveType: createTypeFinder(bytes) };
+  const facts = { ...about, mayHaveType: createTypeFinder(bytes), views };
   let number = 0;
   for (let at = 0; at < bytes.length;) {
     const newline = bytes.indexOf(0x0a, at);

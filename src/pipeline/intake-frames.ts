@@ -1,6 +1,7 @@
-import { frameFlag } from '../domain/frame.js';
+import { frameFlag, nameBytesMax, writeFrameName } from '../domain/frame.js';
 import type { OutgoingRecord } from '../ports/log.js';
 import type { BufferPool } from './buffer-pool.js';
+import type { FrameViews, ViewTable } from './frame-views.js';
 import { rolesIn, type Candidate } from './intake-lines.js';
 
 /** A frame is closed when it has this many bytes: small enough for a broker, large enough to make its header cheap. */
@@ -11,13 +12,21 @@ const version = 1;
 const headerBytes = 5;
 const entryHeaderBytes = 14;
 
+/** What was found in the body's transactions, and who keeps it. No other body has the name. */
+interface KnownBody {
+  readonly name: string;
+  readonly table: ViewTable;
+  readonly frameViews: FrameViews;
+}
+
 export type FrameWriter = ReturnType<typeof createFrameWriter>;
 
 /** Gathers accepted records into frames: transactions for the partitions that own their legs, reference records for all that need them. */
-export function createFrameWriter(partitions: number, receivedAtMs: number, pool: BufferPool) {
+export function createFrameWriter(partitions: number, receivedAtMs: number, pool: BufferPool, known?: KnownBody) {
   const open = Array.from({ length: partitions }, (): OpenFrame => ({ candidates: [], flags: [], bytes: 0 }));
   let records: OutgoingRecord[] = [];
   const taken: Buffer[] = [];
+  let closed = 0;
 
   function add(candidate: Candidate, flags: number): void {
     if (candidate.partitions) {
@@ -41,9 +50,15 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
   function close(partition: number): void {
     const frame = open[partition]!;
     if (frame.candidates.length > 0) {
-      const buffer = pool.take(sizeOf(frame));
+      const buffer = pool.take(sizeOf(frame) + (known ? nameBytesMax : 0));
       taken.push(buffer);
-      records.push({ topic: 'transactions', partition, value: encode(frame, partition, receivedAtMs, buffer) });
+      let end = encode(frame, partition, receivedAtMs, buffer);
+      if (known) {
+        const name = `${known.name}.${closed++}`;
+        end += writeFrameName(buffer, end, name);
+        known.frameViews.put(name, { table: known.table, rows: Int32Array.from(frame.candidates, ({ viewRow }) => viewRow) });
+      }
+      records.push({ topic: 'transactions', partition, value: buffer.subarray(0, end) });
     }
     open[partition] = { candidates: [], flags: [], bytes: 0 };
   }
@@ -75,8 +90,8 @@ function sizeOf({ candidates, bytes }: OpenFrame): number {
   return headerBytes + candidates.length * entryHeaderBytes + bytes;
 }
 
-/** Into the beginning of `frame`. */
-function encode({ candidates, flags }: OpenFrame, partition: number, receivedAtMs: number, frame: Buffer): Uint8Array {
+/** Into the beginning of `frame`; where it ends. */
+function encode({ candidates, flags }: OpenFrame, partition: number, receivedAtMs: number, frame: Buffer): number {
   frame.writeUInt8(version, 0);
   frame.writeUInt32LE(candidates.length, 1);
   let at = headerBytes;
@@ -89,5 +104,5 @@ function encode({ candidates, flags }: OpenFrame, partition: number, receivedAtM
     at += entryHeaderBytes;
     at += candidate.bytes.copy(frame, at, candidate.start, candidate.end);
   }
-  return frame.subarray(0, at);
+  return at;
 }

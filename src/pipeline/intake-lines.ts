@@ -7,6 +7,7 @@ import { readTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
 import type { Claim } from './claims.js';
 import { contentHash, hashContent } from './content-hash.js';
+import type { ViewKeeper } from './frame-views.js';
 import { hashed, type HashKey, keyedHash } from './keyed-hash.js';
 
 /** What one line of a body turned out to be. */
@@ -30,6 +31,8 @@ export interface Candidate extends LineFacts, Claim {
   /** Of a transaction; -1 for a reference record. */
   readonly payerPartition: number;
   readonly payeePartition: number;
+  /** Its row in the body's table of views; -1 where none was kept, as for a reference record. */
+  readonly viewRow: number;
   /** Of a reference record: those that get it, the one that stands for it first. Null for a transaction. */
   readonly partitions: readonly number[] | null;
   /** The body that it came in. */
@@ -60,6 +63,8 @@ interface BodyFacts {
   readonly mayHaveType: (start: number, end: number) => boolean;
   /** Set where the body may hold nothing else. */
   readonly only?: 'references' | undefined;
+  /** Where what was found in transactions is kept. */
+  readonly views: ViewKeeper | null;
 }
 
 export type ReadLine = (bytes: Buffer, start: number, end: number, number: number, body: BodyFacts) => Line;
@@ -69,6 +74,8 @@ export interface LineReaderOptions {
   readonly futureMsMax: number;
   /** Of the identities' hashes. */
   readonly hashKey: HashKey;
+  /** What is found in transactions is kept for the scorer of this process. */
+  readonly keepsViews: boolean;
 }
 
 /** Reads one line and applies the rules that a record alone can break. */
@@ -117,6 +124,7 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
       contentHigh: contentHash[1]!,
       payerPartition: partitionOfHash(view.payer.accountHash, partitions),
       payeePartition: partitionOfHash(view.payee.accountHash, partitions),
+      viewRow: body.views ? body.views.keep(view) : -1,
       partitions: null,
     };
   };
@@ -153,6 +161,7 @@ export function createLineReader({ partitions, futureMsMax, hashKey }: LineReade
       contentHigh: contentHash[1]!,
       payerPartition: -1,
       payeePartition: -1,
+      viewRow: -1,
       partitions: partitionsOf(reference),
     };
   }

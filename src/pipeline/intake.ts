@@ -5,10 +5,11 @@ import { partitionOf } from '../domain/partition.js';
 import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
-import { createBodyReader, sliceLines, type AboutBody, type BodyReader } from './body-reader.js';
+import { createBodyReader, sliceLines, type AboutBody, type BodyReader, type ReadBody } from './body-reader.js';
 import { createBufferPool } from './buffer-pool.js';
 import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
 import type { Candidate, Line, LineReaderOptions, Refusal } from './intake-lines.js';
+import type { FrameViews } from './frame-views.js';
 import { createFrameWriter, type FrameWriter } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
@@ -96,6 +97,8 @@ export interface IntakeOptions {
   readonly telemetry?: IntakeTelemetry;
   /** Who reads bodies; left out, this thread does. */
   readonly openReader?: (options: LineReaderOptions) => BodyReader;
+  /** Where this process's scorer looks for what was read here. */
+  readonly frameViews?: FrameViews;
 }
 
 export class IntakeBusy extends Error {
@@ -118,13 +121,12 @@ export class BodyTooLong extends Error {
 const frameBytesReady = 32 * 2 ** 20;
 
 /** One body on its way. */
-interface Body extends AboutBody {
-  readonly lines: readonly Line[];
+interface Body extends AboutBody, ReadBody {
   readonly candidates: readonly Candidate[];
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { log, state, clock, newId, settings: overrides, telemetry, openReader = createBodyReader } = options;
+  const { log, state, clock, newId, settings: overrides, telemetry, openReader = createBodyReader, frameViews } = options;
   const settings = { ...intakeDefaults, ...overrides };
   const claims = createClaims({ ...settings, state, slots: settings.claimSlots, newId });
   let opening: Promise<BodyReader> | null = null;
@@ -147,8 +149,8 @@ export function createIntake(options: IntakeOptions): Intake {
     bytesInHand += bytes.length;
     try {
       const reader = await open();
-      const lines = await reader.read(bytes, about);
-      const body: Body = { ...about, lines, candidates: lines.filter((line) => line.kind === 'candidate') };
+      const read = await reader.read(bytes, about);
+      const body: Body = { ...about, ...read, candidates: read.lines.filter((line) => line.kind === 'candidate') };
       await put(body);
       return report(body, bytes.length);
     } finally {
@@ -159,9 +161,14 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   async function open(): Promise<BodyReader> {
-    opening ??= claims
-      .hashKey()
-      .then((hashKey) => openReader({ partitions: log.partitions('transactions'), futureMsMax: settings.futureMsMax, hashKey }));
+    opening ??= claims.hashKey().then((hashKey) =>
+      openReader({
+        partitions: log.partitions('transactions'),
+        futureMsMax: settings.futureMsMax,
+        hashKey,
+        keepsViews: frameViews !== undefined,
+      }),
+    );
     try {
       return await opening;
     } catch (error) {
@@ -182,8 +189,9 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** Claims what is new and brings it to the log. */
   async function put(body: Body): Promise<void> {
-    const { attempt, candidates, receivedAtMs } = body;
-    const frames = createFrameWriter(log.partitions('transactions'), receivedAtMs, pool);
+    const { attempt, candidates, receivedAtMs, views } = body;
+    const known = views && frameViews ? { name: attempt, table: views, frameViews } : undefined;
+    const frames = createFrameWriter(log.partitions('transactions'), receivedAtMs, pool, known);
     if (claims.record) {
       await claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers, frames));
       return frames.release();

@@ -1,8 +1,10 @@
+import type { ReadBody } from './body-reader.js';
+import type { ViewTable } from './frame-views.js';
 import type { Candidate, Line } from './intake-lines.js';
 
 /**
  * The lines of a body on their way from one thread to another. Nearly all of them are transactions that stand in the body as
- * they will stand on the log: ten words and a time each, their ids in one text. The others travel as they are.
+ * they will stand on the log: eleven words and a time each, their ids in one text. The others travel as they are.
  */
 export interface LineBlock {
   readonly count: number;
@@ -11,6 +13,7 @@ export interface LineBlock {
   /** One behind the other, with a line break after each: none holds one. */
   readonly ids: string;
   readonly banks: readonly string[];
+  readonly views: ViewTable | null;
   readonly others: readonly { readonly at: number; readonly line: Line; readonly isInBody: boolean }[];
 }
 
@@ -25,13 +28,14 @@ const word = {
   payerPartition: 7,
   payeePartition: 8,
   bank: 9,
-  width: 10,
+  viewRow: 10,
+  width: 11,
 } as const;
 
 const nothing = Buffer.alloc(0);
 
 /** `body`: the bytes that the lines were read from. */
-export function packLines(lines: readonly Line[], body: Buffer): LineBlock {
+export function packLines({ lines, views }: ReadBody, body: Buffer): LineBlock {
   const words = new Int32Array(lines.length * word.width);
   const timesMs = new Float64Array(lines.length);
   const banks = new Map<string, number>();
@@ -57,14 +61,24 @@ export function packLines(lines: readonly Line[], body: Buffer): LineBlock {
     words[base + word.payerPartition] = line.payerPartition;
     words[base + word.payeePartition] = line.payeePartition;
     words[base + word.bank] = bank;
+    words[base + word.viewRow] = line.viewRow;
     timesMs[packed++] = line.timeMs;
     ids += `${line.id}\n`;
   }
-  return { count: lines.length, words, timesMs, ids, banks: [...banks.keys()], others };
+  return { count: lines.length, words, timesMs, ids, banks: [...banks.keys()], views, others };
+}
+
+/** What goes over to the other thread as it is. */
+export function buffersOf({ words, timesMs, views }: LineBlock): ArrayBuffer[] {
+  return [words.buffer, timesMs.buffer, ...(views ? [views.words.buffer, views.doubles.buffer] : [])];
 }
 
 /** The same lines, over `body`. */
-export function unpackLines({ count, words, timesMs, ids, banks, others }: LineBlock, body: Buffer, attempt: string): Line[] {
+export function unpackLines(
+  { count, words, timesMs, ids, banks, views, others }: LineBlock,
+  body: Buffer,
+  attempt: string,
+): ReadBody {
   const lines: Line[] = [];
   let [packed, other, idStart] = [0, 0, 0];
   for (let at = 0; at < count; at++) {
@@ -80,7 +94,7 @@ export function unpackLines({ count, words, timesMs, ids, banks, others }: LineB
     lines.push(candidateAt(packed++, ids.slice(idStart, idEnd)));
     idStart = idEnd + 1;
   }
-  return lines;
+  return { lines, views };
 
   function candidateAt(place: number, id: string): Candidate {
     const base = place * word.width;
@@ -101,6 +115,7 @@ export function unpackLines({ count, words, timesMs, ids, banks, others }: LineB
       contentHigh: words[base + word.contentHigh]!,
       payerPartition: words[base + word.payerPartition]!,
       payeePartition: words[base + word.payeePartition]!,
+      viewRow: words[base + word.viewRow]!,
       partitions: null,
     };
   }

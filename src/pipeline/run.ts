@@ -14,6 +14,7 @@ import { createThreadedBodyReader } from './body-threads.js';
 import { createDispatch, type Dispatch } from './dispatch.js';
 import { createFeed, type Feed } from './feed.js';
 import { createIncoming } from './incoming.js';
+import { createFrameViews } from './frame-views.js';
 import { createIntake, type Intake } from './intake.js';
 import type { LineReaderOptions } from './intake-lines.js';
 import { createKeys, type Keys } from './keys.js';
@@ -83,6 +84,9 @@ export interface PipelineParts {
 
 const everything: ReadonlySet<Role> = new Set(roles);
 
+/** Of what was read and is not scored yet: some 250,000 transactions on two partitions each. */
+const frameViewBytesMax = 128 * 2 ** 20;
+
 export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const { log, state, warehouse, patternStore, settings, telemetry, clock, newId, roles: runs = everything } = parts;
   const recipients = createRecipients({ ...parts, settings: settings.dispatch });
@@ -92,7 +96,8 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     readingThreads > 0
       ? createThreadedBodyReader(options, { threads: readingThreads, onLost: (fault) => telemetry.readingThreadLost(fault) })
       : createBodyReader(options);
-  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader });
+  const frameViews = runs.has('score') ? { frameViews: createFrameViews(frameViewBytesMax) } : {};
+  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader, ...frameViews });
   const meter = createPatternMeter();
   const closers: (() => Promise<void>)[] = [];
   const watch = (task: Retention): void => void closers.push(() => task.stop());
@@ -134,6 +139,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
         newId,
         settings: { ...settings.score, limit: limitOf(settings.score) },
         telemetry,
+        ...frameViews,
       }),
     );
     const incoming = await member('incoming', () =>

@@ -15,7 +15,7 @@ import { outputRecords, type Quarantined, type RecordOutputs } from './score-out
 import type { Engine, PatternSetIdentity, ScoreOptions, ScoreSettings } from './score.js';
 import { openSnapshots, type Snapshots, type SnapshotSettings } from './snapshots.js';
 import type { Turns } from './turns.js';
-import { eachBatch, readBetween } from './transaction-frames.js';
+import { eachBatch, readBetween, type Takers } from './transaction-frames.js';
 
 type Options<Patterns extends PatternSetIdentity> = ScoreOptions<Patterns> & {
   readonly settings: ScoreSettings;
@@ -188,7 +188,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     const others: Others = { references: 0, received: 0, dropped: 0 };
     let legs = 0;
     let debits = 0;
-    await eachBatch(records, partition, filled, {
+    const takers: Takers = {
       batch: () => {
         legs += filled.count;
         for (let i = 0; i < filled.count; i++) if ((filled.roles[i]! & role.debit) !== 0) debits++;
@@ -206,7 +206,8 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
         attempt(hits, take, () => quarantineForward(entry, view, receivedAtMs), onFault);
       },
       ...(end ? { end } : {}),
-    });
+    };
+    await eachBatch(records, partition, filled, takers, options.frameViews);
     return { legs, debits, others };
   }
 

@@ -70,7 +70,7 @@ export function putRecord(slot: Slot, i: number, view: TransactionView, shift: n
 export function takeRecord(slot: Slot, i: number, view: TransactionView, bytes: Uint8Array, extras: Uint8Array): void {
   const at = i * rowWords;
   view.bytes = slot.words[at] === inSlot ? bytes : extras;
-  unpackView(view, slot.words, at + 1, slot.doubles, i * viewDoubles);
+  unpackView(view, 0, slot.words, at + 1, slot.doubles, i * viewDoubles);
 }
 
 /** What a scoring thread starts with. */

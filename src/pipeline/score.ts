@@ -6,6 +6,7 @@ import type { State } from '../ports/state.js';
 import type { Batch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
 import type { RestoredTree, Saved } from '../scoring/snapshot-state.js';
+import type { FrameViews } from './frame-views.js';
 import { openScorePartition } from './score-partition.js';
 import type { SnapshotSettings, SnapshotTelemetry } from './snapshots.js';
 import { createTurns } from './turns.js';
@@ -111,6 +112,8 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
   readonly newId: () => string;
   readonly settings?: Partial<ScoreSettings & SnapshotSettings>;
   readonly telemetry?: ScoreTelemetry;
+  /** What intake has read in this process. */
+  readonly frameViews?: FrameViews;
 }
 
 export async function createScore<Patterns extends PatternSetIdentity>(options: ScoreOptions<Patterns>): Promise<Score> {

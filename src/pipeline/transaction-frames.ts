@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readForward, readFrame, role, type ForwardEntry, type FrameEntry } from '../domain/frame.js';
+import { frameName, readForward, readFrame, role, type ForwardEntry, type FrameEntry } from '../domain/frame.js';
 import { decodeReference } from '../domain/reference-record.js';
 import type { Reference } from '../domain/reference.js';
 import type { Log, LogBatch, LogRecord, ReadLimit, Topic } from '../ports/log.js';
+import { type FrameViews, viewOfRow } from './frame-views.js';
 import { type Batch, batchMost } from '../scoring/batch.js';
 import { scanTransaction } from '../scoring/reader.js';
 import { TransactionView } from '../scoring/transaction-view.js';
@@ -32,9 +33,15 @@ export interface Takers {
 
 /**
  * Reads the entries of the records in order: fills `batch` with transactions and hands it over again and again, the last one not
- * full. Throws `LogDamaged`, and what the takers throw.
+ * full. Throws `LogDamaged`, and what the takers throw. `frameViews`: what need not be read again.
  */
-export async function eachBatch(records: readonly LogRecord[], partition: number, batch: Batch, takers: Takers): Promise<void> {
+export async function eachBatch(
+  records: readonly LogRecord[],
+  partition: number,
+  batch: Batch,
+  takers: Takers,
+  frameViews?: FrameViews,
+): Promise<void> {
   const take = (): void => {
     if (batch.count > 0) takers.batch();
     batch.count = 0;
@@ -42,13 +49,18 @@ export async function eachBatch(records: readonly LogRecord[], partition: number
   let sinceTurn = 0;
   batch.count = 0;
   for (const { offset, value } of records) {
+    const known = frameViews?.take(frameName(value));
+    let next = 0;
     for (const entry of framesIn(value, partition, offset)) {
+      const row = known?.rows[next++] ?? -1;
       if (entry.roles >= role.forward) {
         take();
         handOver(value, entry, partition, offset)(takers);
       } else {
         const at = batch.count;
-        if (!scanTransaction(value, entry.start, entry.end, batch.views[at]!)) {
+        const view = batch.views[at]!;
+        const isKnown = known && row >= 0 && viewOfRow(known.table, row, value, entry.start, entry.end, view);
+        if (!isKnown && !scanTransaction(value, entry.start, entry.end, view)) {
           throw new LogDamaged('transactions', partition, offset, 'a transaction in it cannot be read');
         }
         batch.roles[at] = entry.roles;

@@ -37,7 +37,14 @@ export const viewWords = words.length;
 export const viewDoubles = doubles.length;
 
 type Pack = (view: TransactionView, shift: number, ints: Int32Array, at: number, floats: Float64Array, atDouble: number) => void;
-type Unpack = (view: TransactionView, ints: Int32Array, at: number, floats: Float64Array, atDouble: number) => void;
+type Unpack = (
+  view: TransactionView,
+  shift: number,
+  ints: Int32Array,
+  at: number,
+  floats: Float64Array,
+  atDouble: number,
+) => void;
 
 /** Lays the view down at `at` and `atDouble`. Spans move by `shift`: where the bytes lie now, less where they lay. */
 export const packView: Pack = generate<() => Pack>(
@@ -48,14 +55,20 @@ ${doubles.map(({ path }, i) => `floats[atDouble + ${i}] = view.${path};`).join('
 };`,
 )();
 
-/** The reverse; `view.bytes` is the caller's to set. */
+/** The reverse; `view.bytes` is the caller's to set, and spans move by `shift` again. */
 export const unpackView: Unpack = generate<() => Unpack>(
   [],
-  `return (view, ints, at, floats, atDouble) => {
-${words.map(({ path, kind }, i) => `view.${path} = ints[at + ${i}]${kind === 'flag' ? ' !== 0' : ''};`).join('\n')}
+  `return (view, shift, ints, at, floats, atDouble) => {
+let word = 0;
+${words.map(({ path, kind }, i) => `view.${path} = ${unpacked(kind, `ints[at + ${i}]`)};`).join('\n')}
 ${doubles.map(({ path }, i) => `view.${path} = floats[atDouble + ${i}];`).join('\n')}
 };`,
 )();
+
+function unpacked(kind: Field['kind'], word: string): string {
+  if (kind === 'flag') return `${word} !== 0`;
+  return kind === 'span' ? `(word = ${word}) < 0 ? -1 : word + shift` : word;
+}
 
 function packed(path: string, kind: Field['kind']): string {
   if (kind === 'flag') return `view.${path} ? 1 : 0`;

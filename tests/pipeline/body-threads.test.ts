@@ -2,9 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createBodyReader, type AboutBody, type BodyReader } from '../../src/pipeline/body-reader.js';
+import { createBodyReader, type AboutBody, type BodyReader, type ReadBody } from '../../src/pipeline/body-reader.js';
+import { viewOfRow } from '../../src/pipeline/frame-views.js';
 import type { Line } from '../../src/pipeline/intake-lines.js';
 import { packLines, unpackLines } from '../../src/pipeline/line-block.js';
+import { scanTransaction } from '../../src/scoring/reader.js';
+import { TransactionView } from '../../src/scoring/transaction-view.js';
 import { temporaryDirectory } from '../adapters/temporary-directory.js';
 import { exampleRecords } from '../support/references.js';
 import { makeStream } from '../support/stream.js';
@@ -15,7 +18,7 @@ type Threads = typeof import('../../src/pipeline/body-threads.js');
 const built = new URL('../../dist/pipeline/body-threads.js', import.meta.url).href;
 const { createThreadedBodyReader } = (await import(built)) as Threads;
 
-const options = { partitions: 5, futureMsMax: 120_000, hashKey: { low: 7, high: -9 } };
+const options = { partitions: 5, futureMsMax: 120_000, hashKey: { low: 7, high: -9 }, keepsViews: true };
 const about: AboutBody = {
   attempt: 'attempt-1',
   bank: undefined,
@@ -45,10 +48,10 @@ afterEach(async () => {
 describe('lines that were read on another thread', () => {
   test('are those that this one reads', async () => {
     expect(body.length).toBeGreaterThan(64 * 1024);
-    const here = await createBodyReader(options).read(body, about);
+    const { lines: here } = await createBodyReader(options).read(body, about);
     expect(new Set(here.map(({ kind }) => kind))).toEqual(new Set(['candidate', 'refused']));
     expect(here.filter((line) => line.bytes !== body).length).toBeGreaterThan(3);
-    const there = await open().read(body, about);
+    const { lines: there } = await open().read(body, about);
     expect(there.map(plain)).toEqual(here.map(plain));
     expect(there.filter((line) => line.bytes === body).length).toBe(here.filter((line) => line.bytes === body).length);
   });
@@ -59,7 +62,9 @@ describe('lines that were read on another thread', () => {
     const expected = await Promise.all(bodies.map((one) => createBodyReader(options).read(one, about)));
     const read = await Promise.all(bodies.map((one, n) => reader.read(one, { ...about, attempt: `attempt-${n}` })));
     for (const [n, found] of read.entries()) {
-      expect(found.map(plain)).toEqual(expected[n]!.map((line) => ({ ...plain(line), ...attemptOf(line, `attempt-${n}`) })));
+      expect(found.lines.map(plain)).toEqual(
+        expected[n]!.lines.map((line) => ({ ...plain(line), ...attemptOf(line, `attempt-${n}`) })),
+      );
     }
   });
 
@@ -70,7 +75,8 @@ describe('lines that were read on another thread', () => {
     const lost: unknown[] = [];
     const reader = open({ threads: 1, script: pathToFileURL(script), onLost: (fault) => lost.push(fault) });
     const expected = await createBodyReader(options).read(body, about);
-    for (let time = 0; time < 2; time++) expect((await reader.read(body, about)).map(plain)).toEqual(expected.map(plain));
+    for (let time = 0; time < 2; time++)
+      expect((await reader.read(body, about)).lines.map(plain)).toEqual(expected.lines.map(plain));
     expect(lost.map(String)).toEqual(['Error: the thread ended with 3']);
     directory.remove();
   });
@@ -79,15 +85,40 @@ describe('lines that were read on another thread', () => {
     const reader = open();
     const reading = reader.read(body, about);
     await reader.close();
-    expect(await reading).toHaveLength((await createBodyReader(options).read(body, about)).length);
+    expect((await reading).lines).toHaveLength((await createBodyReader(options).read(body, about)).lines.length);
   });
 });
 
 test('a block of lines gives the same lines again', async () => {
   const read = await createBodyReader(options).read(body, about);
   const again = unpackLines(structuredClone(packLines(read, body)), body, about.attempt);
-  expect(again.map(plain)).toEqual(read.map(plain));
+  expect(again.lines.map(plain)).toEqual(read.lines.map(plain));
 });
+
+describe('what is kept of each transaction is what the reader finds in it', () => {
+  test('on this thread', async () => expectViews(await createBodyReader(options).read(body, about)));
+
+  test('and on another', async () => expectViews(await open().read(body, about)));
+
+  test('and nothing where nobody looks for it', async () => {
+    const { lines: read, views } = await createBodyReader({ ...options, keepsViews: false }).read(body, about);
+    expect(views).toBeNull();
+    expect(read.every((line) => line.kind === 'refused' || line.viewRow === -1)).toBe(true);
+  });
+});
+
+function expectViews({ lines: read, views }: ReadBody): void {
+  const rows = read.flatMap((line) => (line.kind === 'candidate' && !line.partitions ? [line] : []));
+  expect(rows.length).toBeGreaterThan(600);
+  expect(new Set(rows.map(({ viewRow }) => viewRow)).size).toBe(rows.length);
+  for (const { bytes, start, end, viewRow } of rows) {
+    const [kept, found] = [new TransactionView(), new TransactionView()];
+    const moved = Buffer.concat([Buffer.from('....'), bytes.subarray(start, end)]);
+    expect(viewOfRow(views!, viewRow, moved, 4, moved.length, kept)).toBe(true);
+    expect(scanTransaction(moved, 4, moved.length, found)).toBe(true);
+    expect(kept).toEqual(found);
+  }
+}
 
 function open(changes: Partial<Parameters<typeof createThreadedBodyReader>[1]> = {}): BodyReader {
   const onLost = (fault: unknown): void => {

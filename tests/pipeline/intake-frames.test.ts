@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { encodeFrame, frameFlag, role } from '../../src/domain/frame.js';
+import { encodeFrame, frameFlag, frameName, readFrame, role } from '../../src/domain/frame.js';
 import { createBufferPool } from '../../src/pipeline/buffer-pool.js';
+import { createFrameViews } from '../../src/pipeline/frame-views.js';
 import { createFrameWriter } from '../../src/pipeline/intake-frames.js';
 import type { Candidate } from '../../src/pipeline/intake-lines.js';
 
@@ -23,6 +24,41 @@ test('frames are written byte for byte as the frame’s own encoder writes them'
     [0, Buffer.from(encodeFrame([entry(0, role.debit)])).toString('hex')],
     [1, Buffer.from(encodeFrame([entry(0, role.credit), entry(1, role.debit | role.credit)])).toString('hex')],
   ]);
+});
+
+test('a frame whose transactions are known has a name behind its entries, under which they are found once', () => {
+  const frameViews = createFrameViews(2 ** 20);
+  const table = { words: new Int32Array(1), doubles: new Float64Array(1) };
+  const known = { name: 'attempt-7', table, frameViews };
+  const writer = createFrameWriter(3, 1_782_873_000_123, createBufferPool(0), known);
+  for (const [viewRow, { flags, ...span }] of spans.entries()) writer.add({ ...candidate(span), viewRow }, flags);
+  const frames = writer.finish().map(({ value }) => value);
+  const names = frames.map(frameName);
+  expect(names).toEqual(['attempt-7.0', 'attempt-7.1']);
+  for (const [i, name] of names.entries()) {
+    const unnamed = frames[i]!.subarray(0, frames[i]!.length - name.length - 1);
+    expect([...readFrame(frames[i]!)]).toEqual([...readFrame(unnamed)]);
+    expect([...readFrame(unnamed)].at(-1)!.end).toBe(unnamed.length);
+  }
+  expect(names.map((name) => frameViews.take(name)?.rows)).toEqual([Int32Array.of(0), Int32Array.of(0, 1)]);
+  expect(names.map((name) => frameViews.take(name))).toEqual([undefined, undefined]);
+});
+
+test('a frame without a name is no known one', () => {
+  const frame = encodeFrame([{ roles: role.debit, flags: 0, receivedAtMs: 0, bytes: bytes.subarray(4, 14) }]);
+  expect(frameName(frame)).not.toMatch(/^attempt/);
+  expect(frameName(new Uint8Array(0))).toBe('');
+});
+
+test('of frames that nobody takes the oldest go, so that what is kept has a bound', () => {
+  const table = { words: new Int32Array(1), doubles: new Float64Array(1) };
+  const frameViews = createFrameViews(100_000);
+  for (let i = 0; i < 50; i++) frameViews.put(`f.${i}`, { table, rows: new Int32Array(100) });
+  const left = Array.from({ length: 50 }, (_, i) => frameViews.take(`f.${i}`) !== undefined);
+  const kept = left.filter(Boolean).length;
+  expect(kept).toBeGreaterThan(2);
+  expect(kept).toBeLessThan(10);
+  expect(left.lastIndexOf(false)).toBe(50 - kept - 1);
 });
 
 test('a frame is closed before it becomes too large for a broker', () => {
@@ -62,6 +98,7 @@ function candidate(span: { start: number; end: number; payerPartition: number; p
     attempt: 'a',
     outcome: undefined,
     partitions: null,
+    viewRow: -1,
     ...claim,
     ...span,
   };

@@ -8,6 +8,7 @@ import { partitionOf } from '../../src/domain/partition.js';
 import { subjectKeyOf } from '../../src/domain/warning-facts.js';
 import { OwnershipLost } from '../../src/ports/log.js';
 import type { State } from '../../src/ports/state.js';
+import { createFrameViews, type FrameViews } from '../../src/pipeline/frame-views.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
@@ -64,6 +65,27 @@ describe('hits are a pure function of the log', () => {
     } finally {
       await Promise.all(scores.splice(0).map((score) => score.leave()));
       await other.remove();
+    }
+  });
+
+  test('what intake has read need not be read again: the hits are the same, and what fits no record is read', async () => {
+    await send(lines, 40);
+    await drain(await open());
+    const expected = await valuesOfHits();
+    expect(expected.length).toBeGreaterThan(50);
+
+    for (const spoil of [false, true]) {
+      const other = temporaryEmbedded();
+      try {
+        const counted = countingViews(spoil);
+        await send(lines, 40, other, counted.views);
+        await drain(await open({}, patternStoreOf(whole), other, createEngine, counted.views));
+        expect(counted.rows()).toBeGreaterThan(lines.length);
+        expect(await valuesOfHits(other)).toEqual(expected);
+      } finally {
+        await Promise.all(scores.splice(1).map((score) => score.leave()));
+        await other.remove();
+      }
     }
   });
 
@@ -291,8 +313,14 @@ describe('faults', () => {
   });
 });
 
-async function send(part: readonly string[], perBody: number, to: Pick<typeof parts, 'log' | 'state'> = parts): Promise<void> {
-  const intake = createIntake({ ...to, clock: { now: () => Date.parse('2026-07-02T00:00:00+08:00') }, newId: randomUUID });
+async function send(
+  part: readonly string[],
+  perBody: number,
+  to: Pick<typeof parts, 'log' | 'state'> = parts,
+  frameViews?: FrameViews,
+): Promise<void> {
+  const clock = { now: () => Date.parse('2026-07-02T00:00:00+08:00') };
+  const intake = createIntake({ ...to, clock, newId: randomUUID, ...(frameViews ? { frameViews } : {}) });
   for (let at = 0; at < part.length; at += perBody) await intake.accept(body(part.slice(at, at + perBody)));
   await intake.settled();
 }
@@ -302,6 +330,7 @@ async function open(
   patternStore = patternStoreOf(whole),
   on: Pick<typeof parts, 'log' | 'state'> = parts,
   engineOf: typeof createEngine = createEngine,
+  frameViews?: FrameViews,
 ): Promise<Score> {
   const score = await createScore<PatternSet>({
     log: on.log,
@@ -311,9 +340,39 @@ async function open(
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, ...settings },
+    ...(frameViews ? { frameViews } : {}),
   });
   scores.push(score);
   return score;
+}
+
+/** Counts the rows that scoring takes; spoiled, each row says what the record of another length says. */
+function countingViews(spoil: boolean): { views: FrameViews; rows(): number } {
+  const kept = createFrameViews(64 * 2 ** 20);
+  let taken = 0;
+  const views: FrameViews = {
+    put: (name, { table, rows }) => {
+      const words = spoil ? table.words.map((word) => word + 1) : table.words;
+      kept.put(name, { table: { ...table, words }, rows });
+    },
+    take(name) {
+      const known = kept.take(name);
+      taken += known?.rows.filter((row) => row >= 0).length ?? 0;
+      return known;
+    },
+  };
+  return { views, rows: () => taken };
+}
+
+/** The hits themselves, whatever frames they came in. */
+async function valuesOfHits(on: Pick<typeof parts, 'log'> = parts): Promise<string[]> {
+  const found: string[] = [];
+  for (let partition = 0; partition < on.log.partitions('hits'); partition++) {
+    for (const value of await valuesOn(on.log, 'hits', partition)) {
+      found.push(...decodeEvents(value).events.map(({ data }) => JSON.stringify(data)));
+    }
+  }
+  return found.sort();
 }
 
 /** The real engine, failing on every transaction whose id begins so. */

@@ -44,7 +44,7 @@ describe("a view's numbers in shared memory", () => {
           const taken = new TransactionView();
           taken.bytes = new Uint8Array(new SharedArrayBuffer(movedTo + view.end - view.start));
           taken.bytes.set(view.bytes.subarray(view.start, view.end), movedTo);
-          unpackView(taken, words, record * viewWords, doubles, record * viewDoubles);
+          unpackView(taken, 0, words, record * viewWords, doubles, record * viewDoubles);
           expect(allOf(taken)).toEqual(allOf(view));
         },
       ),
@@ -62,7 +62,7 @@ describe("a view's numbers in shared memory", () => {
     packView(view, 7, words, 0, doubles, 0);
     const taken = new TransactionView();
     taken.bytes = view.bytes;
-    unpackView(taken, words, 0, doubles, 0);
+    unpackView(taken, 0, words, 0, doubles, 0);
     expect({ ...taken, start: 0, end: 0, idStart: 0, idEnd: 0, payer: 0, payee: 0 }).toEqual({ ...view, payer: 0, payee: 0 });
     expect(taken.payer).toMatchObject({ balanceFen: -Number.MAX_SAFE_INTEGER, accountHash: -(2 ** 31), nameStart: -1 });
     expect(taken.payee.balanceFen).toBeNaN();

@@ -242,6 +242,13 @@ export const mutants: readonly Mutant[] = [
     to: '${topic}:${partition}',
   },
   {
+    name: 'what was read of one transaction is given out for another',
+    breaks: 'a transaction is scored as its neighbour, until it is read from the log',
+    file: pipeline('frame-views'),
+    from: 'unpackView(view, start, words, row * viewWords, doubles, row * viewDoubles);\n  return view.end === end;',
+    to: 'unpackView(view, start, words, (row ^ 1) * viewWords, doubles, (row ^ 1) * viewDoubles);\n  view.end = end;\n  return true;',
+  },
+  {
     name: 'whoever was replaced stops its process',
     breaks: 'a take-over ends the consumers of the old owner for good',
     file: 'src/ports/log.ts',

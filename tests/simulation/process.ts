@@ -2,6 +2,7 @@ import type { ArchivedTopic, Log, Membership } from '../../src/ports/log.js';
 import type { State } from '../../src/ports/state.js';
 import { createArchive, type Archive } from '../../src/pipeline/archive.js';
 import { createDispatch, type Dispatch } from '../../src/pipeline/dispatch.js';
+import { createFrameViews } from '../../src/pipeline/frame-views.js';
 import { createIntake, type Intake } from '../../src/pipeline/intake.js';
 import { createRecipients } from '../../src/pipeline/recipients.js';
 import { createScore, type ScoreOptions } from '../../src/pipeline/score.js';
@@ -89,11 +90,18 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
       clock: { now: () => Math.floor(world.nowMs() + incarnation.skewMs) },
       newId: () => world.newId(),
     };
-    running.intake = createIntake({ ...shared, settings: { claimSlots: settings.claimSlots }, telemetry: countingIntake(world) });
+    const frameViews = createFrameViews(2 ** 20);
+    running.intake = createIntake({
+      ...shared,
+      frameViews,
+      settings: { claimSlots: settings.claimSlots },
+      telemetry: countingIntake(world),
+    });
     const members = await Promise.all([
       createWarn({ ...shared, policy, settings: { limit: { recordsMax: settings.warnRecordsMax, bytesMax: 2 ** 20 } } }),
       createScore<PatternSet>({
         ...shared,
+        frameViews,
         patternStore: around.patternStore,
         createEngine: (set, context) => createTalkingEngine(set, context, settings.isReal),
         settings: { pollMs: 500, limit: { recordsMax: settings.scoreRecordsMax, bytesMax: 2 ** 20 } },
