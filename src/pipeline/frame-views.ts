@@ -52,29 +52,34 @@ export interface KnownFrame {
  * found by the name of the frame, which no other frame has. A frame that is not found here is read; that gives the same.
  */
 export interface FrameViews {
+  /** Of a frame that was never put before. */
   put(name: string, known: KnownFrame): void;
   /** Of the frame with this name, once. */
   take(name: string): KnownFrame | undefined;
 }
 
-const rowBytes = viewWords * 4 + viewDoubles * 8;
-
-/** `bytesMax`: beyond it the oldest goes. The rows of a transaction count once for each frame that it is in. */
+/** `bytesMax`: of the tables of all that is kept; beyond it the oldest goes. A table stays as long as one frame of its body. */
 export function createFrameViews(bytesMax: number): FrameViews {
   const byName = new Map<string, KnownFrame>();
+  const framesOf = new Map<ViewTable, number>();
   let bytes = 0;
 
   function take(name: string): KnownFrame | undefined {
     const known = byName.get(name);
-    if (known && byName.delete(name)) bytes -= known.rows.length * rowBytes;
+    if (!known) return undefined;
+    byName.delete(name);
+    const left = framesOf.get(known.table)! - 1;
+    if (left > 0) framesOf.set(known.table, left);
+    else if (framesOf.delete(known.table)) bytes -= bytesOf(known.table);
     return known;
   }
 
   return {
     put(name, known) {
-      take(name);
+      const frames = framesOf.get(known.table) ?? 0;
+      if (frames === 0) bytes += bytesOf(known.table);
+      framesOf.set(known.table, frames + 1);
       byName.set(name, known);
-      bytes += known.rows.length * rowBytes;
       for (const oldest of byName.keys()) {
         if (bytes <= bytesMax) return;
         take(oldest);
@@ -83,6 +88,8 @@ export function createFrameViews(bytesMax: number): FrameViews {
     take,
   };
 }
+
+const bytesOf = ({ words, doubles }: ViewTable): number => words.byteLength + doubles.byteLength;
 
 /** Fills the view with a row; the record's own bytes are `bytes[start, end)`. False where the row is of a record of another length. */
 export function viewOfRow(

@@ -84,7 +84,7 @@ export interface PipelineParts {
 
 const everything: ReadonlySet<Role> = new Set(roles);
 
-/** Of what was read and is not scored yet: some 250,000 transactions on two partitions each. */
+/** Of what was read and is not scored yet: some 400,000 transactions. */
 const frameViewBytesMax = 128 * 2 ** 20;
 
 export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
