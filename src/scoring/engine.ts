@@ -332,8 +332,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
       slot >= 0 && legs.timeMs(slot) >= leg.timeMs;
       slot = legs.word(slot, legWord.previous)
     ) {
-      if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.hasTransactionId(slot, view.bytes, view.idStart, view.idEnd))
-        return true;
+      if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.isOf(slot, view)) return true;
     }
     return false;
   }

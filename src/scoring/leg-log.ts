@@ -1,6 +1,6 @@
 import { widerLength } from './growth.js';
 import { kept, keptTables, snapshotted } from './snapshot-state.js';
-import type { TransactionView } from './transaction-view.js';
+import { hashBytes, type TransactionView } from './transaction-view.js';
 
 /**
  * The legs of one partition, append-only. A leg is named by its slot. Slots are given out in blocks; blocks whose legs
@@ -35,6 +35,9 @@ export const legWord = {
   amountEntry: 15,
 } as const;
 export const wordWidth = 16;
+
+/** Before an id stand its length and the hash of the bank that it is from. */
+const idHeadBytes = 5;
 
 interface Block {
   used: number;
@@ -120,14 +123,16 @@ export class LegLog {
   transactionId(slot: number): string {
     const { ids } = this.blocks[slot >>> blockBits]!;
     const from = this.word(slot, legWord.idStart);
-    return ids.toString('latin1', from + 1, from + 1 + ids[from]!);
+    return ids.toString('latin1', from + idHeadBytes, from + idHeadBytes + ids[from]!);
   }
 
-  hasTransactionId(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
+  /** Whether the leg is of this very transaction: of the same id, which is the number of the bank that reports it. */
+  isOf(slot: number, view: TransactionView): boolean {
+    const { bytes, idStart, idEnd } = view;
     const { ids } = this.blocks[slot >>> blockBits]!;
     const from = this.word(slot, legWord.idStart);
-    if (ids[from] !== end - start) return false;
-    for (let i = start, j = from + 1; i < end; i++, j++) if (ids[j] !== bytes[i]) return false;
+    if (ids[from] !== idEnd - idStart || ids.readInt32LE(from + 1) !== bankHash(view)) return false;
+    for (let i = idStart, j = from + idHeadBytes; i < idEnd; i++, j++) if (ids[j] !== bytes[i]) return false;
     return true;
   }
 
@@ -148,8 +153,9 @@ export class LegLog {
     return this.blocks.reduce((sum, { ids }) => sum + ids.length, this.numbers.byteLength);
   }
 
-  private keepId(block: Block, { bytes, idStart, idEnd }: TransactionView): void {
-    const to = block.idsEnd + idEnd - idStart + 1;
+  private keepId(block: Block, view: TransactionView): void {
+    const { bytes, idStart, idEnd } = view;
+    const to = block.idsEnd + idEnd - idStart + idHeadBytes;
     if (to > block.ids.length) {
       const wider = Buffer.alloc(Math.max(to, block.ids.length * 2));
       wider.set(block.ids);
@@ -157,7 +163,8 @@ export class LegLog {
     }
     const { ids } = block;
     ids[block.idsEnd] = idEnd - idStart;
-    for (let i = idStart, j = block.idsEnd + 1; i < idEnd; i++, j++) ids[j] = bytes[i]!;
+    ids.writeInt32LE(bankHash(view), block.idsEnd + 1);
+    for (let i = idStart, j = block.idsEnd + idHeadBytes; i < idEnd; i++, j++) ids[j] = bytes[i]!;
     this.idStart = block.idsEnd;
     block.idsEnd = to;
   }
@@ -184,4 +191,10 @@ export class LegLog {
     this.numbers = wider;
     this.words = new Int32Array(wider.buffer);
   }
+}
+
+/** Of the bank that reports the transaction, as hits name it; 0 where the record says none. */
+function bankHash({ bytes, bankStart, bankEnd, payer }: TransactionView): number {
+  if (bankStart >= 0) return hashBytes(bytes, bankStart, bankEnd);
+  return payer.bankStart < 0 ? 0 : hashBytes(bytes, payer.bankStart, payer.bankEnd);
 }

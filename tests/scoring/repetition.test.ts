@@ -42,3 +42,37 @@ describe('a payment that is on the log twice', () => {
     expect(hitsOf(order)).toEqual(once);
   });
 });
+
+describe('two payments of one id at the same instant', () => {
+  const [known] = lines.map(
+    (line) => JSON.parse(line) as { payer: { account: string; bank?: string }; payee: { account: string } },
+  );
+  const from = (n: number, about: { bank?: string; payerBank?: string }) => {
+    const payer = { account: `6222000000000${n}`, ...(about.payerBank ? { bank: about.payerBank } : {}) };
+    return JSON.stringify({ ...known, bank: about.bank, id: 'TX-1', payer, payee: { account: '41001000000001' } });
+  };
+  const legsOf = (...records: string[]): number => {
+    const engine = createEngine(set);
+    const view = new TransactionView();
+    for (const record of records) {
+      const bytes = Buffer.from(record);
+      expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
+      engine.score(view, role.credit, 0, 0, null);
+    }
+    return engine.stats().legs;
+  };
+
+  test.each([
+    ['named by the record', from(1, { bank: '102491000012' }), from(2, { bank: '103491000020' })],
+    ['the payer’s where it names none', from(1, { payerBank: '102491000012' }), from(2, { payerBank: '103491000020' })],
+    ['one of them unknown', from(1, {}), from(2, { bank: '103491000020' })],
+  ])('are two where two banks report them: %s', (_, one, other) => {
+    expect(legsOf(one, other)).toBe(2);
+    expect(legsOf(one, other, one, other)).toBe(2);
+  });
+
+  test('are one where the bank is the same', () => {
+    expect(legsOf(from(1, { bank: '102491000012' }), from(1, { bank: '102491000012' }))).toBe(1);
+    expect(legsOf(from(1, {}), from(1, {}))).toBe(1);
+  });
+});
