@@ -30,7 +30,7 @@ const ui = createUi();
 const parts = {
   feed: byId('feed', HTMLDivElement),
   rows: byId('rows', HTMLTableSectionElement),
-  placeholder: byId('placeholder', HTMLDivElement),
+  noWarnings: byId('no-warnings', HTMLDivElement),
   offline: byId('offline', HTMLParagraphElement),
   resume: byId('resume', HTMLButtonElement),
   freeze: byId('freeze', HTMLButtonElement),
@@ -134,10 +134,10 @@ function render(): void {
   setText(parts.resume, ui.t('resume', { n: model.waiting }));
   setText(parts.freeze, ui.t(model.frozen ? 'frozen' : 'freeze'));
   parts.freeze.setAttribute('aria-pressed', String(model.frozen));
-  renderPlaceholder(warnings.length);
+  renderNoWarnings(warnings.length);
 }
 
-function renderPlaceholder(count: number): void {
+function renderNoWarnings(count: number): void {
   const kind =
     count > 0
       ? 'none'
@@ -149,30 +149,30 @@ function renderPlaceholder(count: number): void {
             ? 'empty'
             : 'loading';
   const wanted = `${kind}/${ui.language}`;
-  if (parts.placeholder.dataset['kind'] === wanted) return;
-  parts.placeholder.dataset['kind'] = wanted;
-  parts.placeholder.hidden = kind === 'none';
+  if (parts.noWarnings.dataset['kind'] === wanted) return;
+  parts.noWarnings.dataset['kind'] = wanted;
+  parts.noWarnings.hidden = kind === 'none';
   const text = (title: MessageKey, hint?: MessageKey) => [
-    element('p', { class: 'placeholder-title' }, ui.t(title)),
+    element('p', { class: 'no-warnings-title' }, ui.t(title)),
     ...(hint ? [element('p', {}, ui.t(hint))] : []),
   ];
   switch (kind) {
     case 'filtered':
-      return parts.placeholder.replaceChildren(
+      return parts.noWarnings.replaceChildren(
         ...text('nothingMatches'),
         button(ui.t('clearFilter'), 'secondary', () => tools.clear()),
       );
     case 'locked':
-      return parts.placeholder.replaceChildren(
+      return parts.noWarnings.replaceChildren(
         ...text('lockedTitle', 'lockedHint'),
         button(ui.t('enterKey'), 'primary', () => void unlock()),
       );
     case 'empty':
-      return parts.placeholder.replaceChildren(...text('empty', 'emptyHint'));
+      return parts.noWarnings.replaceChildren(...text('empty', 'emptyHint'));
     case 'loading':
-      return parts.placeholder.replaceChildren(element('span', { class: 'spinner' }), ...text('loading'));
+      return parts.noWarnings.replaceChildren(element('span', { class: 'spinner' }), ...text('loading'));
     default:
-      parts.placeholder.replaceChildren();
+      parts.noWarnings.replaceChildren();
   }
 }
 

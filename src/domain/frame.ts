@@ -92,11 +92,12 @@ export function writeFrameName(frame: Buffer, at: number, name: string): number 
   return name.length + 1;
 }
 
-/** The name of a frame that has one; anything for one that has none. */
+/** The name of a frame; '' for one that has none, whose last byte closes a JSON object and is larger than any name is long. */
 export function frameName(frame: Uint8Array): string {
-  if (frame.length === 0) return '';
   const end = frame.length - 1;
-  const start = Math.max(0, end - frame[end]!);
+  const length = frame[end] ?? nameBytesMax;
+  const start = end - length;
+  if (length >= nameBytesMax || start < 0) return '';
   return Buffer.from(frame.buffer, frame.byteOffset + start, end - start).toString('latin1');
 }
 

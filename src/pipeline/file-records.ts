@@ -203,23 +203,15 @@ function mixNumber(hash: number, value: number): number {
   return Math.imul(mixed ^ ((value / 0x1_0000_0000) | 0) ^ (mixed >>> 15), 0xc2b2ae35);
 }
 
-/** Reporting bank and id, as in live intake: `bank`, else the payer's bank. */
+/** Reporting bank and id, as in live intake. */
 function identityLow(view: TransactionView): number {
-  const fromBank =
-    view.bankStart >= 0
-      ? hashBytes(view.bytes, view.bankStart, view.bankEnd)
-      : view.payer.bankStart >= 0
-        ? hashBytes(view.bytes, view.payer.bankStart, view.payer.bankEnd)
-        : 0;
-  return Math.imul(fromBank, 0x85ebca6b) ^ hashBytes(view.bytes, view.idStart, view.idEnd);
+  return Math.imul(view.reporterHash, 0x85ebca6b) ^ hashBytes(view.bytes, view.idStart, view.idEnd);
 }
 
 /** A second, independent hash of the same, so that together they have 64 bits. */
 function identityHigh(view: TransactionView): number {
   let hash = 0x9747b28c | 0;
-  const from = view.bankStart >= 0 ? view.bankStart : view.payer.bankStart;
-  const to = view.bankStart >= 0 ? view.bankEnd : view.payer.bankEnd;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ view.bytes[i]!, 0x5bd1e995);
+  for (let i = view.reporterStart; i < view.reporterEnd; i++) hash = Math.imul(hash ^ view.bytes[i]!, 0x5bd1e995);
   return otherHash(view.bytes, view.idStart, view.idEnd, hash);
 }
 

@@ -99,7 +99,7 @@ export function viewOfRow(
   start: number,
   end: number,
   view: TransactionView,
-) {
+): boolean {
   view.bytes = bytes;
   unpackView(view, start, words, row * viewWords, doubles, row * viewDoubles);
   return view.end === end;

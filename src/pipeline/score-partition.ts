@@ -363,7 +363,7 @@ type Faulty = Omit<Quarantined, 'fault'>;
 function quarantine(view: TransactionView): Faulty {
   return {
     id: view.id,
-    bank: view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd),
+    bank: view.reporter,
     timeMs: view.timeMs,
     record: view.bytes.slice(view.start, view.end),
   };

@@ -74,8 +74,7 @@ export function createTransactionRows(
     word(key.id);
     span(view.idStart, view.idEnd);
     word(key.bank);
-    if (view.bankStart >= 0) span(view.bankStart, view.bankEnd);
-    else span(payer.bankStart, payer.bankEnd);
+    span(view.reporterStart, view.reporterEnd);
     word(key.time);
     time(view.timeMs);
     word(key.amount);

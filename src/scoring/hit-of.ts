@@ -38,7 +38,7 @@ function commonOf({ view, round }: Evaluation): Common {
   return {
     round,
     transaction: view.id,
-    bank: view.text(view.bankStart, view.bankEnd) || view.text(view.payer.bankStart, view.payer.bankEnd),
+    bank: view.reporter,
     time: formatShanghai(view.timeMs),
     currency: view.text(view.currencyStart, view.currencyEnd) || 'CNY',
     payer: partyOf(view, view.payer),

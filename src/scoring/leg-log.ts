@@ -1,6 +1,6 @@
 import { widerLength } from './growth.js';
 import { kept, keptTables, snapshotted } from './snapshot-state.js';
-import { hashBytes, type TransactionView } from './transaction-view.js';
+import type { TransactionView } from './transaction-view.js';
 
 /**
  * The legs of one partition, append-only. A leg is named by its slot. Slots are given out in blocks; blocks whose legs
@@ -36,7 +36,7 @@ export const legWord = {
 } as const;
 export const wordWidth = 16;
 
-/** Before an id stand its length and the hash of the bank that it is from. */
+/** Before an id stand its length and the hash of the bank that reports it. */
 const idHeadBytes = 5;
 
 interface Block {
@@ -131,7 +131,7 @@ export class LegLog {
     const { bytes, idStart, idEnd } = view;
     const { ids } = this.blocks[slot >>> blockBits]!;
     const from = this.word(slot, legWord.idStart);
-    if (ids[from] !== idEnd - idStart || ids.readInt32LE(from + 1) !== bankHash(view)) return false;
+    if (ids[from] !== idEnd - idStart || ids.readInt32LE(from + 1) !== view.reporterHash) return false;
     for (let i = idStart, j = from + idHeadBytes; i < idEnd; i++, j++) if (ids[j] !== bytes[i]) return false;
     return true;
   }
@@ -163,7 +163,7 @@ export class LegLog {
     }
     const { ids } = block;
     ids[block.idsEnd] = idEnd - idStart;
-    ids.writeInt32LE(bankHash(view), block.idsEnd + 1);
+    ids.writeInt32LE(view.reporterHash, block.idsEnd + 1);
     for (let i = idStart, j = block.idsEnd + idHeadBytes; i < idEnd; i++, j++) ids[j] = bytes[i]!;
     this.idStart = block.idsEnd;
     block.idsEnd = to;
@@ -191,10 +191,4 @@ export class LegLog {
     this.numbers = wider;
     this.words = new Int32Array(wider.buffer);
   }
-}
-
-/** Of the bank that reports the transaction, as hits name it; 0 where the record says none. */
-function bankHash({ bytes, bankStart, bankEnd, payer }: TransactionView): number {
-  if (bankStart >= 0) return hashBytes(bytes, bankStart, bankEnd);
-  return payer.bankStart < 0 ? 0 : hashBytes(bytes, payer.bankStart, payer.bankEnd);
 }

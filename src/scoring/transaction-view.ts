@@ -51,6 +51,24 @@ export class TransactionView {
   get id(): string {
     return this.text(this.idStart, this.idEnd);
   }
+
+  /** The bank that reports it, whose number the id is: `bank`, else the payer's. An absent span where the record says neither. */
+  get reporterStart(): number {
+    return this.bankStart >= 0 ? this.bankStart : this.payer.bankStart;
+  }
+
+  get reporterEnd(): number {
+    return this.bankStart >= 0 ? this.bankEnd : this.payer.bankEnd;
+  }
+
+  get reporter(): string {
+    return this.text(this.reporterStart, this.reporterEnd);
+  }
+
+  /** Hash of the reporter's number (see `hashBytes`), 0 for none. */
+  get reporterHash(): number {
+    return this.reporterStart < 0 ? 0 : hashBytes(this.bytes, this.reporterStart, this.reporterEnd);
+  }
 }
 
 export class PartyView {

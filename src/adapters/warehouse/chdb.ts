@@ -46,7 +46,6 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
   const prepare = async () => {
     await client.command({ query: createDatabaseSql(database) });
     for (const each of [client, writerClient]) await prepareSession(each);
-    await writerClient.command({ query: 'SET max_threads = 1' });
   };
   await prepare();
   const place = { name: 'the embedded engine', user: 'default', database };
