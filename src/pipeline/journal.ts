@@ -34,8 +34,10 @@ export interface Journal {
 
 export const journalSlot = (partition: number) => `score/${partition}`;
 export const journalHeadKey = 'journal/head';
-/** Entries kept behind the head, for people who ask which set was in force when. */
+/** Entries kept behind the head at least, for people who ask which set was in force when. */
 const entriesKept = 1_024;
+/** So many of them go at once: each removal writes pages of the store that nothing else of the commit touches. */
+const entriesRemoved = 64;
 
 export const journalEntrySchema = z.strictObject({
   id: z.string(),
@@ -79,7 +81,7 @@ export async function openJournal(
         { ...batch, sequence, batch: newId(), before: lastBatch()?.batch ?? null },
         {
           put: (entry) => [{ key: journalEntryKey(sequence), value: encodeJson(entry) }],
-          delete: sequence > entriesKept ? [journalEntryKey(sequence - entriesKept)] : [],
+          delete: sequence % entriesRemoved === 0 ? outdatedAt(sequence) : [],
           append: outputs,
         },
       );
@@ -88,6 +90,14 @@ export async function openJournal(
 }
 
 export const journalEntryPrefix = 'journal/entry/';
+
+/** Keys of the entries that are not kept beside this one any more, and were beside the one `entriesRemoved` before it. */
+function outdatedAt(sequence: number): string[] {
+  const last = sequence - entriesKept;
+  return Array.from({ length: entriesRemoved }, (_, back) => last - back)
+    .filter((outdated) => outdated > 0)
+    .map(journalEntryKey);
+}
 
 function journalEntryKey(sequence: number): string {
   return `${journalEntryPrefix}${String(sequence).padStart(15, '0')}`;

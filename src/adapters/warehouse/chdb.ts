@@ -5,6 +5,7 @@ import type { Warehouse } from '../../ports/warehouse.js';
 import { prepareDirectory } from '../data-directory.js';
 import { createClickHouseWarehouse, quiet, sessionSettings } from './core.js';
 import { databaseName } from './database-name.js';
+import { createThreadYielder, engineNiceness } from './engine-threads.js';
 import { createDatabaseSql } from './migrate.js';
 import type { TtlDays } from './ttl.js';
 
@@ -48,14 +49,17 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
     for (const each of [client, writerClient]) await prepareSession(each);
   };
   await prepare();
+  const yieldThreads = createThreadYielder();
+  yieldThreads();
   const place = { name: 'the embedded engine', user: 'default', database };
   const warehouse = createClickHouseWarehouse(client, {
     place,
     ttlDays,
     createDatabase: prepare,
     // The archive shares the processor with whoever warns, and nobody waits for it.
-    insertSettings: { max_threads: 1, max_insert_threads: 1 },
+    insertSettings: { max_threads: 1, max_insert_threads: 1, os_threads_nice_value_query: engineNiceness() },
     insertRows: async ({ table, rows, settings }) => {
+      yieldThreads();
       // The client's own way turns the bytes into text on this thread first.
       await writer.chdb.rawInsert({ table, values: rows, format: 'JSONEachRow', settings });
     },
