@@ -18,7 +18,7 @@ import { registerVerify } from './commands/verify.js';
 
 /**
  * Bodies, frames and rows lie beside the JavaScript heap, some 20 MB a second under load, and V8 counts them as if they were on it: left
- * to itself it collects the whole heap twice a second, with pauses of 5 to 30 ms. So it may grow further between two collections.
+ * to itself it collects the whole heap more than once a second, with pauses of 5 to 30 ms. So it may grow further between two collections.
  */
 setFlagsFromString('--heap-growing-percent=400');
 
