@@ -49,15 +49,15 @@ export async function openChdbWarehouse({ directory, database = 'huqi', ttlDays 
     for (const each of [client, writerClient]) await prepareSession(each);
   };
   await prepare();
-  const yieldThreads = createThreadYielder();
-  yieldThreads();
+  const niceness = engineNiceness();
+  const yieldThreads = createThreadYielder(niceness);
   const place = { name: 'the embedded engine', user: 'default', database };
   const warehouse = createClickHouseWarehouse(client, {
     place,
     ttlDays,
     createDatabase: prepare,
     // The archive shares the processor with whoever warns, and nobody waits for it.
-    insertSettings: { max_threads: 1, max_insert_threads: 1, os_threads_nice_value_query: engineNiceness() },
+    insertSettings: { max_threads: 1, max_insert_threads: 1, os_threads_nice_value_query: niceness },
     insertRows: async ({ table, rows, settings }) => {
       yieldThreads();
       // The client's own way turns the bytes into text on this thread first.

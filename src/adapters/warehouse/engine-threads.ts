@@ -12,19 +12,18 @@ const engineThread = /^(ThreadPool|MergeMutate|BgSchPool|Common|Query)/;
 const behind = 10;
 const nicest = 19;
 
-/** What the engine's threads are given. */
+/** What the engine's threads are given, 19 at most. */
 export function engineNiceness(): number {
   return Math.min(getPriority() + behind, nicest);
 }
 
 /**
  * Puts the threads of the embedded engine behind the rest of the process, where the processor is scarce: nobody waits for the archive,
- * and somebody for every warning. To be called again when the engine may have started more of them. Elsewhere than on Linux it does
- * nothing, and it never throws.
+ * and somebody for every warning. To be called again when the engine may have started more of them: what was looked at is not
+ * looked at again. Elsewhere than on Linux it does nothing, and it never throws.
  */
-export function createThreadYielder(): () => void {
+export function createThreadYielder(niceness: number): () => void {
   let known = new Set<string>();
-  const niceness = engineNiceness();
   return () => {
     const current = threads();
     for (const thread of current) if (!known.has(thread)) putBehind(thread, niceness);

@@ -29,6 +29,9 @@ test.runIf(existsSync('/proc/self/task'))(
     expect(merging.length).toBeGreaterThan(0);
     expect(merging.filter(({ niceness }) => niceness < engineNiceness())).toEqual([]);
     expect(getPriority()).toBe(before);
+    const others = threads().filter(({ name }) => name.startsWith('node'));
+    expect(others.length).toBeGreaterThan(4);
+    expect(others.filter(({ niceness }) => niceness !== before)).toEqual([]);
     await warehouse.close();
     directory.remove();
   },
