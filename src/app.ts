@@ -104,6 +104,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       warningPolicy,
       settings,
       telemetry,
+      calendar,
       clock,
       random: Math.random,
       randomBytes,
@@ -129,7 +130,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       newId: randomUUID,
     });
     closers.push(() => backtests.close());
-    const setsInForce = async (): Promise<readonly string[]> => score?.stats().patternSets ?? [await patternStore.currentId()];
+    const setsInForce = async (): Promise<readonly string[]> => score?.patternSets() ?? [await patternStore.currentId()];
     const status = createStatus({
       warehouse,
       telemetry,

@@ -113,6 +113,7 @@ export const settingsSchema = z.strictObject({
     batchBytesMax: bytes,
     pollMs: ms,
     quarantinedMax: whole(0, 1_000_000),
+    threads: z.union([whole(0, 256), z.literal('auto')], { error: 'expected a number of threads, or auto' }),
     snapshotEveryMs: whole(0, 86_400_000),
   }),
   patterns: z.strictObject({

@@ -5,7 +5,7 @@ import { openStores } from '../app.js';
 import { openSnapshotStore } from '../pipeline/snapshot-store.js';
 import { createEngine, type ScoringEngine } from '../scoring/engine.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
-import { copyState } from '../scoring/snapshot-codec.js';
+import { copyState, createStateReader } from '../scoring/snapshot-codec.js';
 import { loadSettings } from '../settings.js';
 import { feedEngine } from './engine.js';
 import { createMaterial } from './material.js';
@@ -47,7 +47,9 @@ export async function benchRecovery(
     const doneMs = performance.now();
     const restoreSeconds = await medianOf(options.runs, async () => {
       const startedMs = performance.now();
-      createEngine(set).load(await store.read());
+      const reader = createStateReader();
+      await store.read((chunk) => reader.take(chunk));
+      createEngine(set).load(reader.end());
       return (performance.now() - startedMs) / 1000;
     });
     return {

@@ -1,10 +1,13 @@
 import type { TransactionView } from '../scoring/transaction-view.js';
 import { packView, unpackView, viewDoubles, viewWords } from './view-codec.js';
 
-/** What the reader found in each transaction of a body, as numbers; spans count from the beginning of the record. */
+/**
+ * What the reader found in each transaction of a body, as numbers; spans count from the beginning of the record. Threads share it:
+ * whoever has it only reads it.
+ */
 export interface ViewTable {
-  readonly words: Int32Array<ArrayBuffer>;
-  readonly doubles: Float64Array<ArrayBuffer>;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
 }
 
 export interface ViewKeeper {
@@ -19,14 +22,14 @@ const usualBytes = 400;
 export function createViewKeeper(bodyBytes: number): ViewKeeper {
   let rows = 0;
   let room = Math.ceil(bodyBytes / usualBytes) + 1;
-  let words = new Int32Array(room * viewWords);
-  let doubles = new Float64Array(room * viewDoubles);
+  let words = sharedWords(room);
+  let doubles = sharedDoubles(room);
 
   function widen(): void {
     room *= 2;
     const [fewWords, fewDoubles] = [words, doubles];
-    words = new Int32Array(room * viewWords);
-    doubles = new Float64Array(room * viewDoubles);
+    words = sharedWords(room);
+    doubles = sharedDoubles(room);
     words.set(fewWords);
     doubles.set(fewDoubles);
   }
@@ -40,6 +43,10 @@ export function createViewKeeper(bodyBytes: number): ViewKeeper {
     table: () => ({ words, doubles }),
   };
 }
+
+const sharedWords = (rows: number) => new Int32Array(new SharedArrayBuffer(rows * viewWords * Int32Array.BYTES_PER_ELEMENT));
+const sharedDoubles = (rows: number) =>
+  new Float64Array(new SharedArrayBuffer(rows * viewDoubles * Float64Array.BYTES_PER_ELEMENT));
 
 /** The rows of one frame's entries; -1 for an entry of which none was kept. */
 export interface KnownFrame {

@@ -69,8 +69,8 @@ export function packLines({ lines, views }: ReadBody, body: Buffer): LineBlock {
 }
 
 /** What goes over to the other thread as it is. */
-export function buffersOf({ words, timesMs, views }: LineBlock): ArrayBuffer[] {
-  return [words.buffer, timesMs.buffer, ...(views ? [views.words.buffer, views.doubles.buffer] : [])];
+export function buffersOf({ words, timesMs }: LineBlock): ArrayBuffer[] {
+  return [words.buffer, timesMs.buffer];
 }
 
 /** The same lines, over `body`. */

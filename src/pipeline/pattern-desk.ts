@@ -5,7 +5,7 @@ import type { PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
 import { diffSets, diffVersions, type VersionText } from './pattern-diff.js';
 import { type Life, type LifeLine, stateIn } from './pattern-life.js';
-import type { PatternMeter } from './pattern-meter.js';
+import type { MeterCounts, MeterReading, PatternMeter } from './pattern-meter.js';
 import type { PatternStore, StoreCommand } from './pattern-store.js';
 import { lookBackMs, type Reach, silenceOf, warmingUntilMs } from './pattern-warming.js';
 
@@ -61,7 +61,7 @@ export interface PatternDeskOptions {
   readonly retentionMs: number;
   readonly clock: { now(): number };
   /** Of a running platform. */
-  readonly meter?: PatternMeter;
+  readonly meter?: Pick<PatternMeter, 'read'>;
 }
 
 const reachKeptMs = 10_000;
@@ -91,7 +91,9 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     return result.parsed.pattern;
   }
 
-  async function itemOf(life: Life, id: string, version: number): Promise<PatternItem | null> {
+  const readMeter = async (): Promise<MeterReading | null> => (await meter?.read()) ?? null;
+
+  async function itemOf(life: Life, id: string, version: number, metered: MeterReading | null): Promise<PatternItem | null> {
     const line = life.lines[id];
     const pattern = line && (await patternOf(id, version));
     if (!line || !pattern) return null;
@@ -100,7 +102,7 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     const { side, severity, family, title } = pattern;
     const { activated, takenBack } = line;
     const proposedBy = (await store.version(id, version))?.version.proposed.by;
-    const silent = isScored ? silenceOf(pattern.needs, meter?.seen() ?? null) : null;
+    const silent = isScored ? silenceOf(pattern.needs, metered?.seen ?? null) : null;
     return {
       id,
       version,
@@ -114,7 +116,7 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
       ...(isScored ? await warmingOf(pattern) : {}),
       ...(silent === null ? {} : { silent }),
       ...(takenBack?.version === version ? { takenBack: { at: takenBack.at, reason: takenBack.reason } } : {}),
-      ...(isScored && meter ? { live: liveOf(meter, id, version) } : {}),
+      ...(isScored && metered ? { live: liveOf(metered, id, version) } : {}),
     };
   }
 
@@ -131,10 +133,10 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
 
   return {
     async list() {
-      const life = await store.life();
+      const [life, metered] = await Promise.all([store.life(), readMeter()]);
       const items = Object.entries(life.lines)
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .flatMap(([id, line]) => versionsShownOf(line).map((version) => itemOf(life, id, version)));
+        .flatMap(([id, line]) => versionsShownOf(line).map((version) => itemOf(life, id, version, metered)));
       return { patternSet: life.set, items: (await Promise.all(items)).filter((item) => item !== null) };
     },
 
@@ -166,7 +168,7 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     async counts() {
       const { set, lines } = await store.life();
       const { patterns } = await store.load(set);
-      const { scored, patterns: counts } = meter?.counts() ?? { scored: 0, patterns: [] };
+      const { scored, patterns: counts } = (await readMeter()) ?? { scored: 0, patterns: [] };
       return {
         scored,
         undecided: Object.values(lines).filter(({ takenBack }) => takenBack).length,
@@ -204,7 +206,7 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
       const version = asked ?? (line && versionsShownOf(line)[0]);
       if (!line || version === undefined) return null;
       const [item, pattern, found] = await Promise.all([
-        itemOf(life, id, version),
+        itemOf(life, id, version, await readMeter()),
         patternOf(id, version),
         store.version(id, version),
       ]);
@@ -248,8 +250,7 @@ function versionsShownOf({ active, shadows, draft, latest }: LifeLine): number[]
 /** Parts of a condition that were the only one not to hold, most frequent first. */
 const nearMissesShown = 5;
 
-function liveOf(meter: PatternMeter, id: string, version: number): NonNullable<PatternItem['live']> {
-  const { scored, patterns } = meter.counts();
+function liveOf({ scored, patterns }: MeterCounts, id: string, version: number): NonNullable<PatternItem['live']> {
   const found = patterns.find((one) => one.id === id && one.version === version);
   const { hits = 0, asked = 0, faults = 0, nanoseconds = 0, nearMisses = {} } = found ?? {};
   return {

@@ -1,7 +1,7 @@
 import { dayMs } from '../domain/bank-day.js';
 import type { CompiledPattern } from '../scoring/pattern-set.js';
 import { type Life, seedName } from './pattern-life.js';
-import type { MeterCounts, PatternMeter } from './pattern-meter.js';
+import type { MeterCounts } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
 
 /**
@@ -26,7 +26,7 @@ export interface GuardSettings {
 
 export interface GuardOptions {
   readonly store: Pick<PatternStore, 'life' | 'load' | 'command'>;
-  readonly meter: Pick<PatternMeter, 'counts'>;
+  readonly meter: { read(): Promise<MeterCounts> };
   readonly settings: GuardSettings;
   readonly clock: { now(): number };
   readonly telemetry: {
@@ -46,7 +46,7 @@ export function createPatternGuard(options: GuardOptions): PatternGuard {
   async function check(): Promise<void> {
     const life = await store.life();
     const { patterns } = await store.load(life.set);
-    const counts = meter.counts();
+    const counts = await meter.read();
     for (const { pattern, version } of failing(counts, forgiven, settings.faultsMax)) {
       if (!patterns.some((one) => one.pattern.id === pattern && one.pattern.version === version)) continue;
       const { faults = 0 } = counts.patterns.find((one) => one.id === pattern && one.version === version) ?? {};

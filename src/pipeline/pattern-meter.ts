@@ -9,9 +9,12 @@ import type { ScoringEngine } from '../scoring/engine.js';
 export interface PatternMeter {
   /** Makes the same engines, counted. */
   metering<Args extends readonly unknown[], E extends MeteredEngine>(make: (...args: Args) => E): (...args: Args) => E;
-  counts(): MeterCounts;
+  read(): Promise<MeterReading>;
+}
+
+export interface MeterReading extends MeterCounts {
   /** Kinds of data (`login`, `list:black` …) that any engine has seen; null where the engines do not tell. */
-  seen(): ReadonlySet<string> | null;
+  readonly seen: ReadonlySet<string> | null;
 }
 
 export interface MeterCounts {
@@ -135,23 +138,47 @@ export function createPatternMeter(): PatternMeter {
     });
   }
 
+  function seenByAny(): ReadonlySet<string> | null {
+    const seen = [...living()].flatMap(({ engine }) => (engine.stats() as { seen?: ReadonlySet<string> }).seen ?? []);
+    return union(seen);
+  }
+
   return {
     metering:
       (make) =>
       (...args) =>
         meter(make(...args)),
-    counts() {
+    read() {
       for (const count of counts.values()) count.nearMisses = {};
       for (const { engine, last } of living()) addDifferences(engine, last);
-      return { scored, patterns: [...counts.values()].map((count) => ({ ...count })) };
-    },
-    seen() {
-      let seen: Set<string> | null = null;
-      for (const { engine } of living()) {
-        const { seen: ofOne } = engine.stats() as { seen?: ReadonlySet<string> };
-        if (ofOne) seen = new Set([...(seen ?? []), ...ofOne]);
-      }
-      return seen;
+      const patterns = [...counts.values()].map((count) => ({ ...count }));
+      return Promise.resolve({ scored, patterns, seen: seenByAny() });
     },
   };
+}
+
+/** What several meters of one process read together. */
+export function sumOfReadings(readings: readonly MeterReading[]): MeterReading {
+  const patterns = new Map<string, Counts>();
+  for (const one of readings.flatMap((reading) => reading.patterns)) {
+    const key = `${one.id}@${one.version}`;
+    const sum = patterns.get(key);
+    if (!sum) {
+      patterns.set(key, { ...one });
+      continue;
+    }
+    for (const what of ['hits', 'asked', 'faults', 'nanoseconds'] as const) sum[what] += one[what];
+    const near = { ...sum.nearMisses };
+    for (const [part, times] of Object.entries(one.nearMisses)) near[part] = (near[part] ?? 0) + times;
+    sum.nearMisses = near;
+  }
+  return {
+    scored: readings.reduce((sum, { scored }) => sum + scored, 0),
+    patterns: [...patterns.values()],
+    seen: union(readings.flatMap(({ seen }) => seen ?? [])),
+  };
+}
+
+function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> | null {
+  return sets.length === 0 ? null : new Set(sets.flatMap((set) => [...set]));
 }

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import type { CalendarData } from '../domain/calendar.js';
 import type { Routes } from '../domain/dispatch-policy.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Channel } from '../ports/channel.js';
@@ -14,16 +16,18 @@ import { createThreadedBodyReader } from './body-threads.js';
 import { createDispatch, type Dispatch } from './dispatch.js';
 import { createFeed, type Feed } from './feed.js';
 import { createIncoming } from './incoming.js';
-import { createFrameViews } from './frame-views.js';
+import { createFrameViews, type FrameViews } from './frame-views.js';
 import { createIntake, type Intake } from './intake.js';
 import type { LineReaderOptions } from './intake-lines.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
+import { createMemoryThreads } from './memory-threads.js';
 import { createPatternGuard } from './pattern-guard.js';
 import { createPatternMeter, type PatternMeter } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
 import { createRecipients, type Recipients } from './recipients.js';
 import { repeat, startRetention, type Retention } from './retention.js';
+import { memoriesHere } from './score-memory.js';
 import { createScore, type Owns, type Score } from './score.js';
 import { createWarn } from './warn.js';
 import type { Membership } from '../ports/log.js';
@@ -42,7 +46,7 @@ export interface Pipeline {
   readonly intake: Intake;
   /** Null where this process has another role. */
   readonly score: Score | null;
-  readonly patternMeter: PatternMeter;
+  readonly patternMeter: Pick<PatternMeter, 'read'>;
   readonly dispatch: Dispatch | null;
   readonly archive: Archive | null;
   readonly feed: Feed;
@@ -73,6 +77,8 @@ export interface PipelineParts {
   readonly warningPolicy: WarningPolicy;
   readonly settings: Settings;
   readonly telemetry: Telemetry;
+  /** Of working days, for engines on other threads. */
+  readonly calendar: CalendarData;
   readonly clock: { now(): number };
   readonly random: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
@@ -98,8 +104,8 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       : createBodyReader(options);
   const frameViews = runs.has('score') ? { frameViews: createFrameViews(frameViewBytesMax) } : {};
   const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader, ...frameViews });
-  const meter = createPatternMeter();
-  const closers: (() => Promise<void>)[] = [];
+  const { openMemory, meter, close: closeMemories } = openMemories(parts, frameViews);
+  const closers: (() => Promise<void>)[] = [closeMemories];
   const watch = (task: Retention): void => void closers.push(() => task.stop());
   /** Members of groups; the one that was started last leaves first. */
   async function member<T extends Membership>(role: Role, join: () => Promise<T>): Promise<T | null> {
@@ -132,14 +138,11 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
         log,
         state,
         patternStore,
-        createEngine: meter.metering((set: PatternSet, { owns }: { readonly owns: Owns }) =>
-          createEngine(set, { owns, measure }),
-        ),
+        openMemory,
         clock,
         newId,
         settings: { ...settings.score, limit: limitOf(settings.score) },
         telemetry,
-        ...frameViews,
       }),
     );
     const incoming = await member('incoming', () =>
@@ -193,6 +196,31 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     await closeAll(closers).catch(() => undefined);
     throw error;
   }
+}
+
+/** Engines beside this thread, where processors are free; on this one otherwise. */
+function openMemories(
+  { log, patternStore, settings, calendar, clock, roles: runs = everything }: PipelineParts,
+  known: { frameViews?: FrameViews },
+) {
+  const threads = scoringThreads(settings.score.threads, log.partitions('transactions'));
+  if (runs.has('score') && threads > 0) {
+    const sourcesOf = (id: string) => patternStore.set(id);
+    const beside = createMemoryThreads({ threads, calendar, sourcesOf, ...known });
+    return { openMemory: beside.openMemory, meter: beside, close: () => beside.close() };
+  }
+  const meter = createPatternMeter();
+  const make = (set: PatternSet, { owns }: { readonly owns: Owns }) => createEngine(set, { owns, measure });
+  return {
+    openMemory: memoriesHere({ createEngine: meter.metering(make), clock, ...known }),
+    meter,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** One processor is left to the thread that does everything else. */
+function scoringThreads(wanted: number | 'auto', partitions: number): number {
+  return wanted === 'auto' ? Math.min(availableParallelism() - 1, partitions) : Math.min(wanted, partitions);
 }
 
 /** The last first: consumers leave in flow order, so that nobody leaves work behind for one that is gone. */

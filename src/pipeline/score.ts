@@ -6,7 +6,7 @@ import type { State } from '../ports/state.js';
 import type { Batch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
 import type { RestoredTree, Saved } from '../scoring/snapshot-state.js';
-import type { FrameViews } from './frame-views.js';
+import type { OpenMemory, PartitionMemory } from './score-memory.js';
 import { openScorePartition } from './score-partition.js';
 import type { SnapshotSettings, SnapshotTelemetry } from './snapshots.js';
 import { createTurns } from './turns.js';
@@ -16,19 +16,10 @@ import { createTurns } from './turns.js';
  * sets that its journal names. Hits go to `hits`, at most once in effect: receivers drop what they have seen.
  */
 export interface Score extends Membership {
-  /** Of the partitions that this member owns. */
-  stats(): ScoreStats;
+  /** Ids of the pattern sets in force; more than one while a change is being taken. */
+  patternSets(): readonly string[];
   /** Partitions in which a batch is being scored just now. */
   underWay(): number;
-}
-
-interface ScoreStats {
-  readonly partitions: number;
-  readonly subjects: number;
-  readonly legs: number;
-  readonly bytes: number;
-  /** Ids of the pattern sets in force; more than one while a change is being taken. */
-  readonly patternSets: readonly string[];
 }
 
 /** What scoring needs from the engine; `scoring/engine.ts` gives it. */
@@ -46,7 +37,6 @@ export interface Engine<Patterns extends PatternSetIdentity = PatternSetIdentity
   readonly drainForwards?: () => readonly Told[];
   /** True when the state fits the new set, which is then in force. */
   adopt(set: Patterns): boolean;
-  stats(): { readonly subjects: number; readonly legs: number; readonly bytes: number };
   /** The state as plain data, valid until the engine is used again, and such a state taken over by a new engine. */
   readonly save?: () => Saved;
   readonly load?: (state: RestoredTree) => void;
@@ -106,20 +96,19 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
   readonly log: Log;
   readonly state: State;
   readonly patternStore: PatternSource<Patterns>;
-  readonly createEngine: (set: Patterns, context: { readonly owns: Owns }) => Engine<Patterns>;
+  /** Where engines live: `memoriesHere`, or on threads of their own. */
+  readonly openMemory: OpenMemory<Patterns>;
   readonly clock: { now(): number };
   /** Gives ids that no other process gives: a random UUID. */
   readonly newId: () => string;
   readonly settings?: Partial<ScoreSettings & SnapshotSettings>;
   readonly telemetry?: ScoreTelemetry;
-  /** What intake has read in this process. */
-  readonly frameViews?: FrameViews;
 }
 
 export async function createScore<Patterns extends PatternSetIdentity>(options: ScoreOptions<Patterns>): Promise<Score> {
   const settings = { ...scoreDefaults, ...options.settings };
   const { log } = options;
-  const engines = new Map<number, () => Engine<Patterns>>();
+  const memories = new Map<number, () => PartitionMemory<Patterns>>();
   const turns = createTurns();
   let underWay = 0;
   let leavingUntilMs: number | null = null;
@@ -128,7 +117,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
       { ...options, settings, snapshots: { settings, turns, leavingUntilMs: () => leavingUntilMs } },
       partition,
     );
-    engines.set(partition, opened.engine);
+    memories.set(partition, opened.memory);
     return {
       ...opened.processor,
       process: async (batch) => {
@@ -140,7 +129,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
         }
       },
       close: async () => {
-        engines.delete(partition);
+        memories.delete(partition);
         await opened.processor.close();
       },
     };
@@ -165,7 +154,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
     },
     owned: () => membership.owned(),
     underWay: () => underWay,
-    stats: () => statsOf([...engines.values()].map((engine) => engine())),
+    patternSets: () => [...new Set([...memories.values()].map((memory) => memory().patternSet.id))],
   };
 }
 
@@ -176,16 +165,4 @@ async function endsOf(log: Log): Promise<number> {
     sum += (await log.bounds('transactions', partition)).next;
   }
   return sum;
-}
-
-function statsOf(engines: readonly Engine[]): ScoreStats {
-  const stats = engines.map((engine) => engine.stats());
-  const sum = (of: (one: (typeof stats)[number]) => number) => stats.reduce((total, one) => total + of(one), 0);
-  return {
-    partitions: engines.length,
-    subjects: sum((one) => one.subjects),
-    legs: sum((one) => one.legs),
-    bytes: sum((one) => one.bytes),
-    patternSets: [...new Set(engines.map((engine) => engine.patternSet.id))],
-  };
 }

@@ -3,8 +3,7 @@ import { promisify } from 'node:util';
 import { deflate, inflate, type ZlibOptions } from 'node:zlib';
 import { z } from 'zod';
 import type { State, StateEntry } from '../ports/state.js';
-import { chunkBytesMax, createStateReader } from '../scoring/snapshot-codec.js';
-import type { RestoredTree } from '../scoring/snapshot-state.js';
+import { chunkBytesMax } from '../scoring/snapshot-codec.js';
 import { type CheckpointChain, CheckpointUnreadable, openCheckpoints } from './checkpoint.js';
 
 /**
@@ -20,10 +19,13 @@ export interface SnapshotStore {
    * Stores another one; null where `isStopped` said so on the way, and then the one before still counts. Throws `OwnershipLost`
    * when another owner has written.
    */
-  write(about: SnapshotFacts, chunks: Iterable<Uint8Array>, isStopped: () => boolean): Promise<Manifest | null>;
-  /** The state of the one that counts. Throws where it is damaged. */
-  read(): Promise<RestoredTree>;
+  write(about: SnapshotFacts, chunks: Chunks, isStopped: () => boolean): Promise<Manifest | null>;
+  /** Gives the chunks of the one that counts in their order. Throws where one is missing or damaged. */
+  read(take: (chunk: Uint8Array) => Promise<void> | void): Promise<void>;
 }
+
+/** One after the other, from here or from another thread; ended early where nobody needs the rest. */
+export type Chunks = AsyncGenerator<Uint8Array, void> | Generator<Uint8Array, void>;
 
 /** What a snapshot is of. */
 export interface SnapshotFacts {
@@ -153,7 +155,7 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
         storedBytes += stored.length;
       }
 
-      for (const chunk of chunks) {
+      for await (const chunk of chunks) {
         if (isStopped()) return null;
         bytes += chunk.length;
         const compressed = compress(chunk, { level, chunkSize: pieceBytes });
@@ -178,10 +180,9 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
       await remove('stale');
       return manifest;
     },
-    async read() {
+    async read(take) {
       const manifest = body.current;
       if (!manifest) throw new SnapshotDamaged('there is none');
-      const reader = createStateReader();
       const ahead: Promise<Buffer>[] = [];
       for (let chunk = 0; chunk < manifest.chunks + readAhead; chunk++) {
         if (chunk < manifest.chunks) {
@@ -189,9 +190,8 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
           read.catch(() => undefined);
           ahead.push(read);
         }
-        if (chunk >= readAhead && ahead.length > 0) reader.take(await ahead.shift()!);
+        if (chunk >= readAhead && ahead.length > 0) await take(await ahead.shift()!);
       }
-      return reader.end();
     },
   };
 }

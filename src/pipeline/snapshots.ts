@@ -1,27 +1,18 @@
 import { endianness } from 'node:os';
-import { setImmediate as others } from 'node:timers/promises';
 import { OwnershipLost } from '../ports/log.js';
 import type { State } from '../ports/state.js';
-import { copyState, type StateCopy } from '../scoring/snapshot-codec.js';
-import { type RestoredTree, type Saved, stateFormat } from '../scoring/snapshot-state.js';
-import type { HighWater } from './high-water.js';
+import { stateFormat } from '../scoring/snapshot-state.js';
+import type { MemoryCopy, PartitionMemory } from './score-memory.js';
+import type { PatternSetIdentity } from './score.js';
 import { type Manifest, openSnapshotStore, type SnapshotFacts, type SnapshotStore } from './snapshot-store.js';
 import { createTurns, type Turns } from './turns.js';
 
 /** What a snapshot is taken of: a partition between two batches. */
 export interface SnapshotSubject {
-  readonly engine: SavedEngine;
-  readonly had: HighWater;
+  readonly memory: PartitionMemory;
   /** Offset behind the last record that is in it. */
   readonly position: number;
   readonly batch: string;
-}
-
-/** An engine whose state can be stored; see `scoring/engine.ts`. */
-export interface SavedEngine {
-  readonly patternSet: { readonly planId: string };
-  readonly save?: () => Saved;
-  readonly load?: (state: RestoredTree) => void;
 }
 
 /** Snapshots of one partition: taken while it is scored, restored when it is opened. */
@@ -30,10 +21,10 @@ export interface Snapshots {
    * Puts the state of the snapshot that counts into what `into` makes, where it fits; null, and a line that says why, where it
    * does not. What `into` has made then is of no use.
    */
-  restore<M extends { readonly engine: SavedEngine; readonly had: HighWater }>(
+  restore<Patterns extends PatternSetIdentity>(
     wanted: { readonly planId: string; readonly first: number; readonly upTo: number },
-    into: () => M,
-  ): Promise<{ readonly memory: M; readonly position: number } | null>;
+    into: () => Promise<PartitionMemory<Patterns>>,
+  ): Promise<{ readonly memory: PartitionMemory<Patterns>; readonly position: number } | null>;
   /** Does something with the engine, which is not copied meanwhile. */
   use<T>(work: () => Promise<T>): Promise<T>;
   /** So much more would have to be done again after a restart. */
@@ -84,9 +75,6 @@ interface Options {
   readonly verifyOwner: () => Promise<void>;
 }
 
-/** Chunks copied between two looks at what else there is to do: some milliseconds. */
-const chunksTogether = 8;
-
 const format = `${stateFormat}-${endianness()}`;
 
 export async function openSnapshots(options: Options): Promise<Snapshots> {
@@ -108,20 +96,25 @@ export async function openSnapshots(options: Options): Promise<Snapshots> {
   async function take(): Promise<void> {
     const startedAtMs = clock.now();
     const isIdle = isStopped() || againMs < settings.snapshotWorthMs;
-    const copied = isIdle ? null : await engineTurns.run(copy);
+    const copied = isIdle ? null : await engineTurns.run(copySubject);
     if (!copied) return;
-    const { facts, chunks, copyMs } = copied;
+    const { facts, copy, copyMs } = copied;
     const againBeforeMs = againMs;
-    store ??= await reopened();
-    if (!isWorthMore(facts, store.current)) return;
-    const manifest = await store.write(facts, chunks.chunks(), isStopped);
+    const written = await write(facts, copy).finally(() => copy.drop());
+    if (written === 'not worth it') return;
     const durationMs = clock.now() - startedAtMs;
     notBeforeMs = clock.now() + Math.max(settings.snapshotEveryMs, durationMs / settings.snapshotShareMax);
-    if (!manifest) return;
+    if (written === 'given up') return;
     isRefused = false;
     againMs -= againBeforeMs;
-    const { position, bytes, storedBytes, takenAtMs } = manifest;
+    const { position, bytes, storedBytes, takenAtMs } = written;
     telemetry?.snapshotTaken({ partition, position, bytes, storedBytes, copyMs, durationMs, takenAtMs });
+  }
+
+  async function write(facts: SnapshotFacts, copy: MemoryCopy): Promise<Manifest | 'not worth it' | 'given up'> {
+    store ??= await reopened();
+    if (!isWorthMore(facts, store.current)) return 'not worth it';
+    return (await store.write(facts, copy.chunks(), isStopped)) ?? 'given up';
   }
 
   /** Whoever was replaced without knowing it must not put something older in the place of something newer. */
@@ -130,19 +123,16 @@ export async function openSnapshots(options: Options): Promise<Snapshots> {
     return current.format !== format || current.planId !== planId || current.position < position;
   }
 
-  async function copy(): Promise<{ facts: SnapshotFacts; chunks: StateCopy; copyMs: number } | null> {
+  async function copySubject(): Promise<{ facts: SnapshotFacts; copy: MemoryCopy; copyMs: number } | null> {
     const of = subject();
-    if (!of?.engine.save || isStopped()) return null;
-    const { engine, had, position, batch } = of;
+    if (!of || isStopped()) return null;
+    const { memory, position, batch } = of;
     const takenAtMs = clock.now();
-    const { planId } = engine.patternSet;
-    const facts = { format, planId, partitions, position, batch, marks: had.save(), takenAtMs };
-    const copying = copyState(of.engine.save());
-    for (let step = 1; ; step++) {
-      const next = copying.next();
-      if (next.done) return { facts, chunks: next.value, copyMs: clock.now() - takenAtMs };
-      if (step % chunksTogether === 0) await others();
-    }
+    const { planId } = memory.patternSet;
+    const copy = await memory.copy();
+    if (!copy) return null;
+    const facts = { format, planId, partitions, position, batch, marks: copy.marks, takenAtMs };
+    return { facts, copy, copyMs: clock.now() - takenAtMs };
   }
 
   /** After a write whose outcome nobody knows, or another owner's. */
@@ -181,15 +171,16 @@ export async function openSnapshots(options: Options): Promise<Snapshots> {
       const startedAtMs = clock.now();
       const reason = whyUnusable(manifest, { ...wanted, partitions });
       if (reason !== null) return refuse(reason);
+      const memory = await into();
       try {
-        const tree = await store.read();
-        const memory = into();
-        memory.engine.load?.(tree);
-        memory.had.load(manifest.marks);
+        const restoring = memory.restore();
+        await store.read((chunk) => restoring.take(chunk));
+        await restoring.end(manifest.marks);
         const { position, bytes, takenAtMs } = manifest;
         telemetry?.snapshotRestored({ partition, position, bytes, durationMs: clock.now() - startedAtMs, takenAtMs });
         return { memory, position };
       } catch (error) {
+        memory.close();
         if (error instanceof Error && 'retriable' in error && error.retriable === true) throw error;
         return refuse(error instanceof Error ? error.message : 'it cannot be read');
       }

@@ -5,6 +5,7 @@ import { createEngine } from '../scoring/engine.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { decodeJson } from './checkpoint.js';
 import { journalEntryPrefix, journalEntrySchema, journalHeadKey, journalSlot, type JournalEntry } from './journal.js';
+import { memoriesHere } from './score-memory.js';
 import { openScorePartition } from './score-partition.js';
 import { readBetween } from './transaction-frames.js';
 
@@ -41,6 +42,8 @@ export interface ReplayOptions {
 const batchRecords = 64;
 const readLimit = { recordsMax: 1_024, bytesMax: 16 * 2 ** 20 };
 const pageEntries = 256;
+/** Nothing is compared that says when it was scored. */
+const clock = { now: () => 0 };
 
 /** Null before the first batch. */
 export async function readJournal(state: State, partition: number): Promise<JournalView | null> {
@@ -74,8 +77,8 @@ export async function* replayPartition(options: ReplayOptions): AsyncGenerator<R
       log: replayedLog(log, partition, first, (records) => void outputs.push(...records)),
       state: createScratchState(),
       patternStore: { currentId: () => Promise.resolve(setId), load: (id) => patternStore.load(id) },
-      createEngine: (set, { owns }) => createEngine(set, { owns }),
-      clock: { now: () => 0 },
+      openMemory: memoriesHere({ createEngine, clock }),
+      clock,
       newId: counter(),
       settings: { limit: readLimit, pollMs: 0, quarantinedMax },
     },

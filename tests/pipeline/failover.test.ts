@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createIntake } from '../../src/pipeline/intake.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type Score } from '../../src/pipeline/score.js';
 import { createWarn } from '../../src/pipeline/warn.js';
 import { createWarningCommands } from '../../src/pipeline/warnings.js';
@@ -136,7 +137,7 @@ async function openScore(log: Log, state: ForgetfulState | typeof parts.state): 
   const score = await createScore<PatternSet>({
     ...shared(log, state),
     patternStore: patternStoreOf(settledPatternSet()),
-    createEngine,
+    openMemory: memoriesHere({ createEngine, clock: Date }),
     settings: { pollMs: 0, limit: { recordsMax: 3, bytesMax: 2 ** 20 } },
   });
   members.push(score);

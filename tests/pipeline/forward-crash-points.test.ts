@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Hit } from '../../src/domain/hit.js';
 import { createIntake } from '../../src/pipeline/intake.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type PatternSetIdentity, type Score } from '../../src/pipeline/score.js';
 import { eventsOn, temporaryEmbedded, testPartitions, type EmbeddedParts } from '../support/embedded.js';
 import { Crash, withFault, type CrashPoint, type Fault } from '../support/faults.js';
@@ -103,7 +104,7 @@ function openScore({ log, state }: Pick<EmbeddedParts, 'log' | 'state'>): Promis
     log,
     state,
     patternStore: { currentId: () => Promise.resolve(set.id), load: () => Promise.resolve(set) },
-    createEngine: createForwardingEngine,
+    openMemory: memoriesHere({ createEngine: createForwardingEngine, clock: Date }),
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, limit: { recordsMax: 2, bytesMax: 2 ** 20 } },

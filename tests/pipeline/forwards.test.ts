@@ -8,6 +8,7 @@ import { partitionOf } from '../../src/domain/partition.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
 import { outputRecords } from '../../src/pipeline/score-outputs.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type Engine, type PatternSetIdentity, type Score } from '../../src/pipeline/score.js';
 import { LogDamaged } from '../../src/pipeline/transaction-frames.js';
 import { createTelemetry } from '../../src/telemetry/telemetry.js';
@@ -144,7 +145,7 @@ describe('what one partition tells another', () => {
     store.current = otherPlan;
     await send(lines.slice(300));
     await drain(score);
-    expect(score.stats().patternSets).toEqual([otherPlan.id]);
+    expect(score.patternSets()).toEqual([otherPlan.id]);
     const payments = (told: typeof before) =>
       told.flatMap(({ forward, transaction }) => (forward.kind === 'use' ? [transaction] : []));
     const all = payments(await forwardsOnLog());
@@ -380,7 +381,7 @@ async function open(
       currentId: () => Promise.resolve(store.current.id),
       load: (id) => Promise.resolve(known.get(id) ?? set),
     },
-    createEngine,
+    openMemory: memoriesHere({ createEngine, clock: Date }),
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, limit: { recordsMax, bytesMax: 2 ** 20 } },

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { createPatternDesk, type PatternDesk } from '../../src/pipeline/pattern-desk.js';
-import type { PatternMeter } from '../../src/pipeline/pattern-meter.js';
 import { createPatternStore } from '../../src/pipeline/pattern-store.js';
 import { lookBackMs, reachOf, warmingUntilMs } from '../../src/pipeline/pattern-warming.js';
 import { temporaryEmbedded } from '../support/embedded.js';
@@ -31,14 +30,8 @@ beforeEach(async () => {
     { file: 'T03.yaml', text: looking },
   ];
   await store.seed(sources, clock.nowMs);
-  const meter: PatternMeter = {
-    metering: (make) => make,
-    counts: () => ({
-      scored: 4_000,
-      patterns: [{ id: 'T01', version: 1, hits: 10, asked: 2_000, faults: 0, nanoseconds: 100_000, nearMisses: {} }],
-    }),
-    seen: () => seen,
-  };
+  const live = { id: 'T01', version: 1, hits: 10, asked: 2_000, faults: 0, nanoseconds: 100_000, nearMisses: {} };
+  const meter = { read: () => Promise.resolve({ scored: 4_000, patterns: [live], seen }) };
   desk = createPatternDesk({ store, workingDays, reach: () => reachOf(parts.log), retentionMs: 400 * dayMs, clock, meter });
 });
 afterEach(() => parts.remove());

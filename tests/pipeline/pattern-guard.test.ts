@@ -33,7 +33,7 @@ beforeEach(async () => {
   await store.seed([{ file: 'T01.yaml', text: patternText() }], nowMs);
   guard = createPatternGuard({
     store,
-    meter: { counts: () => counts },
+    meter: { read: () => Promise.resolve(counts) },
     settings,
     clock: { now: () => nowMs },
     telemetry: {
@@ -169,7 +169,7 @@ test('the rate over a window is that of a recount, and is not told before there 
   );
 });
 
-test('the meter counts each transaction once and each version by itself, and not what only warms up', () => {
+test('the meter counts each transaction once and each version by itself, and not what only warms up', async () => {
   const set = compileOrThrow([
     { file: 'T01.yaml', text: patternText() },
     { file: 'T01@2.yaml', text: patternText({ version: 2, state: 'shadow', when: 'tx.amountFen >= 1' }) },
@@ -195,8 +195,9 @@ test('the meter counts each transaction once and each version by itself, and not
   pay('one', 12_345_677, role.debit | role.credit, []);
   pay('two', 5, role.debit, []);
   pay('three', 5, role.credit, []);
-  expect(meter.counts().scored).toBe(2);
-  const found = meter.counts().patterns.map(({ id, version, hits, asked, faults }) => ({ id, version, hits, asked, faults }));
+  const { scored, patterns } = await meter.read();
+  expect(scored).toBe(2);
+  const found = patterns.map(({ id, version, hits, asked, faults }) => ({ id, version, hits, asked, faults }));
   expect(found.toSorted((a, b) => a.version - b.version)).toEqual([
     { id: 'T01', version: 1, hits: 1, asked: 2, faults: 0 },
     { id: 'T01', version: 2, hits: 2, asked: 2, faults: 0 },

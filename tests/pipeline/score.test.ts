@@ -13,7 +13,7 @@ import { createIntake } from '../../src/pipeline/intake.js';
 import { journalHeadKey, journalSlot, openJournal } from '../../src/pipeline/journal.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
 import { createScore, type Score } from '../../src/pipeline/score.js';
-import { ScoringFault } from '../../src/pipeline/score-partition.js';
+import { memoriesHere, ScoringFault } from '../../src/pipeline/score-memory.js';
 import { LogDamaged } from '../../src/pipeline/transaction-frames.js';
 import { createEngine } from '../../src/scoring/engine.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
@@ -201,7 +201,7 @@ describe('a change of patterns is taken between batches', () => {
     store.current = shadowed.id;
     await send(lines.slice(600), 600);
     await drain(score);
-    expect(score.stats().patternSets).toEqual([shadowed.id]);
+    expect(score.patternSets()).toEqual([shadowed.id]);
     const found = (await hits()).filter(({ pattern }) => pattern === 'M01');
     const statesOf = (isLater: boolean) =>
       new Set(found.filter(({ transaction }) => transaction >= 'T0000600' === isLater).map(({ state }) => state));
@@ -246,7 +246,7 @@ describe('a change of patterns is taken between batches', () => {
     store.current = 'broken';
     await send(lines.slice(600), 600);
     await drain(score);
-    expect(score.stats().patternSets).toEqual([whole.id]);
+    expect(score.patternSets()).toEqual([whole.id]);
   });
 });
 
@@ -336,11 +336,10 @@ async function open(
     log: on.log,
     state: on.state,
     patternStore,
-    createEngine: engineOf,
+    openMemory: memoriesHere({ createEngine: engineOf, clock: Date, frameViews }),
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, ...settings },
-    ...(frameViews ? { frameViews } : {}),
   });
   scores.push(score);
   return score;

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Hit } from '../../src/domain/hit.js';
 import { createIntake } from '../../src/pipeline/intake.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type Score, type ScoreOptions } from '../../src/pipeline/score.js';
 import { snapshotSlot } from '../../src/pipeline/snapshot-store.js';
 import type { Log } from '../../src/ports/log.js';
@@ -63,7 +64,7 @@ async function start(
     log: on.log,
     state: on.state,
     patternStore,
-    createEngine,
+    openMemory: memoriesHere({ createEngine, clock: Date }),
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, limit, ...settings },

@@ -100,7 +100,6 @@ export function createTalkingEngine(set: PatternSet, { owns }: { readonly owns: 
       patternSet = next;
       return true;
     },
-    stats: () => real?.stats() ?? { subjects: counts.size, legs: payments.size, bytes: 0 },
   };
 }
 

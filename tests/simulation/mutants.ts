@@ -35,14 +35,14 @@ export const mutants: readonly Mutant[] = [
     name: 'hits leave before the journal',
     breaks: 'what leaves was scored under a set that no entry names',
     file: pipeline('score-partition'),
-    from: 'await journal.append(entry, recordsOf(outcome));',
-    to: 'await log.append(recordsOf(outcome)); await journal.append(entry, []);',
+    from: 'await journal.append(entry, scored.outputs);',
+    to: 'await log.append(scored.outputs); await journal.append(entry, []);',
   },
   {
     name: 'recovery sends nothing',
     breaks: 'a batch that was journaled and not sent is lost',
     file: pipeline('score-partition'),
-    from: 'if (sent.length > 0) await log.append(sent);',
+    from: 'if (scored.outputs.length > 0) await log.append(scored.outputs);',
     to: '',
   },
   {
@@ -55,16 +55,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'warming up tells others again',
     breaks: 'what was told once leaves again under another number',
-    file: pipeline('score-partition'),
-    from: 'warmed.engine.drainForwards?.();',
+    file: pipeline('score-memory'),
+    from: '// What it tells was told when it was scored.\n      engine.drainForwards?.();',
     to: '',
   },
   {
     name: 'warming up takes the last batch in',
     breaks: 'the last batch is known before it is scored, and hits nothing',
     file: pipeline('score-partition'),
-    from: 'await warmUp(memory.engine.patternSet, from);',
-    to: 'await warmUp(memory.engine.patternSet, upTo);',
+    from: 'await warmUp(memory.patternSet, from);',
+    to: 'await warmUp(memory.patternSet, upTo);',
   },
   {
     name: 'scoring goes on behind the journal',
@@ -78,7 +78,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'the state of a set with other windows begins empty',
     file: pipeline('score-partition'),
     from: 'await warmUp(set, position);',
-    to: 'memory = remember(set);',
+    to: 'memory = await remember(set);',
   },
   {
     name: 'outputs have no numbers',

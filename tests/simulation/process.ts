@@ -5,6 +5,7 @@ import { createDispatch, type Dispatch } from '../../src/pipeline/dispatch.js';
 import { createFrameViews } from '../../src/pipeline/frame-views.js';
 import { createIntake, type Intake } from '../../src/pipeline/intake.js';
 import { createRecipients } from '../../src/pipeline/recipients.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type ScoreOptions } from '../../src/pipeline/score.js';
 import { createWarn } from '../../src/pipeline/warn.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
@@ -101,9 +102,12 @@ export function startProcess(around: Surroundings, name: string, settings: Proce
       createWarn({ ...shared, policy, settings: { limit: { recordsMax: settings.warnRecordsMax, bytesMax: 2 ** 20 } } }),
       createScore<PatternSet>({
         ...shared,
-        frameViews,
         patternStore: around.patternStore,
-        createEngine: (set, context) => createTalkingEngine(set, context, settings.isReal),
+        openMemory: memoriesHere({
+          createEngine: (set, context) => createTalkingEngine(set, context, settings.isReal),
+          clock: shared.clock,
+          frameViews,
+        }),
         settings: { pollMs: 500, limit: { recordsMax: settings.scoreRecordsMax, bytesMax: 2 ** 20 } },
         telemetry: countingScore(world),
       }),

@@ -68,7 +68,6 @@ export function createForwardingEngine(set: PatternSetIdentity, { owns }: { read
       patternSet = next;
       return true;
     },
-    stats: () => ({ subjects: counts.size, legs: payments.size, bytes: 0 }),
   };
 }
 

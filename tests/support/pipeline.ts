@@ -6,6 +6,7 @@ import type { Hit } from '../../src/domain/hit.js';
 import { readFrame, role } from '../../src/domain/frame.js';
 import type { Warning } from '../../src/domain/warning.js';
 import { createIntake, type Intake, type IntakeOptions } from '../../src/pipeline/intake.js';
+import { memoriesHere } from '../../src/pipeline/score-memory.js';
 import { createScore, type Score, type ScoreOptions } from '../../src/pipeline/score.js';
 import { createWarn } from '../../src/pipeline/warn.js';
 import { parseWarningPolicy } from '../../src/pipeline/warning-policy-file.js';
@@ -68,7 +69,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const score = await createScore({
     ...shared,
     patternStore,
-    createEngine,
+    openMemory: memoriesHere({ createEngine, clock: shared.clock }),
     settings: { pollMs: 0, ...options.score },
   });
   const intake = createIntake({ ...shared, ...(options.intake ? { settings: options.intake } : {}) });
