@@ -31,9 +31,10 @@ interface Body {
   readonly ids: readonly string[];
 }
 
+/** Figures are told of a process that has run for a while, and by themselves of its first work, while its compiler learns. */
+const firstTransactions = kind === 'latency' ? rate * warmSeconds : transactions;
+const firstBodies = bodiesOf(createMaterial(accounts, firstTransactions, 2, firstDay - 1));
 const bodies = bodiesOf(createMaterial(accounts, transactions));
-/** Latency is told of a process that has run for a while, and by itself of its first seconds, while its compiler learns. */
-const firstBodies = kind === 'latency' ? bodiesOf(createMaterial(accounts, rate * warmSeconds, 2, firstDay - 1)) : [];
 for (const { ids } of firstBodies) for (const id of ids) sentFirst.add(id);
 
 function bodiesOf({ bytes, starts, count }: Material): Body[] {
@@ -49,17 +50,19 @@ function bodiesOf({ bytes, starts, count }: Material): Body[] {
   return made;
 }
 
+/** What is sent at once, told to begin again and again. */
+const days = [firstBodies, bodies];
 parentPort?.postMessage('ready');
-parentPort?.once('message', () => {
-  void (kind === 'throughput' ? sendAll() : sendAtRate()).then((result) => parentPort?.postMessage(result));
+parentPort?.on('message', () => {
+  void (kind === 'throughput' ? sendAll(days.shift() ?? []) : sendAtRate()).then((result) => parentPort?.postMessage(result));
 });
 
-async function sendAll(): Promise<object> {
+async function sendAll(day: readonly Body[]): Promise<object> {
   const startedMs = performance.now();
   let next = 0;
   await Promise.all(
     Array.from({ length: inFlightMax }, async () => {
-      for (let body = bodies[next++]; body; body = bodies[next++]) await post(body.bytes);
+      for (let body = day[next++]; body; body = day[next++]) await post(body.bytes);
     }),
   );
   return { acceptedMs: performance.now() - startedMs, latenciesMs: [], firstLatenciesMs: [] };
