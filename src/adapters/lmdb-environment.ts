@@ -23,6 +23,11 @@ export interface LmdbEnvironment {
   write<T>(bytes: number, operation: () => T): Promise<T>;
   /** Makes the reads that follow in this turn see everything that any process has committed. */
   readonly refresh: () => void;
+  /**
+   * Rejects with the first commit that could not be flushed to disk, a full one most of the time. All earlier data is intact, but the
+   * library does not survive many of them: the process should end. Never resolves.
+   */
+  readonly lost: Promise<never>;
   /** Waits for the queued writes, then closes. Nothing may be read or written afterwards. */
   close(): Promise<void>;
 }
@@ -46,7 +51,11 @@ export interface EnvironmentOptions {
 export function openEnvironment({ directory, mapSizeMax = 256 * 2 ** 30 }: EnvironmentOptions): LmdbEnvironment {
   prepareDirectory(directory);
   const root = openRoot(directory, mapSizeMax);
-  const writes = createWriteQueue(root, directory);
+  let lose: (fault: unknown) => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => (lose = reject));
+  // Commands that write once see it by the write itself.
+  lost.catch(() => undefined);
+  const writes = createWriteQueue(root, directory, lose);
   let closed: Promise<void> | undefined;
   return {
     directory,
@@ -54,6 +63,7 @@ export function openEnvironment({ directory, mapSizeMax = 256 * 2 ** 30 }: Envir
     bytesTable: (name) => root.openDB<Uint8Array, Uint8Array>(name, { encoding: 'binary', keyEncoding: 'binary' }),
     write: writes.add,
     refresh: () => root.resetReadTxn(),
+    lost,
     close: () => {
       closed ??= writes.end().then(() => root.close());
       return closed;
@@ -122,7 +132,7 @@ const queuedBytesMax = 512 * 2 ** 20;
 const queuedOperationsMax = 100_000;
 
 /** Group commit: what is queued while one commit is being flushed goes into the next one together, in order. */
-function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory: string) {
+function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory: string, lose: (fault: unknown) => void) {
   const queue: PendingWrite[] = [];
   let queuedBytes = 0;
   let ended = false;
@@ -196,7 +206,9 @@ function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory:
     if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
       // The library rejects this second promise by itself; left alone it would end the process.
       void swallow(error.commitError);
-      return describeDirectoryError(directory, new Error('the write could not be flushed to disk', { cause: error }));
+      const fault = describeDirectoryError(directory, new Error('the write could not be flushed to disk', { cause: error }));
+      lose(fault);
+      return fault;
     }
     return error instanceof Error && error.message.includes('MDB_') ? describeDirectoryError(directory, error) : error;
   }

@@ -79,7 +79,7 @@ async function openEmbeddedStores(settings: Settings, options: OpenStoresOptions
       log,
       state,
       names: ['lmdb'],
-      lost: new Promise<never>(() => undefined),
+      lost: environment.lost,
       async close() {
         await state.close();
         await log.close();

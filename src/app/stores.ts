@@ -9,7 +9,7 @@ export interface Stores {
   readonly state: State;
   /** What they are, for people: `lmdb`, or `kafka` and `redis`. */
   readonly names: readonly string[];
-  /** Rejects with a fault after which nothing can go on, such as a state store that came back empty. Never resolves. */
+  /** Rejects with a fault after which nothing can go on, such as a state store that came back empty, or a full disk. Never resolves. */
   readonly lost: Promise<never>;
   close(): Promise<void>;
 }

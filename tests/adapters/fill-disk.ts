@@ -1,5 +1,6 @@
 /** Commits 100 KB after 100 KB until the disk refuses, then says what is kept and whether the store still works. */
 import { writeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openEnvironment } from '../../src/adapters/lmdb-environment.js';
 import { createLmdbState } from '../../src/adapters/state/lmdb.js';
 
@@ -19,7 +20,7 @@ while (!error && kept < 1_000) {
     error = caught;
   }
 }
-await new Promise((resolve) => setTimeout(resolve, 100));
+await pause(100);
 const stored = await state.get(
   's',
   Array.from({ length: kept }, (_, i) => `${i}`),
@@ -27,5 +28,6 @@ const stored = await state.get(
 const lost = stored.filter((bytes) => bytes?.length !== value.length).length;
 const after = await state.commit('s', { delete: ['0', '1'] });
 const { name, message } = error instanceof Error ? error : new Error('nothing refused');
-writeSync(1, `\n${JSON.stringify({ error: name, message, kept, lost, unhandled, after })}\n`);
+const isTold = await Promise.race([environment.lost.catch((fault: unknown) => fault === error), pause(1_000)]);
+writeSync(1, `\n${JSON.stringify({ error: name, message, kept, lost, unhandled, after, isTold })}\n`);
 await environment.close();

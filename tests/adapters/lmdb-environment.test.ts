@@ -70,13 +70,13 @@ describe('the LMDB environment', () => {
 
   // A file size limit stands in for a full disk: the kernel refuses to write beyond it in the same way.
   it.skipIf(process.platform !== 'linux')(
-    'rejects a write that does not fit on the disk, keeps all earlier ones, and lives on',
+    'rejects a write that does not fit on the disk, keeps all earlier ones, says that it is time to end, and lives on',
     () => {
       const script = fileURLToPath(new URL('./fill-disk.ts', import.meta.url));
       const limited = `trap '' XFSZ; ulimit -f 2048; exec "${process.execPath}" --import tsx "${script}" "${directory.path}"`;
       const { stdout, status } = spawnSync('bash', ['-c', limited], { encoding: 'utf8' });
       const told = JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as Record<string, unknown>;
-      expect(told).toMatchObject({ error: 'DataDirectoryError', lost: 0, unhandled: 0, after: 'committed' });
+      expect(told).toMatchObject({ error: 'DataDirectoryError', lost: 0, unhandled: 0, after: 'committed', isTold: true });
       expect(told.message).toMatch(/^Data directory .*\. (Check the disk|Free some space)/);
       expect(told.kept).toBeGreaterThan(5);
       expect(status).toBe(0);
