@@ -51,6 +51,8 @@ describe('settings', () => {
         HUQI_LOG_LEVEL: 'debug',
         HUQI_HTTP_OPEN_READING: 'false',
         HUQI_LOG_PARTITIONS_TRANSACTIONS: '8',
+        HUQI_SCORE_THREADS: '3',
+        HUQI_CLICKHOUSE_INSERT_QUORUM: 'auto',
       },
     });
     expect(settings.intake.futureMsMax).toBe(60_000);
@@ -59,6 +61,8 @@ describe('settings', () => {
     expect(settings.telemetry.level).toBe('debug');
     expect(settings.http.openReading).toBe(false);
     expect(settings.log.partitions.transactions).toBe(8);
+    expect(settings.score.threads).toBe(3);
+    expect(settings.clickhouse.insertQuorum).toBe('auto');
     expect(environmentName('dispatch.webhookAllowPrivate')).toBe('HUQI_DISPATCH_WEBHOOK_ALLOW_PRIVATE');
   });
 
