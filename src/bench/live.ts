@@ -54,8 +54,9 @@ export async function benchThroughput(
     const warm = await throughputOf(platform, load, options.transactions);
     await load.stop();
     const { transactions } = await platform.status.fresh();
-    if (transactions.accepted !== 2 * options.transactions)
-      throw new Error(`${transactions.accepted} transactions were accepted`);
+    // Past payments of the two days may share an id, and one of them is then refused.
+    const missing = 2 * options.transactions - transactions.accepted;
+    if (missing > options.transactions / 1_000) throw new Error(`${missing} transactions were not accepted`);
     return { first, warm };
   });
 }
