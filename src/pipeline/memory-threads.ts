@@ -161,10 +161,11 @@ function startThread(script: URL, data: MemoryWorkerData) {
     waiting.clear();
   };
   worker.on('message', (answer: MemoryAnswer) => {
-    const { resolve, reject } = waiting.get(answer.number)!;
+    const asked = waiting.get(answer.number);
     waiting.delete(answer.number);
-    if ('fault' in answer) reject(errorOf(answer.fault));
-    else resolve(answer.value as never);
+    // Whoever asked a thread that was given up has been told already.
+    if ('fault' in answer) asked?.reject(errorOf(answer.fault));
+    else asked?.resolve(answer.value as never);
   });
   worker.on('error', end);
   worker.on('messageerror', end);
