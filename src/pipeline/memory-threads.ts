@@ -17,18 +17,16 @@ import {
   type SetInWords,
   unpackOutputs,
 } from './memory-messages.js';
-import { type MeterReading, sumOfReadings } from './pattern-meter.js';
-import { BatchFault, type OpenMemory, type PartitionMemory } from './score-memory.js';
+import type { MeteredMemories } from './metered-memories.js';
+import { sumOfReadings } from './pattern-meter.js';
+import { BatchFault, type PartitionMemory } from './score-memory.js';
 import type { Chunks } from './snapshot-store.js';
 
 /**
  * Memories on threads of their own: the thread of the process takes in, journals, warns and delivers meanwhile, and each
- * processor scores. A partition's memory stays on one thread; partitions are dealt out in turn.
+ * processor scores. A memory stays on the thread that had fewest when it was opened.
  */
-export interface MemoryThreads {
-  readonly openMemory: OpenMemory<PatternSet>;
-  /** What the patterns did on all of them. */
-  read(): Promise<MeterReading>;
+export interface MemoryThreads extends MeteredMemories {
   close(): Promise<void>;
 }
 
@@ -88,9 +86,16 @@ export function createMemoryThreads({
 
   return {
     async openMemory(set, place) {
-      const { ask } = started[place.partition % threads]!;
+      const thread = started.reduce((fewest, one) => (one.memories < fewest.memories ? one : fewest));
+      const { ask } = thread;
       const memory = ++memories;
-      await ask('open', { memory, set: await inWords(set), place });
+      thread.memories++;
+      try {
+        await ask('open', { memory, set: await inWords(set), place });
+      } catch (error) {
+        thread.memories--;
+        throw error;
+      }
       let patternSet = set;
       // Where the thread is gone, so is what it would do.
       const tell = (call: 'drop' | 'close'): void => void ask(call, { memory }).catch(() => undefined);
@@ -133,7 +138,10 @@ export function createMemoryThreads({
           take: async (chunk) => void (await ask('restore', { memory, chunk })),
           end: async (marks) => void (await ask('restored', { memory, marks })),
         }),
-        close: () => tell('close'),
+        close() {
+          thread.memories--;
+          tell('close');
+        },
       };
       return opened;
     },
@@ -185,6 +193,8 @@ function startThread(script: URL, data: MemoryWorkerData) {
 
   return {
     ask,
+    /** That are open on it, or being opened. */
+    memories: 0,
     async stop() {
       await worker.terminate();
       end(new Error('it was stopped'));

@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCalendar } from '../domain/calendar.js';
-import { createEngine } from '../scoring/engine.js';
-import { compilePatternSet, type PatternSet } from '../scoring/pattern-set.js';
+import type { PatternSet } from '../scoring/pattern-set.js';
 import { createFrameViews } from './frame-views.js';
 import {
   type MemoryAnswer,
@@ -15,26 +14,18 @@ import {
   type SetInWords,
   unpackRecords,
 } from './memory-messages.js';
-import { createPatternMeter } from './pattern-meter.js';
-import { PatternSetBroken } from './pattern-store.js';
-import { BatchFault, memoriesHere, type PartitionMemory, type Restoring } from './score-memory.js';
-import type { Owns } from './score.js';
+import { createMeteredMemories } from './metered-memories.js';
+import { compileNamed } from './pattern-store.js';
+import { BatchFault, type PartitionMemory, type Restoring } from './score-memory.js';
 import type { Chunks } from './snapshot-store.js';
 
 /** The thread that scores partitions: each memory is asked for one thing after the other, several memories at the same time. */
 
 const { calendar } = workerData as MemoryWorkerData;
 const workingDays = createCalendar(calendar, { unknownYears: 'weekends' });
-const meter = createPatternMeter();
 /** Whatever comes with a batch is taken while it is scored. */
 const frameViews = createFrameViews(Infinity);
-const openMemory = memoriesHere({
-  createEngine: meter.metering((set: PatternSet, { owns }: { readonly owns: Owns }) =>
-    createEngine(set, { owns, measure: () => performance.now() * 1e6 }),
-  ),
-  clock: Date,
-  frameViews,
-});
+const { openMemory, read } = createMeteredMemories({ clock: Date, frameViews });
 
 interface Held {
   readonly memory: PartitionMemory<PatternSet>;
@@ -48,9 +39,7 @@ const sets = new Map<string, PatternSet>();
 function setOf({ id, sources }: SetInWords): PatternSet {
   const known = sets.get(id);
   if (known) return known;
-  const compiled = compilePatternSet(sources, workingDays);
-  if (compiled.kind === 'broken') throw new PatternSetBroken(compiled.problems);
-  const set = { ...compiled.set, id };
+  const set = compileNamed(id, sources, workingDays);
   sets.set(id, set);
   for (const old of sets.keys()) if (sets.size > setsMax) sets.delete(old);
   return set;
@@ -131,7 +120,7 @@ const calls: Calls = {
     held.delete(memory);
     return { value: null };
   },
-  read: async () => ({ value: await meter.read() }),
+  read: async () => ({ value: await read() }),
 };
 
 function faultOf(error: unknown): MemoryFault {

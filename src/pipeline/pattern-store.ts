@@ -90,6 +90,13 @@ export function describeProblem({ file, line, column, path, message }: PatternPr
   return `${file}:${line}:${column}${path ? ` ${path}:` : ''} ${message}`;
 }
 
+/** A set named as it was stored: a later release may word its hash differently, a journal may not. Throws `PatternSetBroken`. */
+export function compileNamed(id: string, sources: readonly PatternSource[], workingDays: WorkingDays): PatternSet {
+  const result = compilePatternSet(sources, workingDays);
+  if (result.kind === 'broken') throw new PatternSetBroken(result.problems);
+  return { ...result.set, id };
+}
+
 const triesMax = 5;
 const cachedSetsMax = 8;
 const logChunk = 500;
@@ -115,10 +122,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
   }
 
   async function compileStored(id: string): Promise<PatternSet> {
-    const result = compilePatternSet(await records.sourcesOf(await stored(id)), workingDays);
-    if (result.kind === 'broken') throw new PatternSetBroken(result.problems);
-    // Named as it was stored: a later release may word its hash differently, a journal may not.
-    return { ...result.set, id };
+    return compileNamed(id, await records.sourcesOf(await stored(id)), workingDays);
   }
 
   function load(id: string): Promise<PatternSet> {

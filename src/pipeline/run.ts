@@ -6,8 +6,6 @@ import type { Channel } from '../ports/channel.js';
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Warehouse } from '../ports/warehouse.js';
-import { createEngine } from '../scoring/engine.js';
-import type { PatternSet } from '../scoring/pattern-set.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type Archive, createArchive } from './archive.js';
@@ -21,14 +19,14 @@ import { createIntake, type Intake } from './intake.js';
 import type { LineReaderOptions } from './intake-lines.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
-import { createMemoryThreads } from './memory-threads.js';
+import { createMemoryThreads, type MemoryThreads } from './memory-threads.js';
+import { createMeteredMemories } from './metered-memories.js';
 import { createPatternGuard } from './pattern-guard.js';
-import { createPatternMeter, type PatternMeter } from './pattern-meter.js';
+import type { PatternMeter } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
 import { createRecipients, type Recipients } from './recipients.js';
 import { repeat, startRetention, type Retention } from './retention.js';
-import { memoriesHere } from './score-memory.js';
-import { createScore, type Owns, type Score } from './score.js';
+import { createScore, type Score } from './score.js';
 import { createWarn } from './warn.js';
 import type { Membership } from '../ports/log.js';
 import { createWarningCommands, createWarningsReader, type WarningCommands, type WarningsReader } from './warnings.js';
@@ -104,8 +102,8 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       : createBodyReader(options);
   const frameViews = runs.has('score') ? { frameViews: createFrameViews(frameViewBytesMax) } : {};
   const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader, ...frameViews });
-  const { openMemory, meter, close: closeMemories } = openMemories(parts, frameViews);
-  const closers: (() => Promise<void>)[] = [closeMemories];
+  const memories = openMemories(parts, frameViews);
+  const closers: (() => Promise<void>)[] = [() => memories.close()];
   const watch = (task: Retention): void => void closers.push(() => task.stop());
   /** Members of groups; the one that was started last leaves first. */
   async function member<T extends Membership>(role: Role, join: () => Promise<T>): Promise<T | null> {
@@ -138,7 +136,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
         log,
         state,
         patternStore,
-        openMemory,
+        openMemory: memories.openMemory,
         clock,
         newId,
         settings: { ...settings.score, limit: limitOf(settings.score) },
@@ -155,7 +153,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       }),
     );
     const failed = (error: unknown): void => telemetry.retentionFailed(error);
-    if (score) watch(createPatternGuard({ store: patternStore, meter, settings: settings.patterns, clock, telemetry }));
+    if (score) watch(createPatternGuard({ store: patternStore, meter: memories, settings: settings.patterns, clock, telemetry }));
     if (archive) {
       const incomingRetentionMs = settings.incoming.retentionMs;
       watch(startRetention({ log, state, settings: { ...settings.log, incomingRetentionMs }, clock, telemetry }));
@@ -176,7 +174,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       roles: runs,
       intake,
       score,
-      patternMeter: meter,
+      patternMeter: memories,
       dispatch,
       archive,
       feed: createFeed({ log, settings: settings.feed }),
@@ -202,20 +200,13 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
 function openMemories(
   { log, patternStore, settings, calendar, clock, roles: runs = everything }: PipelineParts,
   known: { frameViews?: FrameViews },
-) {
+): MemoryThreads {
   const threads = scoringThreads(settings.score.threads, log.partitions('transactions'));
   if (runs.has('score') && threads > 0) {
     const sourcesOf = (id: string) => patternStore.set(id);
-    const beside = createMemoryThreads({ threads, calendar, sourcesOf, ...known });
-    return { openMemory: beside.openMemory, meter: beside, close: () => beside.close() };
+    return createMemoryThreads({ threads, calendar, sourcesOf, ...known });
   }
-  const meter = createPatternMeter();
-  const make = (set: PatternSet, { owns }: { readonly owns: Owns }) => createEngine(set, { owns, measure });
-  return {
-    openMemory: memoriesHere({ createEngine: meter.metering(make), clock, ...known }),
-    meter,
-    close: () => Promise.resolve(),
-  };
+  return { ...createMeteredMemories({ clock, ...known }), close: () => Promise.resolve() };
 }
 
 /** One processor is left to the thread that does everything else. */
@@ -236,9 +227,6 @@ function consumerOf(name: Consumer['name'], topic: string, member: Membership | 
   if (!member) return [];
   return [{ name, topic, done: member.done, lag: () => member.lag(), owned: () => member.owned() }];
 }
-
-/** Nanoseconds of a monotonic clock: what a pattern costs, never what it finds. */
-const measure = (): number => performance.now() * 1e6;
 
 const idlePollMs = 10;
 

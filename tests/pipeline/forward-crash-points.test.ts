@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Hit } from '../../src/domain/hit.js';
 import { createIntake } from '../../src/pipeline/intake.js';
@@ -10,6 +9,7 @@ import { Crash, withFault, type CrashPoint, type Fault } from '../support/faults
 import { createForwardingEngine } from '../support/forwarding-engine.js';
 import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
+import { drain } from '../support/pipeline.js';
 
 /**
  * The crash-point table for what partitions tell one another: a process that dies at any one of its writes, before it, after it,
@@ -109,14 +109,6 @@ function openScore({ log, state }: Pick<EmbeddedParts, 'log' | 'state'>): Promis
     newId: randomUUID,
     settings: { pollMs: 0, limit: { recordsMax: 2, bytesMax: 2 ** 20 } },
   });
-}
-
-async function drain(score: Score): Promise<void> {
-  const failed = score.done.then(() => {
-    throw new Error('the scorer has left');
-  });
-  failed.catch(() => undefined);
-  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
 }
 
 /** By id, without what depends on the clock. A hit that came twice must say the same. */

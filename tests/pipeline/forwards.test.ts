@@ -17,6 +17,7 @@ import { createForwardingEngine, keysThatHear } from '../support/forwarding-engi
 import { metricsOf } from '../support/metrics.js';
 import { exampleRecords } from '../support/references.js';
 import { body, makeStream } from '../support/stream.js';
+import { drain } from '../support/pipeline.js';
 
 const lines = makeStream({ transactions: 600, seed: 17 });
 const set = { id: 'set-1', planId: 'plan-1' };
@@ -389,14 +390,6 @@ async function open(
   });
   scores.push(score);
   return score;
-}
-
-async function drain(score: Score): Promise<void> {
-  const failed = score.done.then(() => {
-    throw new Error('the scorer has left');
-  });
-  failed.catch(() => undefined);
-  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
 }
 
 async function hits(from: Pick<typeof parts, 'log'> = parts): Promise<Hit[]> {

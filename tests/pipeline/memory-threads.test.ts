@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -19,7 +18,7 @@ import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import { hitsOn, temporaryDirectory, temporaryEmbedded, testPartitions } from '../support/embedded.js';
 import { config } from '../support/huqi.js';
 import { compileOrThrow, settledPatterns } from '../support/patterns.js';
-import { distinctHits, patternStoreOf, settledPatternSet } from '../support/pipeline.js';
+import { distinctHits, drain, patternStoreOf, settledPatternSet } from '../support/pipeline.js';
 import { body, makeStream } from '../support/stream.js';
 
 /** Threads run what was built; faults are told by their classes, so the scorer is the built one as well. */
@@ -94,14 +93,6 @@ async function open(on: Parts, openMemory: OpenMemory<PatternSet>, start: Start 
   });
   closers.push(() => score.leave());
   return score;
-}
-
-async function drain(score: Score): Promise<void> {
-  const failed = score.done.then(() => {
-    throw new Error('the scorer has left');
-  });
-  failed.catch(() => undefined);
-  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
 }
 
 /** Where what partitions tell one another comes on the log is chance, and with it the numbers of frames: the hits are the same. */
@@ -251,6 +242,23 @@ describe('partitions that are scored on other threads', () => {
     expect(here.patterns.reduce((sum, { hits }) => sum + hits, 0)).toBeGreaterThan(50);
     expect(countsOf(beside)).toEqual(countsOf(here));
   });
+});
+
+test('each partition goes to the thread that has fewest, whatever their numbers are', async () => {
+  // Of two processes one may own the even partitions: a third one on the same thread ends it.
+  const script = scriptOf(`
+    let open = 0;
+    parentPort.on('message', ({ number, call }) => {
+      if (call === 'open' && ++open > 2) process.exit(3);
+      if (call === 'close') open--;
+      parentPort.postMessage({ number, value: null });
+    });
+  `);
+  const { openMemory } = startThreads(2, { script });
+  const place = { partitions: 8, hitPartitions: 2, rejectedPartitions: 1, quarantinedMax: 5 };
+  const opened = await Promise.all([0, 2, 4, 6].map((partition) => openMemory(whole, { ...place, partition })));
+  opened[1]!.close();
+  await openMemory(whole, { ...place, partition: 4 });
 });
 
 describe('where a thread fails', () => {

@@ -20,7 +20,7 @@ import type { PatternSet } from '../../src/scoring/pattern-set.js';
 import { eventsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { withFault } from '../support/faults.js';
 import { compileOrThrow, settledPatterns } from '../support/patterns.js';
-import { patternStoreOf, settledPatternSet } from '../support/pipeline.js';
+import { drain, patternStoreOf, settledPatternSet } from '../support/pipeline.js';
 import { body, makeStream } from '../support/stream.js';
 
 const lines = makeStream({ transactions: 1_200, seed: 11 });
@@ -399,14 +399,6 @@ function failingOn(prefix: string): typeof createEngine {
       stats: () => engine.stats(),
     };
   };
-}
-
-async function drain(score: Score): Promise<void> {
-  const failed = score.done.then(() => {
-    throw new Error('the scorer has left');
-  });
-  failed.catch(() => undefined);
-  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
 }
 
 async function hits(from: Pick<typeof parts, 'log'> = parts): Promise<Hit[]> {

@@ -109,6 +109,15 @@ export async function resultOf(log: Log, state: State): Promise<RunResult> {
   };
 }
 
+/** Until all that is on the log is scored; rejects with the fault that stopped the scorer. */
+export async function drain(score: Score): Promise<void> {
+  const failed = score.done.then(() => {
+    throw new Error('the scorer has left');
+  });
+  failed.catch(() => undefined);
+  while ((await Promise.race([score.lag(), failed])) > 0) await wait(2);
+}
+
 /** `id/debit` and `id/credit` of every transaction, in order. */
 export async function transactionsOn(log: Log): Promise<string[]> {
   const legs = new Set<string>();
