@@ -286,7 +286,7 @@ function placeEnvironment(
   }
 }
 
-/** Text of the environment in the shape of the default: lists by commas, numbers and booleans where the default is one or may be. */
+/** Text of the environment in the shape of the default: lists by commas, numbers and booleans where the default is one. */
 function fromText(text: string, shape: unknown): unknown {
   if (Array.isArray(shape)) {
     return text
@@ -294,8 +294,7 @@ function fromText(text: string, shape: unknown): unknown {
       .map((part) => part.trim())
       .filter((part) => part !== '');
   }
-  if ((typeof shape === 'number' || shape === 'auto') && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (typeof shape === 'number') return text;
+  if (typeof shape === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
   if (text === 'true' || text === 'false') return text === 'true';
   return text;
 }

@@ -41,6 +41,8 @@ export interface Latency {
 interface Place {
   readonly paths: { readonly config: string; readonly console: string };
   readonly version: string;
+  /** `score.threads`; as it ships where left out. */
+  readonly threads?: number | 'auto';
 }
 
 export async function benchThroughput(
@@ -94,10 +96,21 @@ function latencyOf(latenciesMs: readonly number[]): Latency {
   return { warnings: latenciesMs.length, p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) };
 }
 
-async function withPlatform<T>({ paths, version }: Place, work: (platform: Platform, key: string) => Promise<T>): Promise<T> {
+async function withPlatform<T>(
+  { paths, version, threads }: Place,
+  work: (platform: Platform, key: string) => Promise<T>,
+): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), 'huqi-bench-'));
   try {
-    const settings = loadSettings({ env: {}, overrides: { dataDir, http: { port: 0 }, telemetry: { level: 'silent' } } });
+    const settings = loadSettings({
+      env: {},
+      overrides: {
+        dataDir,
+        http: { port: 0 },
+        telemetry: { level: 'silent' },
+        ...(threads === undefined ? {} : { score: { threads } }),
+      },
+    });
     const platform = await startPlatform({ settings, version, paths, clock: { now: () => Date.now() } });
     try {
       return await work(platform, platform.firstKeys?.bank ?? '');

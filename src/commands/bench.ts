@@ -25,6 +25,7 @@ interface Flags {
   readonly runs: string;
   readonly scale: string;
   readonly only?: string;
+  readonly threads?: string;
   readonly json?: boolean;
 }
 
@@ -62,6 +63,7 @@ export function registerBench(program: Command, context: CommandContext, version
     .option('--runs <number>', 'runs of which the median counts', '5')
     .option('--scale <number>', 'size of the material, 1 is full', '1')
     .option('--only <ids>', 'with these patterns alone, such as V01,V12,M03')
+    .option('--threads <number>', 'score.threads of live and latency, a number or auto; as in the settings where left out')
     .option('--json', 'print the figures as JSON')
     .addHelpText('after', help)
     .action((names: string[], flags: Flags) => runBench(names, flags, context, version));
@@ -85,6 +87,7 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
   const runs = wholeNumber('--runs', flags.runs, 1, 100);
   const scale = Number(flags.scale);
   if (!(scale > 0 && scale <= 10)) throw new CommandFailure(`--scale ${flags.scale}: expected a number above 0, up to 10`, 2);
+  const threads = threadsOf(flags.threads);
   const scaled = (count: number): number => Math.max(5_000, Math.round(count * scale));
   const { figures, patterns } = await withConfig(flags.only, context, async (own) => {
     const loaded = await readPatterns(join(own.paths.config, 'patterns'), own);
@@ -92,7 +95,7 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
     const rows: Row[] = [];
     for (const name of names.length > 0 ? (names as BenchName[]) : benchNames) {
       own.stderr.write(`${name} …\n`);
-      rows.push(...(await benches[name]({ patterns: loaded, set, runs, scaled, context: own, version })));
+      rows.push(...(await benches[name]({ patterns: loaded, set, runs, scaled, context: own, version, ...threads })));
     }
     return { figures: rows, patterns: set.patterns.length };
   });
@@ -105,6 +108,11 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
         figures.map(({ bench, what, figure }) => [bench, figure, what]),
       )}\n`,
     );
+}
+
+function threadsOf(text: string | undefined): { readonly threads?: number | 'auto' } {
+  if (text === undefined) return {};
+  return { threads: text === 'auto' ? text : wholeNumber('--threads', text, 0, 256) };
 }
 
 /** With a configuration that holds the wanted patterns alone, where not all are wanted. */
@@ -140,6 +148,7 @@ interface BenchContext {
   readonly scaled: (count: number) => number;
   readonly context: CommandContext;
   readonly version: string;
+  readonly threads?: number | 'auto';
 }
 
 const rate = (value: number): string => Math.round(value).toLocaleString('en');
@@ -302,11 +311,16 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
       seconds('s to compress and store it, beside the scoring', storeSeconds),
     ];
   },
-  async live({ runs, scaled, context, version }) {
+  async live({ runs, scaled, context, version, threads }) {
     const figures: ThroughputFigures[] = [];
     const transactions = scaled(300_000);
     for (let run = 0; run < Math.min(runs, 3); run++)
-      figures.push(await benchThroughput({ paths: context.paths, version }, { accounts: 20_000, transactions }));
+      figures.push(
+        await benchThroughput(
+          { paths: context.paths, version, ...(threads === undefined ? {} : { threads }) },
+          { accounts: 20_000, transactions },
+        ),
+      );
     const rowsOf = (all: readonly Throughput[], when: string): Row[] =>
       [
         { what: 'transactions/s, first request to last hit stored', of: (one: Throughput) => one.transactionsPerSecond },
@@ -327,8 +341,8 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
       ),
     ];
   },
-  async latency({ scaled, context, version }) {
-    const place = { paths: context.paths, version };
+  async latency({ scaled, context, version, threads }) {
+    const place = { paths: context.paths, version, ...(threads === undefined ? {} : { threads }) };
     const {
       rate: perSecond,
       warm,
