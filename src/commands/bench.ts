@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
 import { benchLatency, benchThroughput, type Throughput, type ThroughputFigures, type Latency } from '../bench/live.js';
 import { createMaterial, withHotAccount } from '../bench/material.js';
-import { medianOf, warmSeconds } from '../bench/measure.js';
+import { medianOf, warmSeconds, type Measured } from '../bench/measure.js';
 import { benchRecovery } from '../bench/recovery.js';
 import { measurePatterns, measureSlowest } from '../bench/pattern-costs.js';
 import { dayNumber } from '../domain/bank-day.js';
@@ -37,7 +37,7 @@ const help = `
   patterns  what each pattern costs, the dearest first; the slowest transactions
   hot       how much dearer it gets when one account has a fifth of all traffic
   score     huqi score on a file of full records: read, checked, deduplicated, scored
-  backtest  a history scored twice in one reading: with the patterns and with a draft among them
+  backtest  a history scored twice in one reading: with the patterns and with a draft among them; and the draft --alone
   growth    cost of a transaction and memory of an account with 10,000 and with 1,000,000 accounts
   recovery  a snapshot of a partition with 1,000,000 accounts, and a start from it
   live      HTTP in → durable → scored → hits stored, everything embedded in one process
@@ -240,29 +240,37 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     const draft = withDrafts(sources, sources.slice(0, 1));
     if (draft.kind === 'broken') throw new CommandFailure('the patterns that ship do not load');
     return withBankDay(scaled(400_000), async (file) => {
-      const perSecond = await medianOf(runs, async () => {
-        const startedMs = performance.now();
-        const { history } = await runBacktest({
-          inForce: sources,
-          draft,
-          calendar,
-          policy,
-          labels: null,
-          nowMs: Infinity,
-          signal: context.stop,
-          history: { total: 0, identity: file, feed: (scorer, between) => pushFiles([file], 1_048_576, scorer, between) },
+      const measure = (alone: boolean) =>
+        medianOf(runs, async () => {
+          const startedMs = performance.now();
+          const { history } = await runBacktest({
+            inForce: sources,
+            draft,
+            alone,
+            calendar,
+            policy,
+            labels: null,
+            nowMs: Infinity,
+            signal: context.stop,
+            history: { total: 0, identity: file, feed: (scorer, between) => pushFiles([file], 1_048_576, scorer, between) },
+          });
+          return (history.transactions / (performance.now() - startedMs)) * 1000;
         });
-        return (history.transactions / (performance.now() - startedMs)) * 1000;
-      });
-      return [
-        row('backtest', 'transactions/s, each scored twice, start of the threads included', rate(perSecond.median), perSecond),
+      const rowsOf = (what: string, perSecond: Measured): Row[] => [
+        row(
+          'backtest',
+          `transactions/s, each scored twice, ${what}, start of the threads included`,
+          rate(perSecond.median),
+          perSecond,
+        ),
         {
           bench: 'backtest',
-          what: 'seconds for 10,000,000 transactions at this rate (reckoned)',
+          what: `seconds for 10,000,000 transactions at this rate, ${what} (reckoned)`,
           figure: (10_000_000 / perSecond.median).toFixed(0),
           value: 10_000_000 / perSecond.median,
         },
       ];
+      return [...rowsOf('all patterns', await measure(false)), ...rowsOf('one draft --alone', await measure(true))];
     });
   },
   async growth({ set, runs, scaled }) {

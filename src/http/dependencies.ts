@@ -147,6 +147,8 @@ export interface BacktestStart {
   /** First day, and the day after the last, in Asia/Shanghai: `2026-06-01`. */
   readonly from: string | undefined;
   readonly to: string | undefined;
+  /** The drafts and what they replace, without the other patterns. */
+  readonly alone: boolean;
   readonly labels:
     | readonly {
         readonly transaction: string;

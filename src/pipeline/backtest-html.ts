@@ -2,11 +2,12 @@ import { formatYuan } from '../domain/money.js';
 import { chartsOf } from './backtest-charts.js';
 import type { Change, HitExample } from './backtest-changes.js';
 import type { BacktestReport } from './backtest-report.js';
-import { count, totalRows } from './backtest-rows.js';
+import { count, scopeOf, totalRows } from './backtest-rows.js';
 
 /** The report as one HTML file: no script, nothing loaded from elsewhere. */
 export function backtestHtml(report: BacktestReport): string {
   const { drafts, history } = report;
+  const scope = scopeOf(report);
   const title = `Backtest of ${drafts.map(({ id, version }) => `${id} v${version}`).join(', ')}`;
   return `<!doctype html>
 <html lang="en">
@@ -22,6 +23,7 @@ export function backtestHtml(report: BacktestReport): string {
 <h1>${escape(title)}</h1>
 <p>${count(history.transactions)} transactions and ${count(history.references)} reference records from ${history.from} to ${history.to}, ${count(history.accounts)} accounts with a history; ${count(history.rejected)} records refused.
 Set in force <code>${escape(report.patternSets.inForce)}</code>, with the drafts <code>${escape(report.patternSets.draft)}</code>.</p>
+${scope === null ? '' : `<p><strong>${escape(scope)}</strong></p>`}
 ${tableOf(['draft', 'title', 'replaces', 'would hit', 'a thousand transactions', 'accounts', 'warnings'], draftRows(report))}
 <h2>What would change</h2>
 ${tableOf(['', 'in force', 'with the drafts'], totalRows(report))}

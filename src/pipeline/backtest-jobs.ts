@@ -29,6 +29,8 @@ export interface BacktestRequest {
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly labels: readonly Label[] | undefined;
+  /** See `BacktestOptions`. */
+  readonly alone: boolean;
 }
 
 export type StartOutcome =
@@ -76,7 +78,7 @@ export function createBacktestJobs(options: BacktestJobsOptions): BacktestJobs {
     try {
       const draft = withDrafts(inForce, request.files);
       if (draft.kind === 'broken') throw new Error('the drafts were good a moment ago');
-      const { from, to, labels = null } = request;
+      const { from, to, labels = null, alone } = request;
       const history = await openWarehouseHistory(warehouse, {
         fromMs: from === undefined ? 0 : startOf(from),
         toMs: to === undefined ? endOfTimeMs : startOf(to),
@@ -84,6 +86,7 @@ export function createBacktestJobs(options: BacktestJobsOptions): BacktestJobs {
       const report = await runBacktest({
         inForce,
         draft,
+        alone,
         calendar,
         policy,
         history,

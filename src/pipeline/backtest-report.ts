@@ -9,6 +9,8 @@ import type { Evaluation } from './score-evaluation.js';
 /** What drafts would do, beside what is in force, over the same history. */
 export interface BacktestReport {
   readonly drafts: readonly Draft[];
+  /** Hits and warnings are those of the drafts and of what they replace; of other patterns there are none. */
+  readonly alone: boolean;
   readonly patternSets: BothSides<string>;
   readonly history: {
     readonly from: string;
@@ -77,6 +79,7 @@ export interface WouldFire {
 
 export interface BacktestFacts {
   readonly drafts: readonly Draft[];
+  readonly alone: boolean;
   readonly patternSets: BothSides<string>;
   readonly history: Omit<BacktestReport['history'], 'from' | 'to'>;
   /** Transactions by day number. */
@@ -87,7 +90,7 @@ export interface BacktestFacts {
 }
 
 export function reportOf(facts: BacktestFacts): BacktestReport {
-  const { drafts, patternSets, history, transactionsByDay, tallies, changes, evaluation } = facts;
+  const { drafts, alone, patternSets, history, transactionsByDay, tallies, changes, evaluation } = facts;
   const warnings = both(tallies, (tally) => tally.warnings());
   const patterns = new Set(
     [tallies.inForce, tallies.draft].flatMap((tally) => [...tally.hitsByDay().values()].flatMap((of) => [...of.keys()])),
@@ -95,6 +98,7 @@ export function reportOf(facts: BacktestFacts): BacktestReport {
   const days = [...transactionsByDay.keys()].toSorted((a, b) => a - b);
   return {
     drafts,
+    alone,
     patternSets,
     history: { from: dayText(days[0]), to: dayText(days.at(-1)), ...history },
     hits: both(tallies, ({ hits }) => hits),

@@ -31,6 +31,13 @@ export function totalRows({ hits, warnings, load, changes, evaluation }: Backtes
   ];
 }
 
+/** What to tell who reads only the figures; null where every pattern took part. */
+export function scopeOf({ alone }: BacktestReport): string | null {
+  return alone
+    ? 'The drafts and what they replace, without the other patterns: warnings and levels are those that these would make by themselves.'
+    : null;
+}
+
 export function count(value: number): string {
   return value.toLocaleString('en');
 }

@@ -12,7 +12,13 @@ export interface Draft {
 }
 
 export type DraftSet =
-  | { readonly kind: 'merged'; readonly sources: PatternSource[]; readonly drafts: Draft[] }
+  | {
+      readonly kind: 'merged';
+      readonly sources: PatternSource[];
+      readonly drafts: Draft[];
+      /** The drafts without the other patterns, and what they take the place of: all that differs between the two sides. */
+      readonly alone: { readonly inForce: PatternSource[]; readonly draft: PatternSource[] };
+    }
   | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
 
 /** The set in force with the drafts in place of the patterns of the same id, and active: they are tried as if in force. */
@@ -39,17 +45,24 @@ export function withDrafts(inForce: readonly PatternSource[], drafts: readonly P
   }
   if (problems.length > 0) return { kind: 'broken', problems };
   const replaced = new Map<string, number>();
-  const kept = inForce.filter((source) => {
+  const kept: PatternSource[] = [];
+  const leaving: PatternSource[] = [];
+  for (const source of inForce) {
     const result = parsePattern(source.text, source.file);
-    if (result.kind === 'broken' || !seen.has(result.parsed.pattern.id)) return true;
+    if (result.kind === 'broken' || !seen.has(result.parsed.pattern.id)) {
+      kept.push(source);
+      continue;
+    }
+    leaving.push(source);
     const { id, version, state } = result.parsed.pattern;
     const stands = source.state ?? state;
     if (stands === 'active' || (stands === 'shadow' && !replaced.has(id))) replaced.set(id, version);
-    return false;
-  });
+  }
+  const coming = parsedDrafts.map(({ source }) => ({ ...source, state: 'active' as const }));
   return {
     kind: 'merged',
-    sources: [...kept, ...parsedDrafts.map(({ source }) => ({ ...source, state: 'active' as const }))],
+    sources: [...kept, ...coming],
+    alone: { inForce: leaving, draft: coming },
     drafts: parsedDrafts.map(({ source: { file }, pattern: { id, version, title } }) => ({
       id,
       version,

@@ -5,7 +5,7 @@ import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import { setId, type PatternSource } from '../scoring/pattern-set.js';
 import { createChanges, type ChangesResult } from './backtest-changes.js';
 import { both, reportOf, type BacktestReport, type BothSides } from './backtest-report.js';
-import type { Draft } from './backtest-sets.js';
+import type { DraftSet } from './backtest-sets.js';
 import { createTally, type TallyState } from './backtest-tally.js';
 import type { FileRejection, RecordTotals } from './file-records.js';
 import { createEvaluator, type EvaluatorState, type Label } from './score-evaluation.js';
@@ -17,7 +17,9 @@ import { createThreadedScorer, type ThreadedScorer } from './score-threads.js';
  */
 export interface BacktestOptions {
   readonly inForce: readonly PatternSource[];
-  readonly draft: { readonly sources: readonly PatternSource[]; readonly drafts: readonly Draft[] };
+  readonly draft: Omit<Extract<DraftSet, { kind: 'merged' }>, 'kind'>;
+  /** Scores the drafts and what they replace without the other patterns, which would find the same on both sides. */
+  readonly alone?: boolean;
   readonly calendar: CalendarData;
   readonly policy: WarningPolicy;
   readonly history: BacktestHistory;
@@ -79,12 +81,12 @@ export class BacktestStopped extends Error {
 }
 
 /** Everything that a checkpoint depends on. */
-export function identityOf({ inForce, draft, policy, history, labels }: BacktestOptions): string {
-  return JSON.stringify([setId(inForce), setId(draft.sources), policy, history.identity, labels?.length ?? -1]);
+export function identityOf({ inForce, draft, alone = false, policy, history, labels }: BacktestOptions): string {
+  return JSON.stringify([setId(inForce), setId(draft.sources), alone, policy, history.identity, labels?.length ?? -1]);
 }
 
 export async function runBacktest(options: BacktestOptions): Promise<BacktestReport> {
-  const { inForce, draft, calendar, policy, history, labels, nowMs, signal, onProgress, checkpoints } = options;
+  const { inForce, draft, alone = false, calendar, policy, history, labels, nowMs, signal, onProgress, checkpoints } = options;
   const found = checkpoints?.found;
   const identity = identityOf(options);
   const tallies = {
@@ -111,7 +113,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
   }
 
   const scorer = await createThreadedScorer({
-    sets: [inForce, draft.sources],
+    sets: alone ? [draft.alone.inForce, draft.alone.draft] : [inForce, draft.sources],
     calendar,
     partitions: 1,
     nowMs,
@@ -147,6 +149,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestRep
     const [stats] = await scorer.end();
     return reportOf({
       drafts: draft.drafts,
+      alone,
       patternSets: { inForce: setId(inForce), draft: setId(draft.sources) },
       history: { ...countsOf(scorer.totals), transactions: days.total(), accounts: stats!.subjects },
       transactionsByDay: days.counts,

@@ -23,7 +23,9 @@ const load = z.looseObject({
   p95: z.int().nullable(),
   max: z.int().nullable(),
 });
+const ofPattern = z.object({ hits: z.int(), accounts: z.int() });
 const reportSchema = z.looseObject({
+  alone: z.boolean(),
   drafts: z.array(z.looseObject({ id: z.string(), version: z.int(), replaces: z.int().nullable() })),
   history: z.looseObject({ from: z.string(), to: z.string(), transactions: z.int() }),
   hits: side,
@@ -31,6 +33,7 @@ const reportSchema = z.looseObject({
   days: z.array(z.looseObject({ day: z.string(), transactions: z.int(), hits: side })),
   load: z.object({ inForce: load, draft: load }),
   changes: z.looseObject({ same: z.int(), added: counts, gone: counts, warnings: z.record(z.string(), z.int()) }),
+  byPattern: z.record(z.string(), z.object({ inForce: ofPattern, draft: ofPattern })),
   wouldFire: z.record(
     z.string(),
     z.looseObject({ hits: z.int(), hitsPerThousand: z.number(), accounts: z.int(), warnings: z.int() }),
@@ -168,6 +171,36 @@ describe('huqi patterns backtest', () => {
     const { stdout } = await huqi(['patterns', 'backtest', drafts, '--patterns', base, '--against', sample.day]);
     for (const words of ['would hit', 'warnings a month', 'new, for example:', 'gone, for example:', 'M03 v2'])
       expect(stdout).toContain(words);
+    expect(stdout).not.toContain('without the other patterns');
+  });
+
+  it('finds the same changes --alone, and nothing of other patterns', async () => {
+    const html = at('alone.html');
+    const args = ['--patterns', base, '--against', sample.day, '--labels', sample.labels];
+    const alone = await backtest(...args, '--alone', '--html', html);
+    expect({ full: report.alone, alone: alone.alone }).toEqual({ full: false, alone: true });
+    expect(alone.changes).toMatchObject({ added: report.changes.added, gone: report.changes.gone });
+    expect(alone.wouldFire).toEqual(report.wouldFire);
+    expect(alone.history).toEqual(report.history);
+    expect(Object.keys(report.byPattern).length).toBeGreaterThan(5);
+    const { M03, V12 } = report.byPattern;
+    expect(alone.byPattern).toEqual({ M03, V12 });
+    expect(alone.hits).toEqual({ inForce: M03!.inForce.hits + V12!.inForce.hits, draft: M03!.draft.hits + V12!.draft.hits });
+    expect(alone.warnings.inForce.total).toBeLessThan(report.warnings.inForce.total);
+    expect(readFileSync(html, 'utf8')).toContain('without the other patterns');
+    const { stdout } = await huqi(['patterns', 'backtest', drafts, ...args, '--alone']);
+    expect(stdout).toContain('without the other patterns');
+  });
+
+  it('tries a pattern that replaces nothing --alone', async () => {
+    const novel = at('Z03.yaml');
+    writeFileSync(novel, looser.replace('id: M03', 'id: Z03'));
+    const args = ['patterns', 'backtest', novel, '--json', '--patterns', base, '--against', sample.day];
+    const outcome = await huqi([...args, '--alone']);
+    const { hits, byPattern, drafts: tried } = reportSchema.parse(JSON.parse(outcome.stdout));
+    expect(tried).toMatchObject([{ id: 'Z03', replaces: null }]);
+    expect(hits).toEqual({ inForce: 0, draft: report.byPattern['M03']!.draft.hits });
+    expect(byPattern['Z03']).toEqual({ ...report.byPattern['M03'], inForce: { hits: 0, accounts: 0 } });
   });
 });
 
@@ -220,6 +253,8 @@ describe('huqi patterns backtest that is stopped or killed', () => {
       /other\.checkpoint belongs to a backtest of other patterns or another history; name another file/,
     );
     expect(failureOf(other)).toEqual({ code: 1, lines: 1, hasStack: false });
+    const alone = await huqi(['patterns', 'backtest', drafts, ...args, '--alone']);
+    expect(alone.stderr).toMatch(/belongs to a backtest of other patterns/);
     writeFileSync(file, '{"half');
     const torn = await huqi(['patterns', 'backtest', drafts, ...args]);
     expect(torn.stderr).toMatch(/is no checkpoint of a backtest/);
@@ -322,6 +357,16 @@ describe('huqi patterns backtest over what a platform stored', () => {
     expect(await html.text()).toContain('<svg ');
     expect((await call('DELETE', `/v1/backtests/${id}`)).status).toBe(409);
     expect((await call('GET', '/v1/backtests/nobody')).status).toBe(404);
+
+    const [busiest] = Object.entries(expected.byPattern).toSorted(([, a], [, b]) => b.draft.hits - a.draft.hits)[0]!;
+    const quickFiles = [{ file: 'busiest.yaml', text: textOf(busiest) }];
+    const quick = z
+      .object({ id: z.string() })
+      .parse(await (await call('POST', '/v1/backtests', { files: quickFiles, alone: true })).json());
+    const askQuick = async () => job.parse(await (await call('GET', `/v1/backtests/${quick.id}`)).json());
+    await expect.poll(async () => (await askQuick()).status, { timeout: 90_000, interval: 200 }).toBe('done');
+    const { alone, byPattern } = (await askQuick()).report!;
+    expect({ alone, byPattern }).toEqual({ alone: true, byPattern: { [busiest]: expected.byPattern[busiest] } });
 
     const again = z
       .object({ id: z.string() })

@@ -18,6 +18,9 @@ const startBody = z
       .max(500),
     from: day.optional().meta({ description: 'first day; the oldest where it is left out' }),
     to: day.optional().meta({ description: 'the day after the last; up to the newest where it is left out' }),
+    alone: z.boolean().default(false).meta({
+      description: 'without the other patterns, many times faster: warnings and levels are those of the drafts by themselves',
+    }),
     labels: z
       .array(
         z.strictObject({
@@ -77,8 +80,8 @@ export function backtestRoutes(app: App, { dependencies }: RouteContext): void {
       },
     },
     async (request, reply) => {
-      const { files, from, to, labels } = request.body;
-      const outcome = await backtests.start({ files, from, to, labels });
+      const { files, from, to, labels, alone } = request.body;
+      const outcome = await backtests.start({ files, from, to, labels, alone });
       switch (outcome.kind) {
         case 'started':
           return reply
