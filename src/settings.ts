@@ -101,6 +101,7 @@ export const settingsSchema = z.strictObject({
     claimDays: whole(1, 36_500),
     claimsMax: whole(1_000, 1_000_000_000),
     readingThreads: whole(0, 64),
+    aheadMsMax: whole(0, 60_000),
   }),
   incoming: z.strictObject({
     bank: z.string().regex(/^(\*|[0-9A-Za-z]{3,14})$/, 'expected a bank number, or *'),
@@ -286,7 +287,7 @@ function placeEnvironment(
   }
 }
 
-/** Text of the environment in the shape of the default: lists by commas, numbers and booleans where the default is one. */
+/** Text of the environment in the shape of the default: lists by commas, numbers where the default is one or `auto`, booleans. */
 function fromText(text: string, shape: unknown): unknown {
   if (Array.isArray(shape)) {
     return text
@@ -294,7 +295,7 @@ function fromText(text: string, shape: unknown): unknown {
       .map((part) => part.trim())
       .filter((part) => part !== '');
   }
-  if (typeof shape === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  if ((typeof shape === 'number' || shape === 'auto') && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (text === 'true' || text === 'false') return text === 'true';
   return text;
 }

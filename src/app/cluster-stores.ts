@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createKafkaLog, type KafkaLogOptions } from '../adapters/log/kafka.js';
 import { createRedisState, type RedisStateOptions } from '../adapters/state/redis.js';
 import type { Settings } from '../settings.js';
@@ -48,7 +49,7 @@ export async function openClusterState(settings: Settings): Promise<Pick<Stores,
   return { state, close: () => state.close() };
 }
 
-export async function kafkaOptions({ cluster, kafka, log, incoming }: Settings): Promise<KafkaLogOptions> {
+export async function kafkaOptions({ cluster, kafka, log, incoming, dataDir }: Settings): Promise<KafkaLogOptions> {
   const { tls, sasl } = kafka;
   const files = await pemTexts(tls);
   return {
@@ -58,6 +59,7 @@ export async function kafkaOptions({ cluster, kafka, log, incoming }: Settings):
     compression: kafka.compression,
     sessionTimeoutMs: kafka.sessionTimeoutMs,
     deadlineMs: kafka.deadlineMs,
+    membersDirectory: join(dataDir, 'kafka-members'),
     ...(kafka.replication > 0 ? { replication: kafka.replication } : {}),
     ...(kafka.minInsync > 0 ? { minInsync: kafka.minInsync } : {}),
     retentionMs: { incoming: incoming.retentionMs },

@@ -63,6 +63,8 @@ export interface FrameViews {
   put(name: string, known: KnownFrame): void;
   /** Of the frame with this name, once. */
   take(name: string): KnownFrame | undefined;
+  /** The frame did not reach the log. */
+  forget(name: string): void;
 }
 
 /** `bytesMax`: of the tables of all that is kept; beyond it the oldest goes. A table stays as long as one frame of its body. */
@@ -93,6 +95,7 @@ export function createFrameViews(bytesMax: number): FrameViews {
       }
     },
     take,
+    forget: (name) => void take(name),
   };
 }
 

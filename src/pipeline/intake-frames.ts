@@ -26,6 +26,7 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
   const open = Array.from({ length: partitions }, (): OpenFrame => ({ candidates: [], flags: [], bytes: 0 }));
   let records: OutgoingRecord[] = [];
   const taken: Buffer[] = [];
+  const names: string[] = [];
   let closed = 0;
 
   function add(candidate: Candidate, flags: number): void {
@@ -56,6 +57,7 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
       if (known) {
         const name = `${known.name}.${closed++}`;
         end += writeFrameName(buffer, end, name);
+        names.push(name);
         known.frameViews.put(name, { table: known.table, rows: Int32Array.from(frame.candidates, ({ viewRow }) => viewRow) });
       }
       records.push({ topic: 'transactions', partition, value: buffer.subarray(0, end) });
@@ -75,6 +77,10 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
     /** The frames are on the log, and their buffers may be used again. */
     release() {
       for (const buffer of taken.splice(0)) pool.give(buffer);
+    },
+    /** The frames made so far will not be on the log, or nobody knows: a scorer that comes to one reads it. */
+    forget() {
+      for (const name of names.splice(0)) known?.frameViews.forget(name);
     },
   };
 }

@@ -10,6 +10,7 @@ import { createBufferPool } from './buffer-pool.js';
 import { createClaims, formatContent, type ClaimAnswer } from './claims.js';
 import type { Candidate, Line, LineReaderOptions, Refusal } from './intake-lines.js';
 import type { FrameViews } from './frame-views.js';
+import type { IntakePace } from './intake-pace.js';
 import { createFrameWriter, type FrameWriter } from './intake-frames.js';
 import { framesOf, recordsOf } from './partitioning.js';
 import { rawText, rejectedEvent } from './rejections.js';
@@ -85,6 +86,8 @@ interface IntakeTelemetry {
   transactionRejected(reason: string, count?: number): void;
   bodyAnswered(fact: { lines: number; bytes: number; durationMs: number }): void;
   intakeBusy(reason: string): void;
+  /** A body waited for this process's scorer. */
+  intakeWaited(durationMs: number): void;
 }
 
 export interface IntakeOptions {
@@ -99,6 +102,8 @@ export interface IntakeOptions {
   readonly openReader?: (options: LineReaderOptions) => BodyReader;
   /** Where this process's scorer looks for what was read here. */
   readonly frameViews?: FrameViews;
+  /** Where intake waits for this process's scorer; left out, it never does. */
+  readonly room?: IntakePace['room'] | undefined;
 }
 
 export class IntakeBusy extends Error {
@@ -126,7 +131,7 @@ interface Body extends AboutBody, ReadBody {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { log, state, clock, newId, settings: overrides, telemetry, openReader = createBodyReader, frameViews } = options;
+  const { log, state, clock, newId, settings: overrides, telemetry, openReader = createBodyReader, frameViews, room } = options;
   const settings = { ...intakeDefaults, ...overrides };
   const claims = createClaims({ ...settings, state, slots: settings.claimSlots, newId });
   let opening: Promise<BodyReader> | null = null;
@@ -151,7 +156,12 @@ export function createIntake(options: IntakeOptions): Intake {
       const reader = await open();
       const read = await reader.read(bytes, about);
       const body: Body = { ...about, ...read, candidates: read.lines.filter((line) => line.kind === 'candidate') };
-      await put(body);
+      const giveBack = await roomFor(body);
+      try {
+        await put(body, giveBack);
+      } finally {
+        giveBack();
+      }
       return report(body, bytes.length);
     } finally {
       bodiesInHand.delete(attempt);
@@ -187,28 +197,46 @@ export function createIntake(options: IntakeOptions): Intake {
     throw new IntakeBusy(`${bodies} bodies of ${bytesInHand} bytes are in hand`);
   }
 
-  /** Claims what is new and brings it to the log. */
-  async function put(body: Body): Promise<void> {
+  /** Waits where scoring is far behind. Reference records take room as payments do. */
+  async function roomFor({ candidates }: Body): Promise<() => void> {
+    if (!room || candidates.length === 0) return () => undefined;
+    const startedAtMs = clock.now();
+    const giveBack = await room(2 * candidates.length);
+    const waitedMs = clock.now() - startedAtMs;
+    if (waitedMs > 0) telemetry?.intakeWaited(waitedMs);
+    return giveBack;
+  }
+
+  /** Claims what is new and brings it to the log; `onFrames` once the frames are made. */
+  async function put(body: Body, onFrames: () => void): Promise<void> {
     const { attempt, candidates, receivedAtMs, views } = body;
     const known = views && frameViews ? { name: attempt, table: views, frameViews } : undefined;
     const frames = createFrameWriter(log.partitions('transactions'), receivedAtMs, pool, known);
-    if (claims.record) {
-      await claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers, frames));
-      return frames.release();
-    }
     try {
+      if (claims.record) {
+        await claims.record(attempt, candidates, receivedAtMs, (answers) => recordsFor(body, answers, frames, onFrames));
+        return frames.release();
+      }
       const answers = await claims.claim(attempt, candidates, receivedAtMs);
-      const records = await recordsFor(body, answers, frames);
+      const records = await recordsFor(body, answers, frames, onFrames);
       if (records.length > 0) await log.append(records);
       frames.release();
       finishLater(attempt);
     } catch (error) {
-      claims.abandon(attempt);
+      frames.forget();
+      if (!claims.record) claims.abandon(attempt);
       throw error;
     }
   }
 
-  async function recordsFor(body: Body, answers: readonly ClaimAnswer[], frames: FrameWriter): Promise<OutgoingRecord[]> {
+  async function recordsFor(
+    body: Body,
+    answers: readonly ClaimAnswer[],
+    frames: FrameWriter,
+    onFrames: () => void,
+  ): Promise<OutgoingRecord[]> {
+    // Asked again, with other answers, nothing of the first ones is on the log.
+    frames.forget();
     for (const [i, candidate] of body.candidates.entries()) {
       const answer = answers[i]!;
       candidate.outcome = undefined;
@@ -218,7 +246,9 @@ export function createIntake(options: IntakeOptions): Intake {
       else candidate.outcome = conflictOf(answer);
       if (i % sliceLines === sliceLines - 1) await nextTurn();
     }
-    return [...frames.finish(), ...rejectedRecords(body)];
+    const finished = frames.finish();
+    onFrames();
+    return [...finished, ...rejectedRecords(body)];
   }
 
   function rejectedRecords(body: Body): OutgoingRecord[] {

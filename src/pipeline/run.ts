@@ -16,6 +16,7 @@ import { createFeed, type Feed } from './feed.js';
 import { createIncoming } from './incoming.js';
 import { createFrameViews, type FrameViews } from './frame-views.js';
 import { createIntake, type Intake } from './intake.js';
+import { createIntakePace, type IntakePace } from './intake-pace.js';
 import type { LineReaderOptions } from './intake-lines.js';
 import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
@@ -100,9 +101,9 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     readingThreads > 0
       ? createThreadedBodyReader(options, { threads: readingThreads, onLost: (fault) => telemetry.readingThreadLost(fault) })
       : createBodyReader(options);
-  const frameViews = runs.has('score') ? { frameViews: createFrameViews(frameViewBytesMax) } : {};
-  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader, ...frameViews });
-  const memories = openMemories(parts, frameViews);
+  const own: Partial<IntakePace> = runs.has('score') ? besideScoring(settings) : {};
+  const intake = createIntake({ log, state, clock, newId, settings: settings.intake, telemetry, openReader, ...own });
+  const memories = openMemories(parts, own);
   const closers: (() => Promise<void>)[] = [() => memories.close()];
   const watch = (task: Retention): void => void closers.push(() => task.stop());
   /** Members of groups; the one that was started last leaves first. */
@@ -137,6 +138,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
         state,
         patternStore,
         openMemory: memories.openMemory,
+        scored: own.scored,
         clock,
         newId,
         settings: { ...settings.score, limit: limitOf(settings.score) },
@@ -194,6 +196,16 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
     await closeAll(closers).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * What intake and the scorer of one process share: what was read, and, where this process scores all that it takes in, how far
+ * the one may be ahead of the other.
+ */
+function besideScoring({ intake: { aheadMsMax }, cluster }: Settings): Partial<IntakePace> {
+  const frameViews = createFrameViews(frameViewBytesMax);
+  if (aheadMsMax === 0 || cluster.kafkaBrokers.length > 0) return { frameViews };
+  return createIntakePace({ frameViews, aheadMsMax, waitMsMax: 20 * aheadMsMax, clock: { now: () => performance.now() } });
 }
 
 /** Engines beside this thread, where processors are free; on this one otherwise. */

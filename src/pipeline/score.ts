@@ -1,7 +1,7 @@
 import type { Forward } from '../domain/forward.js';
 import type { Hit } from '../domain/hit.js';
 import type { Reference } from '../domain/reference.js';
-import type { Log, Membership, ReadLimit } from '../ports/log.js';
+import type { Log, LogRecord, Membership, ReadLimit } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import type { Batch } from '../scoring/batch.js';
 import type { TransactionView } from '../scoring/transaction-view.js';
@@ -101,6 +101,8 @@ export interface ScoreOptions<Patterns extends PatternSetIdentity> {
   readonly clock: { now(): number };
   /** Gives ids that no other process gives: a random UUID. */
   readonly newId: () => string;
+  /** Told of records that were scored and whose outputs are on the log. */
+  readonly scored?: ((records: readonly LogRecord[]) => void) | undefined;
   readonly settings?: Partial<ScoreSettings & SnapshotSettings>;
   readonly telemetry?: ScoreTelemetry;
 }
@@ -124,6 +126,7 @@ export async function createScore<Patterns extends PatternSetIdentity>(options: 
         underWay++;
         try {
           await opened.processor.process(batch);
+          options.scored?.(batch.records);
         } finally {
           underWay--;
         }

@@ -21,6 +21,7 @@ export function createMetrics(registry: Registry) {
     rejected: counter('transactions_rejected_total', 'Records refused by intake or scoring', ['reason']),
     intakeBytes: counter('intake_bytes_total', 'Bytes of records that intake has judged'),
     intakeSeconds: histogram('intake_body_seconds', 'From a body in hand to its durable answer', fast),
+    intakeWaited: counter('intake_waited_seconds_total', 'Time that bodies waited for scoring to come nearer'),
     intakeBusy: counter('intake_busy_total', 'Bodies turned away because too much was in hand'),
     scored: counter('transactions_scored_total', 'Transactions scored', ['partition']),
     referencesTaken: counter('references_taken_total', 'Reference records taken into scoring', ['partition']),

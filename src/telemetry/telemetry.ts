@@ -87,6 +87,9 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.intakeBytes.inc(fact.bytes);
       metrics.intakeSeconds.observe(fact.durationMs / 1000);
     },
+    intakeWaited(durationMs: number) {
+      metrics.intakeWaited.inc(durationMs / 1000);
+    },
     intakeBusy(reason: string) {
       metrics.intakeBusy.inc();
       sampled('intake-busy', (suppressed) => log.warn({ reason, suppressed }, 'a body was turned away, too much is in hand'));

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -16,6 +17,7 @@ import { checkKafka, createKafkaLog, type KafkaLog, type KafkaLogOptions } from 
 import { startScript, type Child } from '../contracts/child-process.js';
 import { contractPartitions } from '../contracts/log.contract.js';
 import { startKafka, type KafkaCluster } from './support/kafka-broker.js';
+import { temporaryDirectory } from '../support/embedded.js';
 import { kafkaUser } from './support/kafka-settings.js';
 
 const childPath = fileURLToPath(new URL('support/kafka-child.ts', import.meta.url));
@@ -85,6 +87,58 @@ describe('who works on what', () => {
     for (const partition of kept) expect(opened.filter((line) => line === `opens ${partition}`)).toHaveLength(1);
     for (const partition of moved) expect(opened.filter((line) => line === `opens ${partition}`)).toHaveLength(2);
     expect(opened.filter((line) => line.startsWith('closes')).sort()).toEqual(moved.map((partition) => `closes ${partition}`));
+  });
+
+  describe('on one machine', () => {
+    const directory = temporaryDirectory();
+    afterAll(() => rmSync(directory, { recursive: true, force: true }));
+    /** So long a session that nobody gets a partition by its end. */
+    const patient = (): KafkaLogOptions => ({ ...freshOptions(), sessionTimeoutMs: 60_000, membersDirectory: directory });
+    const nothing = { start: 'earliest', limit, process: async () => undefined, close: async () => undefined } as const;
+
+    it('does not wait for the session of a killed process where another one runs', async () => {
+      const options = patient();
+      const events: string[] = [];
+      const log = await openLog({ ...options, onEvent: ({ kind }) => events.push(kind) });
+      const member = await log.join('shared', 'hits', async () => nothing);
+      const other = child('consume', options);
+      await other.printed(2);
+      await eventually(() => expect(member.owned()?.every(({ isOpen }) => isOpen) && member.owned()?.length).toBe(2));
+      const killedAt = performance.now();
+      await other.kill();
+      await eventually(() => expect(member.owned()?.every(({ isOpen }) => isOpen) && member.owned()?.length).toBe(4));
+      expect(performance.now() - killedAt).toBeLessThan(10_000);
+      expect(events).toEqual(['memberDismissed']);
+      // All that is left there is this member's own.
+      expect(readdirSync(directory)).toHaveLength(1);
+      await member.leave();
+      expect(readdirSync(directory)).toEqual([]);
+    });
+
+    it('nor where it is started again', async () => {
+      const options = patient();
+      const first = child('consume', options);
+      await first.printed(4);
+      await first.kill();
+      const startedAt = performance.now();
+      const log = await openLog(options);
+      const member = await log.join('shared', 'hits', async () => nothing);
+      await eventually(() => expect(member.owned()?.every(({ isOpen }) => isOpen) && member.owned()?.length).toBe(4));
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+    });
+
+    it('leaves a process that only stands still its partitions', async () => {
+      const options = patient();
+      const log = await openLog(options);
+      const member = await log.join('shared', 'hits', async () => nothing);
+      const frozen = child('consume', options);
+      await frozen.printed(2);
+      await eventually(() => expect(member.owned()).toHaveLength(2));
+      frozen.signal('SIGSTOP');
+      await sleep(6_000);
+      expect(member.owned()).toHaveLength(2);
+      frozen.signal('SIGCONT');
+    });
   });
 
   it('opens a partition that has moved only when its first owner has closed it, and what is closed sooner does not wait', async () => {

@@ -41,13 +41,19 @@ function pick<A>(all: Readonly<Record<string, A>>, isWanted: (id: string, value:
   return Object.fromEntries(Object.entries(all).filter(([id, value]) => isWanted(id, value)));
 }
 
+/**
+ * The day passes in five seconds here: what may be ahead of scoring for as long as it ships would be half an hour of that day, and
+ * payments that follow in that time would be told of too late (docs/decisions/0017-partitions-are-scored-beside.md).
+ */
+const pace = { HUQI_INTAKE_AHEAD_MS_MAX: '50' };
+
 /** Milliseconds after it said that it runs, early enough that the sample is still playing; other moments on every run. */
 const kills = 6;
 const moments = Array.from({ length: kills }, (_, i) => (i === 0 ? 0 : Math.round(50 + Math.random() * 2_000)));
 
 /** Runs to its own end; a run that does not end is killed, and its code is then null. */
 async function playToEnd(data: string, limitMs = 120_000): Promise<Outcome> {
-  const running = startHuqi(playSample(data));
+  const running = startHuqi(playSample(data), pace);
   const timer = setTimeout(() => running.child.kill('SIGKILL'), limitMs);
   const outcome = await running.ended;
   clearTimeout(timer);
@@ -55,7 +61,7 @@ async function playToEnd(data: string, limitMs = 120_000): Promise<Outcome> {
 }
 
 async function killAt(data: string, delayMs: number): Promise<void> {
-  const running = startHuqi(playSample(data));
+  const running = startHuqi(playSample(data), pace);
   await running.printed(/runs at http/);
   await sleep(delayMs);
   const { code, stdout, stderr } = await running.end('SIGKILL');

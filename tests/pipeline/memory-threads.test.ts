@@ -125,7 +125,7 @@ describe('partitions that are scored on other threads', () => {
     const kept = createFrameViews(64 * 2 ** 20);
     let taken = 0;
     const frameViews: FrameViews = {
-      put: (name, known) => kept.put(name, known),
+      ...kept,
       take(name) {
         const known = kept.take(name);
         taken += known?.rows.filter((row) => row >= 0).length ?? 0;

@@ -359,6 +359,7 @@ function countingViews(spoil: boolean): { views: FrameViews; rows(): number } {
       taken += known?.rows.filter((row) => row >= 0).length ?? 0;
       return known;
     },
+    forget: (name) => kept.forget(name),
   };
   return { views, rows: () => taken };
 }

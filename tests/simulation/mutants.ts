@@ -133,8 +133,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a claim is finished before its append',
     breaks: 'a try that fails afterwards passes for done',
     file: pipeline('intake'),
-    from: 'const records = await recordsFor(body, answers, frames);',
-    to: 'finishLater(attempt); const records = await recordsFor(body, answers, frames);',
+    from: 'const records = await recordsFor(body, answers, frames, onFrames);',
+    to: 'finishLater(attempt); const records = await recordsFor(body, answers, frames, onFrames);',
   },
   {
     name: 'the bank is answered before the append',

@@ -2,6 +2,7 @@ import type { Log, OutgoingRecord, ReadLimit, Topic } from '../../ports/log.js';
 import { createCluster, type Cluster } from './kafka/cluster.js';
 import { createEnds } from './kafka/ends.js';
 import { checkCode, rideOut } from './kafka/faults.js';
+import { createLocalMembers, noLocalMembers } from './kafka/local-members.js';
 import { createKafkaGroups } from './kafka/groups.js';
 import { groupIdOf } from './kafka/group-member.js';
 import type { KafkaLogOptions } from './kafka/options.js';
@@ -67,6 +68,7 @@ function logOver(cluster: Cluster, options: KafkaLogOptions, prefix: string, nam
       waitFor: (from, timeoutMs, signal) => ends.wait(topic, partition, from, timeoutMs, signal),
     }),
     sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+    localMembers: options.membersDirectory === undefined ? noLocalMembers : createLocalMembers(options.membersDirectory),
     onTrouble: options.onTrouble ?? (() => undefined),
     onEvent,
   });

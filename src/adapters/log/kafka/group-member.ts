@@ -4,6 +4,7 @@ import type { Cluster } from './cluster.js';
 import { checkCode, isPassing, KafkaError, reasonOf, refusal, typeOf } from './faults.js';
 import { MemberAssignment, MemberMetadata } from './kafkajs.js';
 import type { Link } from './link.js';
+import type { LocalMembers } from './local-members.js';
 import type { KafkaLogEvent } from './options.js';
 
 /** Groups that run different versions of HuQi must agree on it. */
@@ -12,6 +13,8 @@ const leaveMsMax = 3_000;
 /** Members of one group in one process have connections of their own: a join that waits would hold up the others' signs of life. */
 let membersMade = 0;
 const retryPauseMs = { min: 100, max: 2_000 } as const;
+/** While it starts, so often it is looked for members of this machine that are gone. */
+const dismissEveryMs = 500;
 
 export interface GroupMemberOptions {
   readonly cluster: Cluster;
@@ -26,6 +29,7 @@ export interface GroupMemberOptions {
   /** Positions that have changed since the last call; kept by Kafka for lag tools only. */
   readonly takePositions: () => ReadonlyMap<number, number>;
   readonly onEvent: (event: KafkaLogEvent) => void;
+  readonly localMembers: LocalMembers;
 }
 
 /**
@@ -33,7 +37,7 @@ export interface GroupMemberOptions {
  * partitions meanwhile. It rides out whatever passes, for as long as it takes; `run` rejects with what does not.
  */
 export function createGroupMember(options: GroupMemberOptions) {
-  const { cluster, groupId, topic, sessionTimeoutMs } = options;
+  const { cluster, groupId, topic, sessionTimeoutMs, localMembers } = options;
   const lane = `group/${groupId}/${++membersMade}` as const;
   const heartbeatMs = Math.min(1_000, sessionTimeoutMs / 4);
   const leaving = new AbortController();
@@ -49,6 +53,7 @@ export function createGroupMember(options: GroupMemberOptions) {
   let isStaying = false;
 
   async function run(): Promise<void> {
+    void dismissWhileStarting();
     for (let pause: number = retryPauseMs.min; !leaving.signal.aborted;) {
       try {
         wantsRejoin = false;
@@ -65,10 +70,39 @@ export function createGroupMember(options: GroupMemberOptions) {
     }
   }
 
+  /** A join waits for members that are gone as well, until their sessions end: meanwhile it is looked who they are. */
+  async function dismissWhileStarting(): Promise<void> {
+    for (
+      let waitedMs = 0;
+      generation === -1 && waitedMs < sessionTimeoutMs && !leaving.signal.aborted;
+      waitedMs += dismissEveryMs
+    ) {
+      await dismiss({ silent: true });
+      await sleep(dismissEveryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Takes members out of the group whose processes on this machine have ended. What fails is done by the end of their sessions. */
+  async function dismiss(which: { readonly silent: boolean }): Promise<void> {
+    for (const gone of localMembers.dead(groupId, which)) {
+      try {
+        const link = await cluster.link(await coordinatorId(), 'ask');
+        // Of a member that the group has forgotten already this is told apart, and is as good.
+        const { errorCode } = await link.ask<{ errorCode: number }>('LeaveGroup', { groupId, memberId: gone });
+        checkCode(errorCode);
+        localMembers.left(groupId, gone);
+        options.onEvent({ kind: 'memberDismissed', detail: `${groupId}: a process that has ended no longer holds partitions` });
+      } catch {
+        return;
+      }
+    }
+  }
+
   async function join(): Promise<void> {
     const link = await coordinatorLink();
     const joined = await askToJoin(link);
     memberId = joined.memberId;
+    localMembers.alive(groupId, memberId);
     const groupAssignment = joined.leaderId === memberId ? divide(joined.members) : [];
     const sentAt = performance.now();
     const synced = await link.ask<{ errorCode: number; memberAssignment: Buffer }>(
@@ -128,12 +162,14 @@ export function createGroupMember(options: GroupMemberOptions) {
       nudge = new AbortController();
       if (wantsRejoin || leaving.signal.aborted) return;
       await heartbeat();
+      await dismiss({ silent: false });
       await commitPositions();
     }
   }
 
   async function heartbeat(): Promise<void> {
     const sentAt = performance.now();
+    localMembers.alive(groupId, memberId);
     const link = await coordinatorLink();
     const answer = await link.ask<{ errorCode: number }>('Heartbeat', { groupId, groupGenerationId: generation, memberId });
     checkCode(answer.errorCode);
@@ -163,7 +199,10 @@ export function createGroupMember(options: GroupMemberOptions) {
     const type = typeOf(fault);
     if (type === 'REBALANCE_IN_PROGRESS') return false;
     if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION' || type === 'FENCED_INSTANCE_ID') {
-      if (type !== 'ILLEGAL_GENERATION') memberId = '';
+      if (type !== 'ILLEGAL_GENERATION') {
+        localMembers.left(groupId, memberId);
+        memberId = '';
+      }
       doubt(`the group no longer knew this member (${type})`);
       return false;
     }
@@ -177,13 +216,17 @@ export function createGroupMember(options: GroupMemberOptions) {
 
   async function coordinatorLink(): Promise<Link> {
     if (coordinator?.isOpen) return coordinator;
+    coordinator = await cluster.link(await coordinatorId(), lane);
+    return coordinator;
+  }
+
+  async function coordinatorId(): Promise<number> {
     const any = await cluster.anyLink('ask');
     const answer = await any.ask<{ errorCode: number; coordinator: { nodeId: number } }>('GroupCoordinator', { groupId });
     checkCode(answer.errorCode);
     const { nodeId } = answer.coordinator;
     if (!cluster.layout.brokers.has(nodeId)) await cluster.refresh();
-    coordinator = await cluster.link(nodeId, lane);
-    return coordinator;
+    return nodeId;
   }
 
   function confirm(sentAt: number): void {
@@ -234,6 +277,7 @@ export function createGroupMember(options: GroupMemberOptions) {
       if (memberId === '') return;
       const link = await coordinatorLink();
       await link.ask('LeaveGroup', { groupId, memberId });
+      localMembers.left(groupId, memberId);
     };
     await Promise.race([gone().catch(() => undefined), sleep(leaveMsMax, undefined, { ref: false })]);
     cluster.closeLane(lane);

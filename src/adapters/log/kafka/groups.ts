@@ -2,6 +2,7 @@ import type { Log, Membership, OnTrouble, PartitionProcessor, Topic } from '../.
 import { keepReopening } from '../reopening.js';
 import type { Cluster } from './cluster.js';
 import { createGroupMember, groupIdOf } from './group-member.js';
+import type { LocalMembers } from './local-members.js';
 import type { KafkaLogEvent } from './options.js';
 import { workOnPartition, type PartitionSource } from './partition-work.js';
 
@@ -15,6 +16,7 @@ export interface GroupsOptions {
   readonly bounds: Log['bounds'];
   readonly sourceOf: (topic: Topic, partition: number) => PartitionSource;
   readonly sessionTimeoutMs: number;
+  readonly localMembers: LocalMembers;
   readonly onTrouble: OnTrouble;
   readonly onEvent: (event: KafkaLogEvent) => void;
 }
@@ -70,6 +72,7 @@ function takePart(options: GroupsOptions, id: string, topic: Topic, open: Open):
     topic: options.nameOf(topic),
     partitions: options.partitions[topic],
     sessionTimeoutMs: options.sessionTimeoutMs,
+    localMembers: options.localMembers,
     owned: () => [...loops.keys()],
     onAssigned: (partitions) => {
       assigned = new Set(partitions);

@@ -27,6 +27,8 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly compression?: 'none' | 'gzip';
   /** After how long without a sign of life a member's partitions go to others, in milliseconds; default 10,000. */
   readonly sessionTimeoutMs?: number;
+  /** Directory that processes of this machine share: one that was killed loses its partitions at once where another sees it there. */
+  readonly membersDirectory?: string;
   /** How long brokers that cannot be reached are ridden out before `Unavailable`, in milliseconds; default 20,000. */
   readonly deadlineMs?: number;
   readonly onTrouble?: OnTrouble;
@@ -35,7 +37,7 @@ export interface KafkaLogOptions extends KafkaConnection {
 
 /** What operators should see though the log goes on by itself. */
 export interface KafkaLogEvent {
-  readonly kind: 'membershipLost' | 'membershipRegained' | 'producerReplaced' | 'offsetCommitFailed';
+  readonly kind: 'membershipLost' | 'membershipRegained' | 'memberDismissed' | 'producerReplaced' | 'offsetCommitFailed';
   /** One sentence without credentials and values. */
   readonly detail: string;
 }
