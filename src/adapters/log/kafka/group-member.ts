@@ -51,32 +51,45 @@ export function createGroupMember(options: GroupMemberOptions) {
   let nudge = new AbortController();
   let wantsRejoin = false;
   let isStaying = false;
+  let isDismissing = false;
 
   async function run(): Promise<void> {
     void dismissWhileStarting();
-    for (let pause: number = retryPauseMs.min; !leaving.signal.aborted;) {
-      try {
-        wantsRejoin = false;
-        await join();
-        pause = retryPauseMs.min;
-        isStaying = true;
-        await stay().finally(() => {
-          isStaying = false;
-        });
-      } catch (fault) {
-        if (leaving.signal.aborted) return;
-        if (await recover(fault, pause)) pause = Math.min(pause * 2, retryPauseMs.max);
-      }
+    // Whether Kafka answers or not: the process lives.
+    const signs = setInterval(() => {
+      if (memberId !== '' && !leaving.signal.aborted) localMembers.alive(groupId, memberId);
+    }, heartbeatMs);
+    signs.unref();
+    try {
+      for (let pause: number = retryPauseMs.min; !leaving.signal.aborted;) pause = await takePart(pause);
+    } finally {
+      clearInterval(signs);
+    }
+  }
+
+  /** Joins and stays until the group changes or a fault comes; the pause before the next fault's try. */
+  async function takePart(pauseBefore: number): Promise<number> {
+    let pause = pauseBefore;
+    try {
+      wantsRejoin = false;
+      await join();
+      pause = retryPauseMs.min;
+      isStaying = true;
+      await stay().finally(() => {
+        isStaying = false;
+      });
+      return pause;
+    } catch (fault) {
+      if (leaving.signal.aborted) return pause;
+      return (await recover(fault, pause)) ? Math.min(pause * 2, retryPauseMs.max) : pause;
     }
   }
 
   /** A join waits for members that are gone as well, until their sessions end: meanwhile it is looked who they are. */
   async function dismissWhileStarting(): Promise<void> {
-    for (
-      let waitedMs = 0;
-      generation === -1 && waitedMs < sessionTimeoutMs && !leaving.signal.aborted;
-      waitedMs += dismissEveryMs
-    ) {
+    const startedAt = performance.now();
+    const isWaiting = () => generation === -1 && performance.now() - startedAt < sessionTimeoutMs && !leaving.signal.aborted;
+    while (isWaiting()) {
       await dismiss({ silent: true });
       await sleep(dismissEveryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
     }
@@ -84,17 +97,21 @@ export function createGroupMember(options: GroupMemberOptions) {
 
   /** Takes members out of the group whose processes on this machine have ended. What fails is done by the end of their sessions. */
   async function dismiss(which: { readonly silent: boolean }): Promise<void> {
-    for (const gone of localMembers.dead(groupId, which)) {
-      try {
+    if (isDismissing) return;
+    isDismissing = true;
+    try {
+      for (const gone of localMembers.dead(groupId, which)) {
         const link = await cluster.link(await coordinatorId(), 'ask');
         // Of a member that the group has forgotten already this is told apart, and is as good.
         const { errorCode } = await link.ask<{ errorCode: number }>('LeaveGroup', { groupId, memberId: gone });
         checkCode(errorCode);
         localMembers.left(groupId, gone);
         options.onEvent({ kind: 'memberDismissed', detail: `${groupId}: a process that has ended no longer holds partitions` });
-      } catch {
-        return;
       }
+    } catch {
+      // Next time.
+    } finally {
+      isDismissing = false;
     }
   }
 
@@ -162,14 +179,14 @@ export function createGroupMember(options: GroupMemberOptions) {
       nudge = new AbortController();
       if (wantsRejoin || leaving.signal.aborted) return;
       await heartbeat();
-      await dismiss({ silent: false });
+      // Not awaited: it must not hold up the next sign of life.
+      void dismiss({ silent: false });
       await commitPositions();
     }
   }
 
   async function heartbeat(): Promise<void> {
     const sentAt = performance.now();
-    localMembers.alive(groupId, memberId);
     const link = await coordinatorLink();
     const answer = await link.ask<{ errorCode: number }>('Heartbeat', { groupId, groupGenerationId: generation, memberId });
     checkCode(answer.errorCode);
