@@ -148,7 +148,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'the bank waits for ever when it sends again',
     file: pipeline('intake'),
     from: 'claims.abandon(attempt);',
-    to: '',
+    to: 'void attempt;',
   },
   {
     name: 'claims go ahead of their transactions',
