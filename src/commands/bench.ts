@@ -95,7 +95,7 @@ async function runBench(names: readonly string[], flags: Flags, context: Command
     const rows: Row[] = [];
     for (const name of names.length > 0 ? (names as BenchName[]) : benchNames) {
       own.stderr.write(`${name} …\n`);
-      rows.push(...(await benches[name]({ patterns: loaded, set, runs, scaled, context: own, version, ...threads })));
+      rows.push(...(await benches[name]({ patterns: loaded, set, runs, scaled, context: own, version, threads })));
     }
     return { figures: rows, patterns: set.patterns.length };
   });
@@ -148,7 +148,7 @@ interface BenchContext {
   readonly scaled: (count: number) => number;
   readonly context: CommandContext;
   readonly version: string;
-  readonly threads?: number | 'auto';
+  readonly threads: { readonly threads?: number | 'auto' };
 }
 
 const rate = (value: number): string => Math.round(value).toLocaleString('en');
@@ -323,12 +323,7 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     const figures: ThroughputFigures[] = [];
     const transactions = scaled(300_000);
     for (let run = 0; run < Math.min(runs, 3); run++)
-      figures.push(
-        await benchThroughput(
-          { paths: context.paths, version, ...(threads === undefined ? {} : { threads }) },
-          { accounts: 20_000, transactions },
-        ),
-      );
+      figures.push(await benchThroughput({ paths: context.paths, version, ...threads }, { accounts: 20_000, transactions }));
     const rowsOf = (all: readonly Throughput[], when: string): Row[] =>
       [
         { what: 'transactions/s, first request to last hit stored', of: (one: Throughput) => one.transactionsPerSecond },
@@ -350,7 +345,7 @@ const benches: Record<BenchName, (bench: BenchContext) => Promise<Row[]>> = {
     ];
   },
   async latency({ scaled, context, version, threads }) {
-    const place = { paths: context.paths, version, ...(threads === undefined ? {} : { threads }) };
+    const place = { paths: context.paths, version, ...threads };
     const {
       rate: perSecond,
       warm,

@@ -11,14 +11,15 @@ export interface Draft {
   readonly replaces: number | null;
 }
 
+export interface MergedSet {
+  readonly sources: readonly PatternSource[];
+  readonly drafts: readonly Draft[];
+  /** The drafts without the other patterns, and what they take the place of: all that differs between the two sides. */
+  readonly alone: { readonly inForce: readonly PatternSource[]; readonly draft: readonly PatternSource[] };
+}
+
 export type DraftSet =
-  | {
-      readonly kind: 'merged';
-      readonly sources: PatternSource[];
-      readonly drafts: Draft[];
-      /** The drafts without the other patterns, and what they take the place of: all that differs between the two sides. */
-      readonly alone: { readonly inForce: PatternSource[]; readonly draft: PatternSource[] };
-    }
+  | (MergedSet & { readonly kind: 'merged' })
   | { readonly kind: 'broken'; readonly problems: PatternProblem[] };
 
 /** The set in force with the drafts in place of the patterns of the same id, and active: they are tried as if in force. */

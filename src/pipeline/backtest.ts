@@ -5,7 +5,7 @@ import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import { setId, type PatternSource } from '../scoring/pattern-set.js';
 import { createChanges, type ChangesResult } from './backtest-changes.js';
 import { both, reportOf, type BacktestReport, type BothSides } from './backtest-report.js';
-import type { DraftSet } from './backtest-sets.js';
+import type { MergedSet } from './backtest-sets.js';
 import { createTally, type TallyState } from './backtest-tally.js';
 import type { FileRejection, RecordTotals } from './file-records.js';
 import { createEvaluator, type EvaluatorState, type Label } from './score-evaluation.js';
@@ -17,7 +17,7 @@ import { createThreadedScorer, type ThreadedScorer } from './score-threads.js';
  */
 export interface BacktestOptions {
   readonly inForce: readonly PatternSource[];
-  readonly draft: Omit<Extract<DraftSet, { kind: 'merged' }>, 'kind'>;
+  readonly draft: MergedSet;
   /** Scores the drafts and what they replace without the other patterns, which would find the same on both sides. */
   readonly alone?: boolean;
   readonly calendar: CalendarData;

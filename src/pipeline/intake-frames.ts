@@ -26,7 +26,6 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
   const open = Array.from({ length: partitions }, (): OpenFrame => ({ candidates: [], flags: [], bytes: 0 }));
   let records: OutgoingRecord[] = [];
   const taken: Buffer[] = [];
-  const names: string[] = [];
   let closed = 0;
 
   function add(candidate: Candidate, flags: number): void {
@@ -55,9 +54,8 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
       taken.push(buffer);
       let end = encode(frame, partition, receivedAtMs, buffer);
       if (known) {
-        const name = `${known.name}.${closed++}`;
+        const name = nameOf(known, closed++);
         end += writeFrameName(buffer, end, name);
-        names.push(name);
         known.frameViews.put(name, { table: known.table, rows: Int32Array.from(frame.candidates, ({ viewRow }) => viewRow) });
       }
       records.push({ topic: 'transactions', partition, value: buffer.subarray(0, end) });
@@ -80,9 +78,14 @@ export function createFrameWriter(partitions: number, receivedAtMs: number, pool
     },
     /** The frames made so far will not be on the log, or nobody knows: a scorer that comes to one reads it. */
     forget() {
-      for (const name of names.splice(0)) known?.frameViews.forget(name);
+      if (!known) return;
+      for (let i = 0; i < closed; i++) known.frameViews.forget(nameOf(known, i));
     },
   };
+}
+
+function nameOf({ name }: KnownBody, frame: number): string {
+  return `${name}.${frame}`;
 }
 
 interface OpenFrame {

@@ -13,8 +13,8 @@ export interface IntakePace {
   /** These were scored, and what they led to is on the log. */
   readonly scored: (records: readonly LogRecord[]) => void;
   /**
-   * Resolves when there is room for a body of so many legs, in the order of asking; a body that is larger than all the room has
-   * it alone. The answer gives the room back: once the body's frames are put, or will not be.
+   * Resolves when there is room for a body of so many legs, in the order of asking; a body that is larger than what is
+   * left has it once half of it is free. The answer gives the room back: once the body's frames are put, or will not be.
    */
   readonly room: (legs: number) => Promise<() => void>;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalMembers } from '../../src/adapters/log/kafka/local-members.js';
@@ -22,6 +22,7 @@ interface Said {
   groupId: string;
   memberId: string;
   pid: number;
+  host: string;
   namespace: string;
   run: string;
 }
@@ -82,17 +83,21 @@ describe('members of groups on this machine', () => {
     expect(members.dead(group, { silent: true })).toEqual(['elsewhere']);
   });
 
+  test('of another machine that shares the directory nothing is known at all', () => {
+    const members = createLocalMembers(directory, () => Date.now() + 60_000);
+    members.alive(group, 'own');
+    putDown('far', { pid: endedPid(), host: 'another' });
+    expect(members.dead(group, { silent: true })).toEqual([]);
+  });
+
   test('signs of life end a silence', () => {
-    let laterMs = 0;
-    const clock = () => Date.now() + laterMs;
-    const members = createLocalMembers(directory, clock);
+    const members = createLocalMembers(directory);
     members.alive(group, 'own');
-    const [file] = readdirSync(directory);
-    const touched = () => statSync(join(directory, file!)).mtimeMs;
-    const before = touched();
-    laterMs = 5_000;
+    const file = join(directory, readdirSync(directory)[0]!);
+    const longAgo = Date.now() / 1_000 - 60;
+    utimesSync(file, longAgo, longAgo);
     members.alive(group, 'own');
-    expect(touched() - before).toBeGreaterThan(4_900);
+    expect(Date.now() - statSync(file).mtimeMs).toBeLessThan(5_000);
     members.left(group, 'own');
     expect(readdirSync(directory)).toEqual([]);
   });

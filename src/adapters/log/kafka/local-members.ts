@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -28,29 +28,24 @@ const member = z.object({
   groupId: z.string(),
   memberId: z.string(),
   pid: z.int().positive(),
+  host: z.string(),
   namespace: z.string(),
   run: z.string(),
 });
 type Member = z.infer<typeof member>;
 
 export function createLocalMembers(directory: string, now: () => number = Date.now): LocalMembers {
-  const namespace = pidNamespace();
-  const mine = new Set<string>();
+  const here = { host: hostname(), namespace: pidNamespace() };
   /** What a file says never changes. */
-  const known = new Map<string, Member | null>();
+  const known = new Map<string, Member>();
 
   function read(file: string): Member | null {
     const found = known.get(file);
-    if (found !== undefined) return found;
-    let one: Member | null = null;
-    try {
-      one = member.parse(JSON.parse(readFileSync(join(directory, file), 'utf8')));
-    } catch {
-      // Gone in between, or half written by a process that is writing it: not kept, so that it is looked at again.
-      return null;
-    }
-    known.set(file, one);
-    return one;
+    if (found) return found;
+    // Gone in between, or half written by the process that is writing it: it is looked at again.
+    const one = attempt(() => member.parse(JSON.parse(readFileSync(join(directory, file), 'utf8'))));
+    if (one) known.set(file, one);
+    return one ?? null;
   }
 
   function isSilent(file: string): boolean {
@@ -60,22 +55,14 @@ export function createLocalMembers(directory: string, now: () => number = Date.n
 
   return {
     alive(groupId, memberId) {
-      const file = fileOf(groupId, memberId);
-      const path = join(directory, file);
+      const said: Member = { groupId, memberId, pid: process.pid, ...here, run };
       attempt(() => {
-        if (mine.has(file)) {
-          const seconds = now() / 1_000;
-          utimesSync(path, seconds, seconds);
-          return;
-        }
         mkdirSync(directory, { recursive: true });
-        writeFileSync(path, JSON.stringify({ groupId, memberId, pid: process.pid, namespace, run } satisfies Member));
-        mine.add(file);
+        writeFileSync(join(directory, fileOf(groupId, memberId)), JSON.stringify(said));
       });
     },
     left(groupId, memberId) {
       const file = fileOf(groupId, memberId);
-      mine.delete(file);
       known.delete(file);
       attempt(() => rmSync(join(directory, file), { force: true }));
     },
@@ -83,8 +70,9 @@ export function createLocalMembers(directory: string, now: () => number = Date.n
       const files = attempt(() => readdirSync(directory)) ?? [];
       return files.flatMap((file) => {
         const one = read(file);
-        if (!one || one.groupId !== groupId || one.run === run) return [];
-        const hasEnded = one.namespace === namespace && (one.pid === process.pid || !isRunning(one.pid));
+        // Another machine may share the directory: its clock and its processes say nothing here.
+        if (!one || one.groupId !== groupId || one.run === run || one.host !== here.host) return [];
+        const hasEnded = one.namespace === here.namespace && (one.pid === process.pid || !isRunning(one.pid));
         return hasEnded || (silent && isSilent(file)) ? [one.memberId] : [];
       });
     },
@@ -100,7 +88,7 @@ function fileOf(groupId: string, memberId: string): string {
 
 /** Within which a process's number means that process: containers number their own. */
 function pidNamespace(): string {
-  return attempt(() => readlinkSync('/proc/self/ns/pid')) ?? hostname();
+  return attempt(() => readlinkSync('/proc/self/ns/pid')) ?? '';
 }
 
 function isRunning(pid: number): boolean {
