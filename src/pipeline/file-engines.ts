@@ -35,7 +35,7 @@ export function createFileEngines(set: PatternSet, partitions: number): FileEngi
   const ownsOf = Array.from({ length: partitions }, (_, partition): Owns =>
     partitions === 1 ? () => true : (key) => partitionOf(key, partitions) === partition,
   );
-  const engines = ownsOf.map((owns) => createEngine(set, { owns }));
+  const engines = ownsOf.map((owns) => createEngine(set, { owns: partitions === 1 ? undefined : owns }));
   const [only] = engines;
   const told = new TransactionView();
 

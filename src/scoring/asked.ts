@@ -25,8 +25,18 @@ export interface PatternStats {
   faults: number;
   /** Measured on a sample of the legs, where the engine was given a clock to measure with; else 0. */
   nanoseconds: number;
-  /** Shadows only: how often all parts of the condition but one held, by that part as it is written. */
-  readonly nearMisses: Map<string, number>;
+  /** Shadows only: how often all parts of the condition but one held, by the number of that part. */
+  readonly near: number[];
+}
+
+/** The same by the part as it is written. */
+export function nearMissesOf({ conjuncts }: CompiledPattern, near: readonly number[]): ReadonlyMap<string, number> {
+  const misses = new Map<string, number>();
+  near.forEach((count, part) => {
+    const { written } = conjuncts[part]!;
+    misses.set(written, (misses.get(written) ?? 0) + count);
+  });
+  return misses;
 }
 
 /** Every so many legs the patterns are asked one by one with a clock. */
@@ -49,6 +59,7 @@ export function createAsked(patterns: readonly CompiledPattern[], { helpers, sta
   let askAll = generateAll(live, helpers);
   const ones = new Map<CompiledPattern, AskOne>();
   const held: number[] = [];
+  let nearOf = live.map((pattern) => statsOf(pattern).near);
   let sinceMeasured = 0;
 
   function one(pattern: CompiledPattern): AskOne {
@@ -58,10 +69,7 @@ export function createAsked(patterns: readonly CompiledPattern[], { helpers, sta
   }
 
   function near(pattern: number, part: number): void {
-    const missed = live[pattern]!;
-    const { nearMisses } = statsOf(missed);
-    const written = missed.conjuncts[part]!.written;
-    nearMisses.set(written, (nearMisses.get(written) ?? 0) + 1);
+    nearOf[pattern]![part]!++;
   }
 
   function oneByOne(leg: Evaluation): void {
@@ -79,6 +87,7 @@ export function createAsked(patterns: readonly CompiledPattern[], { helpers, sta
     const holding = held.map((p) => live[p]!).filter((pattern) => !faulty.has(pattern));
     live = live.filter((pattern) => !faulty.has(pattern));
     askAll = generateAll(live, helpers);
+    nearOf = live.map((pattern) => statsOf(pattern).near);
     held.length = 0;
     for (const pattern of holding) held.push(live.indexOf(pattern));
   }

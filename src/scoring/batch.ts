@@ -13,7 +13,7 @@ export interface Batch {
   count: number;
 }
 
-export const batchMost = 64;
+export const batchMost = 32;
 
 export function createBatch(): Batch {
   return {

@@ -6,7 +6,7 @@ import type { Reference } from '../domain/reference.js';
 import { accountKinds, transactionStatuses } from '../domain/transaction.js';
 import { createAccountRecords } from './account-records.js';
 import { amountClassOf, createAmountSketches } from './amount-sketch.js';
-import { type Asked, createAsked, type PatternStats } from './asked.js';
+import { type Asked, createAsked, nearMissesOf, type PatternStats } from './asked.js';
 import { createBaselines } from './baselines.js';
 import type { Batch } from './batch.js';
 import { createByteTable } from './byte-table.js';
@@ -25,10 +25,10 @@ import { pairColumn, PairTable } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
 import { createPrefetch } from './prefetch.js';
-import { createFirms, createSharedUse } from './shared-use.js';
+import { createFirms } from './shared-firms.js';
+import { createSharedUse } from './shared-use.js';
 import { type RestoredTree, type Saved, snapshotOfAll, snapshotted } from './snapshot-state.js';
 import { SubjectRows } from './subject-rows.js';
-import { createTextCache } from './text-cache.js';
 import { createTraces } from './traces.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 import { functionOf, type Helper, prelude } from './typed-code.js';
@@ -64,7 +64,7 @@ export interface ScoringEngine {
   load(state: RestoredTree): void;
   stats(): EngineStats;
   /** Of the patterns in force, since they were taken over. */
-  patternStats(): readonly PatternStats[];
+  patternStats(): readonly (PatternStats & { readonly nearMisses: ReadonlyMap<string, number> })[];
 }
 
 export interface EngineStats {
@@ -81,7 +81,7 @@ export interface EngineStats {
 
 export interface EngineOptions {
   /** Whether a key's partition is this one; all are where it is left out. */
-  readonly owns?: (key: string) => boolean;
+  readonly owns?: ((key: string) => boolean) | undefined;
   /** Nanoseconds of a monotonic clock, to measure what each pattern costs. It never changes a hit. */
   readonly measure?: () => number;
 }
@@ -94,7 +94,7 @@ const personalKind = accountKinds.indexOf('personal') + 1;
 /** Pending transactions are scored, failed and reversed ones are not. */
 const lastScoredStatus = transactionStatuses.indexOf('pending');
 
-export function createEngine(set: PatternSet, { owns = () => true, measure }: EngineOptions = {}): ScoringEngine {
+export function createEngine(set: PatternSet, { owns, measure }: EngineOptions = {}): ScoringEngine {
   const { plan } = set;
   let patternSet = set;
   const accounts = createByteTable();
@@ -106,7 +106,6 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   const baselines = createBaselines();
   const sketches = plan.sketches.map(({ windowMs }) => createAmountSketches(windowMs));
   const hitOf = createHitMaker();
-  const texts = createTextCache();
   const likeAmounts = createLikeAmounts(legs);
   const memory = {
     legs,
@@ -232,6 +231,7 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
   function scoreTransaction(payer: number, payee: number, roles: number): void {
     const { timeMs, payer: payerView, payee: payeeView } = leg.view;
     legs.begin();
+    knowledge.begin();
     leg.at(timeMs);
     if (timeMs > latestMs) latestMs = timeMs;
     if ((roles & role.debit) !== 0) {
@@ -299,8 +299,8 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
     const { other, view } = leg;
     // Persons are nobody's suppliers: their names would only take room.
     if (other.nameStart < 0 || other.kind === personalKind) return;
-    const holder = texts.text(view, other.nameStart, other.nameEnd);
-    memory.names.note(leg.subject, leg.otherNumber, holder, view.amountFen, leg.timeMs);
+    const { bytes, amountFen } = view;
+    memory.names.note(leg.subject, leg.otherNumber, bytes, other.nameStart, other.nameEnd, amountFen, leg.timeMs);
   }
 
   function numberOf(party: PartyView): number {
@@ -408,18 +408,19 @@ export function createEngine(set: PatternSet, { owns = () => true, measure }: En
         .reduce((sum, bytes) => sum + bytes, 0),
     }),
     patternStats: () =>
-      [...stats].map(([{ pattern }, known]) => ({
+      [...stats].map(([compiled, known]) => ({
         ...known,
+        nearMisses: nearMissesOf(compiled, known.near),
         asked:
-          (pattern.on === 'debit' || pattern.on === 'both' ? asks.legs.debit : 0) +
-          (pattern.on === 'credit' || pattern.on === 'both' ? asks.legs.credit : 0),
+          (compiled.pattern.on === 'debit' || compiled.pattern.on === 'both' ? asks.legs.debit : 0) +
+          (compiled.pattern.on === 'credit' || compiled.pattern.on === 'both' ? asks.legs.credit : 0),
       })),
   };
 }
 
-function emptyStats({ pattern, state }: CompiledPattern): PatternStats {
+function emptyStats({ pattern, state, conjuncts }: CompiledPattern): PatternStats {
   const { id, version } = pattern;
-  return { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, nearMisses: new Map() };
+  return { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, near: conjuncts.map(() => 0) };
 }
 
 type Joiner = (leg: Evaluation, stream: number) => void;

@@ -12,7 +12,8 @@ import type { NameHistory } from './name-history.js';
 import type { NamedWindows } from './named-windows.js';
 import type { PairTable } from './pair-table.js';
 import type { PlannedSketch } from './plan.js';
-import type { Firms, SharedUse } from './shared-use.js';
+import type { Firms } from './shared-firms.js';
+import type { SharedUse } from './shared-use.js';
 import type { Arrival, Traces } from './traces.js';
 import { SpanText } from './span-text.js';
 import { type PartyView, TransactionView } from './transaction-view.js';
@@ -106,7 +107,8 @@ export class Evaluation {
   /** What `arrival`, `use` and `record` patterns are asked about. */
   arrival: Arrival | undefined = undefined;
   useKind = 0;
-  useKey = '';
+  /** See `thingKey`. */
+  useKey = 0.5;
   useValue = '';
   recordType = '';
   recordWhat = '';

@@ -8,6 +8,8 @@ import { never } from './pair-table.js';
 import { legWord } from './leg-log.js';
 import { baseBit, column, firstContactMs, type Plan } from './plan.js';
 import { pastPayment, recordView } from './record-view.js';
+import { createPaymentThings, paymentKinds } from './payment-things.js';
+import { openedKey, thingKey } from './shared-firms.js';
 import { snapshotted, type Snapshotted } from './snapshot-state.js';
 import type { SubjectRows } from './subject-rows.js';
 import { keyOfBytes, keyOfText } from './byte-key.js';
@@ -21,6 +23,8 @@ import { hashBytes, type PartyView, type TransactionView } from './transaction-v
 export interface Knowledge {
   /** Kinds of data that were ever sent. */
   readonly seen: ReadonlySet<string>;
+  /** Another payment is in hand. */
+  begin(): void;
   /** Notes the device, IP, MAC and operator of the leg in hand. */
   noteKeys(): void;
   /** The payment in hand leaves the payer: what travels on, and what it used. */
@@ -48,16 +52,15 @@ interface Options {
   readonly accounts: ByteTable;
   readonly rows: SubjectRows;
   readonly leg: Evaluation;
-  readonly owns: (key: string) => boolean;
+  /** Undefined where all keys are this partition's. */
+  readonly owns: ((key: string) => boolean) | undefined;
   /** Asks the patterns of the occasion about the leg in hand. */
   readonly ask: (occasion: 'arrival' | 'use' | 'record') => void;
 }
 
-/** Kinds of things that payments name, in the order of `Evaluation.sharedKeys`. */
-const paymentKinds = ['device', 'ip', 'mac', 'operator'] as const satisfies readonly SharedKind[];
 const personalKind = accountKinds.indexOf('personal') + 1;
 /** Seeds of `keyOfBytes`: what kinds of keys there are. */
-const seedOf = { account: 1, circle: 2, shared: 16 } as const;
+const seedOf = { account: 1, circle: 2 } as const;
 
 /** Bounds the look back over one account. */
 const followedLegsMax = 500;
@@ -65,27 +68,27 @@ const followedLegsMax = 500;
 const encoder = new TextEncoder();
 
 export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }: Options): Knowledge {
-  const { records, firms, uses, traces, lists, rates } = memory;
+  const { records, firms, traces, lists, rates } = memory;
   const seen = new Set<string>();
-  const keepsUses = plan.keeps('uses') || plan.keeps('kin');
   const keepsTraces = plan.keeps('traces') || plan.keeps('gathered');
   const keepsKin = plan.keeps('kin');
   const outgoing: OutgoingForward[] = [];
   const waiting: { readonly forward: Forward; readonly view: TransactionView }[] = [];
-  /** The device an account used last: what kin of a stopped account are found by. */
-  const lastDevice = new Map<number, string>();
   const blankRow = rows.blankRow();
-  /** Which things of the payment in hand are news to their own partitions. */
-  const isToTell = paymentKinds.map(() => false);
+  const things = createPaymentThings({ plan, memory, leg, seen, owns, tell, ask: askOfUse });
 
   function accountNumber(account: string): number {
     const bytes = encoder.encode(account);
     return accounts.intern(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
   }
 
+  function isOwn(key: string): boolean {
+    return owns === undefined || owns(key);
+  }
+
   function tell(forward: Forward, transaction: boolean): void {
     const { view } = leg;
-    if (owns(forward.to)) {
+    if (isOwn(forward.to)) {
       waiting.push({ forward, view });
       return;
     }
@@ -96,45 +99,19 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     });
   }
 
-  function spanOf(kind: number): readonly [number, number] {
-    const { view } = leg;
-    if (kind === 0) return [view.deviceStart, view.deviceEnd];
-    if (kind === 1) return [view.ipStart, view.ipEnd];
-    if (kind === 2) return [view.macStart, view.macEnd];
-    return [view.operatorStart, view.operatorEnd];
-  }
-
-  function noteKeys(): void {
-    if (!keepsUses) return;
-    // They are the payer's: on the other leg there are none.
-    if (!leg.isDebit) return void leg.sharedKeys.fill(0);
-    for (let kind = 0; kind < paymentKinds.length; kind++) {
-      const [start, end] = spanOf(kind);
-      const key = start < 0 || end === start ? 0 : keyOfBytes(seedOf.shared + kind, leg.view.bytes, start, end);
-      leg.sharedKeys[kind] = key;
-      isToTell[kind] = key !== 0 && uses.note(leg.subject, kind, key, leg.timeMs);
-    }
-  }
-
-  function useThings(payer: number): void {
-    const { view } = leg;
-    let account = '';
-    let firm = '';
-    for (let kind = 0; kind < paymentKinds.length; kind++) {
-      const key = leg.sharedKeys[kind]!;
-      if (key === 0) continue;
-      const shared = paymentKinds[kind]!;
-      if (!seen.has(shared)) seen.add(shared);
-      if (!isToTell[kind]) continue;
-      const [start, end] = spanOf(kind);
-      const value = view.text(start, end);
-      if (shared === 'device' && keepsKin) lastDevice.set(payer, value);
-      if (account === '') {
-        account = view.text(view.payer.accountStart, view.payer.accountEnd);
-        firm = view.text(view.payer.creditCodeStart, view.payer.creditCodeEnd) || account;
-      }
-      tell({ kind: 'use', to: sharedKey(shared, value), shared, value, firm, account }, true);
-    }
+  function askOfUse(kind: number, key: number, value: string): void {
+    leg.at(leg.view.timeMs);
+    leg.isDebit = true;
+    leg.self = leg.view.payer;
+    leg.other = leg.view.payee;
+    leg.late = false;
+    // A thing has no legs of its own: nobody else's norm may show in its hits.
+    leg.row = blankRow;
+    leg.base = 0;
+    leg.useKind = kind;
+    leg.useKey = key;
+    leg.useValue = value;
+    ask('use');
   }
 
   function circleOf(account: number, party: PartyView): number {
@@ -151,7 +128,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
 
   function leave(payer: number, isKept: boolean): void {
     const { view } = leg;
-    if (isKept && keepsUses) useThings(payer);
+    if (isKept) things.leave(payer);
     if (!keepsTraces) return;
     const isFirst =
       isKept && leg.pairLastDebitMs <= leg.timeMs - firstContactMs && leg.pairLastCreditMs <= leg.timeMs - firstContactMs;
@@ -223,7 +200,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       const id = legs.transactionId(slot);
       const payment = pastPayment({ id, timeMs, amountFen: legs.amountFen(slot), payer, payee });
       const forward = { kind: 'traces', to: payee, caseLevel: level, caseMs: fromMs, payerNew: 0, traces: [] } as const;
-      if (owns(payee)) waiting.push({ forward, view: payment });
+      if (isOwn(payee)) waiting.push({ forward, view: payment });
       else
         outgoing.push({ forward, transaction: payment.bytes.slice(payment.start, payment.end), receivedAtMs: leg.receivedAtMs });
     }
@@ -254,27 +231,17 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   }
 
   /** An enterprise uses a shared thing of this partition. `view` of the leg is the payment or record that tells. */
-  function use({ to, shared, value, firm, account }: UseForward): void {
+  function use({ shared, value, firm, account }: UseForward): void {
     const { view } = leg;
+    const key = thingKey(shared, value);
     const isKin = keepsKin && !(paymentKinds as readonly SharedKind[]).includes(shared);
-    const before = isKin ? firms.firms(to, -Infinity, Infinity) : 0;
-    const isShared = firms.use(to, firm, account, view.timeMs);
-    leg.at(view.timeMs);
-    leg.isDebit = true;
-    leg.self = view.payer;
-    leg.other = view.payee;
-    leg.late = false;
-    // A thing has no legs of its own: nobody else's norm may show in its hits.
-    leg.row = blankRow;
-    leg.base = 0;
-    leg.useKind = sharedKinds.indexOf(shared);
-    leg.useKey = to;
-    leg.useValue = value;
-    if (isShared) ask('use');
+    const before = isKin ? firms.firms(key, -Infinity, Infinity) : 0;
+    if (firms.use(key, firms.nameOfText(firm), firms.nameOfText(account), view.timeMs))
+      askOfUse(sharedKinds.indexOf(shared), key, value);
     if (!isKin) return;
-    const now = firms.firms(to, -Infinity, Infinity);
+    const now = firms.firms(key, -Infinity, Infinity);
     // Those that were told before learn of a change; the one that came learns how many there are.
-    const told = now === before ? [account] : firms.accountsOf(to);
+    const told = now === before ? [account] : firms.accountsOf(key);
     for (const each of told) tell({ ...notice('firms', each, shared, value), firms: now }, false);
   }
 
@@ -289,7 +256,7 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       case 'kin-stopped':
         return records.takeKinStop(accountNumber(account), timeMs);
       case 'ask-kin-stopped':
-        for (const kin of firms.accountsOf(sharedKey(shared, value)))
+        for (const kin of firms.accountsOf(thingKey(shared, value)))
           if (kin !== account) tell({ ...notice('kin-stopped', kin, shared, value), timeMs }, false);
     }
   }
@@ -310,7 +277,8 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
   ): void {
     for (const [shared, value] of things) {
       const to = sharedKey(shared, value);
-      if (isOpening && ownsKey(to)) firms.use(openedKey(to), firm, account, leg.view.timeMs);
+      if (isOpening && ownsKey(to))
+        firms.use(openedKey(shared, value), firms.nameOfText(firm), firms.nameOfText(account), leg.view.timeMs);
       if (ownsKey(to)) use({ kind: 'use', to, shared, value, firm, account });
     }
   }
@@ -375,17 +343,19 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     records.takeStop(account, action, timeMs);
     if (!keepsKin || action === 'release') return;
     const profile = records.profile(account);
-    const device = lastDevice.get(account);
-    const things = [...(profile ? sharedOf(profile) : []), ...(device ? [['device', device] as const] : [])];
-    for (const [shared, value] of things)
+    const device = things.deviceOf(account);
+    const known = [...(profile ? sharedOf(profile) : []), ...(device ? [['device', device] as const] : [])];
+    for (const [shared, value] of known)
       tell({ ...notice('ask-kin-stopped', name, shared, value), to: sharedKey(shared, value), timeMs }, false);
   }
 
   return {
     seen,
-    noteKeys,
+    begin: () => things.begin(),
+    noteKeys: () => things.note(),
     leave,
     settle() {
+      things.settle();
       for (let next = waiting.shift(); next; next = waiting.shift()) takeForward(next.forward, next.view);
     },
     takeReference,
@@ -396,21 +366,15 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
       () => {
         if (outgoing.length + waiting.length > 0)
           throw new Error('the state of an engine is saved only when its forwards were drained');
-        return { seen: [...seen], lastDevice: () => [...lastDevice] };
+        return { seen: [...seen], devices: things.snapshot.save() };
       },
       (state) => {
         seen.clear();
         for (const kind of state.seen) seen.add(kind);
-        lastDevice.clear();
-        for (const [account, device] of state.lastDevice) lastDevice.set(account, device);
+        things.snapshot.load(state.devices);
       },
     ),
   };
-}
-
-/** Accounts that a record says were opened by a person or agent, apart from those that profiles name. */
-export function openedKey(key: string): string {
-  return `opened ${key}`;
 }
 
 type Thing = readonly [SharedKind, string];

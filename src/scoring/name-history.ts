@@ -1,9 +1,11 @@
 import { dayMs } from '../domain/bank-day.js';
-import { spread } from './byte-table.js';
+import { keyOfBytes } from './byte-key.js';
+import { spread, widen } from './byte-table.js';
 import { widerLength } from './growth.js';
 import { holderName, keyOf, resembles, type HolderName } from './holder-name.js';
 import { RowPool } from './row-pool.js';
 import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { textOf } from './transaction-view.js';
 
 /**
  * Names that a subject has paid. Counts and sums are exact as long as the subject's debits to one counterparty after `sinceMs`
@@ -12,8 +14,11 @@ import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
  * as far as they were paid within 400 days of its latest debit. Debits may come late.
  */
 export interface NameHistory {
-  /** One debit of the subject (a row number) to account `other` (less than 2^26) whose holder is called `name`; '' is not noted. */
-  note(subject: number, other: number, name: string, amountFen: number, timeMs: number): void;
+  /**
+   * One debit of the subject (a row number) to account `other` (less than 2^26), whose holder's name stands at `bytes[start, end)`
+   * as inside a JSON string; one without a letter is not noted.
+   */
+  note(subject: number, other: number, bytes: Uint8Array, start: number, end: number, amountFen: number, timeMs: number): void;
   /**
    * Debits after `sinceMs` and up to `atMs` to accounts other than `other` whose holder's name is `name` or resembles it (see
    * `holder-name.ts`). One object for all answers: read it before the next call.
@@ -43,6 +48,9 @@ const keyFactor = 2 ** 26;
 const column = { pair: 0, name: 1, count: 2, sumFen: 3, firstMs: 4, debit: 5, newer: 6 } as const;
 const width = 7;
 
+/** Kind of the keys of names (see `byte-key.ts`). */
+const nameSeed = 3;
+
 interface Name extends HolderName {
   uses: number;
 }
@@ -61,6 +69,11 @@ export function createNameHistory(): NameHistory {
   let spareNames: number[] = [];
   const numbers = new Map<string, number>();
   let nameCharacters = 0;
+  /** How often a number was given back: what remembers a number remembers this too. */
+  let turns = new Int32Array(64);
+  /** By account: the key of the name it was paid under last, the number of that name (-1 for one that is not noted) and its turn. */
+  let paidKeys = new Float64Array(64);
+  let paidNames = new Int32Array(128);
   const normal = createNormaliser();
   const answer = { count: 0, sumFen: 0 };
 
@@ -75,7 +88,7 @@ export function createNameHistory(): NameHistory {
   function numberOf(name: HolderName): number {
     const known = numbers.get(name.key);
     if (known !== undefined) return known;
-    const number = spareNames.pop() ?? names.length;
+    const number = newNumber();
     names[number] = { ...name, uses: 0 };
     numbers.set(name.key, number);
     nameCharacters += name.key.length * 2;
@@ -87,7 +100,32 @@ export function createNameHistory(): NameHistory {
     if (--name.uses > 0) return;
     numbers.delete(name.key);
     nameCharacters -= name.key.length * 2;
+    turns[number]!++;
     spareNames.push(number);
+  }
+
+  function newNumber(): number {
+    const number = spareNames.pop() ?? names.length;
+    if (number >= turns.length) turns = widen(turns, new Int32Array(widerLength(turns.length)));
+    return number;
+  }
+
+  /** Number of the name that stands there, -1 for one without a letter. */
+  function numberOfSpan(other: number, bytes: Uint8Array, start: number, end: number): number {
+    if (other >= paidKeys.length) {
+      const length = Math.max(other + 1, widerLength(paidKeys.length));
+      paidKeys = widen(paidKeys, new Float64Array(length));
+      paidNames = widen(paidNames, new Int32Array(length * 2));
+    }
+    const key = keyOfBytes(nameSeed, bytes, start, end);
+    const known = paidNames[other * 2]!;
+    if (paidKeys[other] === key && (known < 0 || turns[known] === paidNames[other * 2 + 1])) return known;
+    const name = normal(textOf(bytes, start, end));
+    const number = name.length === 0 ? -1 : numberOf(name);
+    paidKeys[other] = key;
+    paidNames[other * 2] = number;
+    paidNames[other * 2 + 1] = number < 0 ? 0 : turns[number]!;
+    return number;
   }
 
   /** Place of the counterparty in the index, or the free one where it would be. */
@@ -103,7 +141,13 @@ export function createNameHistory(): NameHistory {
 
   function open(place: number, pair: number, name: number): number {
     const row = parties.take();
-    parties.numbers.set([pair, name, 0, 0, Infinity, -1, -1], row * width);
+    set(row, column.pair, pair);
+    set(row, column.name, name);
+    set(row, column.count, 0);
+    set(row, column.sumFen, 0);
+    set(row, column.firstMs, Infinity);
+    set(row, column.debit, -1);
+    set(row, column.newer, -1);
     names[name]!.uses++;
     index[place] = row + 1;
     if (++indexed * 2 > index.length) {
@@ -224,28 +268,30 @@ export function createNameHistory(): NameHistory {
     answer.sumFen += of(row, column.sumFen) - keptFen;
   }
 
+  function noteNumber(subject: number, other: number, number: number, amountFen: number, timeMs: number): void {
+    if (subject >= heads.length) {
+      const length = Math.max(subject + 1, widerLength(heads.length));
+      heads = widen(heads, new Int32Array(length));
+      sizes = widen(sizes, new Uint16Array(length));
+    }
+    const pair = subject * keyFactor + other;
+    const place = placeOf(pair, number);
+    let row = index[place]! - 1;
+    if (row < 0) row = open(place, pair, number);
+    // The counterparty that was paid last stays where it is: most are paid in turns, and some again and again.
+    else if (row !== headOf(subject)) unlink(subject, row);
+    const wasFirst = row === headOf(subject);
+    addDebit(row, amountFen, timeMs);
+    if (!wasFirst) link(subject, row);
+    if (sizes[subject]! > counterpartiesMax) forgetOldest(subject);
+    const oldestMs = lastMs(headOf(subject)) - keptMs;
+    while (lastMs(of(headOf(subject), column.newer)) < oldestMs) forgetOldest(subject);
+  }
+
   return {
-    note(subject, other, name, amountFen, timeMs) {
-      const own = normal(name);
-      if (own.length === 0) return;
-      if (subject >= heads.length) {
-        const length = Math.max(subject + 1, widerLength(heads.length));
-        const [widerHeads, widerSizes] = [new Int32Array(length), new Uint16Array(length)];
-        widerHeads.set(heads);
-        widerSizes.set(sizes);
-        [heads, sizes] = [widerHeads, widerSizes];
-      }
-      const pair = subject * keyFactor + other;
-      const number = numberOf(own);
-      const place = placeOf(pair, number);
-      let row = index[place]! - 1;
-      if (row < 0) row = open(place, pair, number);
-      else unlink(subject, row);
-      addDebit(row, amountFen, timeMs);
-      link(subject, row);
-      if (sizes[subject]! > counterpartiesMax) forgetOldest(subject);
-      const oldestMs = lastMs(headOf(subject)) - keptMs;
-      while (lastMs(of(headOf(subject), column.newer)) < oldestMs) forgetOldest(subject);
+    note(subject, other, bytes, start, end, amountFen, timeMs) {
+      const number = numberOfSpan(other, bytes, start, end);
+      if (number >= 0) noteNumber(subject, other, number, amountFen, timeMs);
     },
     resembling(subject, other, name, similarity, sinceMs, atMs) {
       answer.count = 0;
@@ -263,6 +309,9 @@ export function createNameHistory(): NameHistory {
       index.byteLength +
       heads.byteLength +
       sizes.byteLength +
+      paidKeys.byteLength +
+      paidNames.byteLength +
+      turns.byteLength +
       names.length * 160 +
       nameCharacters,
     snapshot: snapshotted(
@@ -289,6 +338,7 @@ export function createNameHistory(): NameHistory {
           return { key: keyOf(stem, form), stem, form, length: length!, low: low!, high: high!, uses: uses! };
         });
         spareNames = [...state.spareNames];
+        turns = new Int32Array(Math.max(64, names.length));
         numbers.clear();
         names.forEach(({ key, uses }, number) => {
           if (uses > 0) numbers.set(key, number);

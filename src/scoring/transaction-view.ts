@@ -41,11 +41,7 @@ export class TransactionView {
 
   /** Text of a span, escapes resolved; '' for an absent one. */
   text(start: number, end: number): string {
-    if (start < 0) return '';
-    for (let i = start; i < end; i++) {
-      if (this.bytes[i] === 0x5c) return JSON.parse(decode(this.bytes, start - 1, end + 1)) as string;
-    }
-    return decode(this.bytes, start, end);
+    return start < 0 ? '' : textOf(this.bytes, start, end);
   }
 
   get id(): string {
@@ -101,6 +97,14 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
   let hash = 0x811c9dc5 | 0;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   return hash;
+}
+
+/** Text of a span inside a JSON string, escapes resolved. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  for (let i = start; i < end; i++) {
+    if (bytes[i] === 0x5c) return JSON.parse(decode(bytes, start - 1, end + 1)) as string;
+  }
+  return decode(bytes, start, end);
 }
 
 const decoder = new TextDecoder('utf-8');

@@ -67,7 +67,7 @@ describe('a pattern that throws', () => {
     const stats = new Map<CompiledPattern, PatternStats>(
       [first!, broken, third!].map(({ pattern: { id, version }, state }, i) => [
         [first!, broken, third!][i]!,
-        { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, nearMisses: new Map() },
+        { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, near: [] },
       ]),
     );
     const asked = createAsked([first!, broken, third!], { helpers: set.helpers, statsOf: (one) => stats.get(one)! });

@@ -52,6 +52,18 @@ function slow(all: readonly Debit[], asked: Debit, similarity: number, sinceMs: 
   return { count: inside.length, sumFen: inside.reduce((sum, { amountFen }) => sum + amountFen, 0), isExact };
 }
 
+function note(
+  history: ReturnType<typeof createNameHistory>,
+  subject: number,
+  other: number,
+  name: string,
+  amountFen: number,
+  timeMs: number,
+): void {
+  const bytes = Buffer.from(JSON.stringify(name));
+  history.note(subject, other, bytes, 1, bytes.length - 1, amountFen, timeMs);
+}
+
 describe('names that a subject has paid', () => {
   it('are found as in a list of all debits, late ones included', () => {
     const debit: fc.Arbitrary<Debit> = fc.record({
@@ -71,7 +83,7 @@ describe('names that a subject has paid', () => {
         fc.constantFrom(1, 10, 31),
         (all, asked, similarity, days) => {
           const history = createNameHistory();
-          for (const each of all) history.note(each.subject, each.other, each.written.name, each.amountFen, each.timeMs);
+          for (const each of all) note(history, each.subject, each.other, each.written.name, each.amountFen, each.timeMs);
           for (const each of asked) {
             const sinceMs = each.timeMs - days * dayMs;
             const { isExact, ...expected } = slow(all, each, similarity, sinceMs);
@@ -108,7 +120,7 @@ describe('names that a subject has paid', () => {
         let nowMs = startMs;
         for (const { subject, other, days } of all) {
           nowMs += days * dayMs;
-          history.note(subject, other, nameOf(other), 1, nowMs);
+          note(history, subject, other, nameOf(other), 1, nowMs);
           const own = slow.get(subject)!;
           own.set(other, [...(own.get(other) ?? []), nowMs]);
           for (const [party, times] of own) if (times.at(-1)! < nowMs - 400 * dayMs) own.delete(party);
@@ -129,8 +141,8 @@ describe('names that a subject has paid', () => {
 
   it('do not count for the account itself, nor from `sinceMs` back', () => {
     const history = createNameHistory();
-    history.note(1, 10, '张伟', 500, startMs);
-    history.note(1, 11, '张伟', 700, startMs + 1);
+    note(history, 1, 10, '张伟', 500, startMs);
+    note(history, 1, 11, '张伟', 700, startMs + 1);
     const ask = (other: number, sinceMs: number, atMs: number) => ({ ...history.resembling(1, other, '张伟', 1, sinceMs, atMs) });
     expect(ask(10, 0, startMs + 1)).toEqual({ count: 1, sumFen: 700 });
     expect(ask(12, 0, startMs + 1)).toEqual({ count: 2, sumFen: 1200 });
@@ -141,7 +153,7 @@ describe('names that a subject has paid', () => {
 
   it('are told apart by eight debits where a window cuts through more', () => {
     const history = createNameHistory();
-    for (let i = 1; i <= 20; i++) history.note(1, 10, '张伟', 100, startMs + i);
+    for (let i = 1; i <= 20; i++) note(history, 1, 10, '张伟', 100, startMs + i);
     const count = (sinceMs: number, atMs: number): number => history.resembling(1, 11, '张伟', 1, sinceMs, atMs).count;
     expect(count(startMs, startMs + 20)).toBe(20);
     expect(count(startMs + 1, startMs + 20)).toBe(8);
@@ -151,8 +163,8 @@ describe('names that a subject has paid', () => {
 
   it('say nothing without a name', () => {
     const history = createNameHistory();
-    history.note(1, 10, '', 100, startMs);
-    history.note(1, 11, ' （）', 100, startMs);
+    note(history, 1, 10, '', 100, startMs);
+    note(history, 1, 11, ' （）', 100, startMs);
     expect(history.resembling(1, 12, '', 0, 0, Infinity).count).toBe(0);
     expect(history.resembling(1, 12, '张伟', 0, 0, Infinity).count).toBe(0);
   });
@@ -160,25 +172,27 @@ describe('names that a subject has paid', () => {
   it('are those of the 2,000 counterparties paid last, and their room is used again', () => {
     const history = createNameHistory();
     const pay = (from: number) => {
-      for (let i = 0; i < 2_500; i++) history.note(1, from + i, `张伟${from + i}`, 100, startMs + from + i);
+      for (let i = 0; i < 2_500; i++) note(history, 1, from + i, `张伟${from + i}`, 100, startMs + from + i);
     };
     const isKnown = (other: number): boolean => history.resembling(1, 0, `张伟${other}`, 2, 0, Infinity).count === 1;
+    // One table is as long as the largest number of an account.
+    note(history, 2, 22_499, '王某', 100, startMs);
     pay(10_000);
     expect([10_000, 10_499, 10_500, 12_499].map(isKnown)).toEqual([false, false, true, true]);
     const bytes = history.bytesUsed();
     pay(20_000);
     expect([12_499, 20_499, 20_500, 22_499].map(isKnown)).toEqual([false, false, true, true]);
     expect(history.bytesUsed()).toBe(bytes);
-    history.note(1, 5, '李某', 100, startMs);
+    note(history, 1, 5, '李某', 100, startMs);
     expect(history.resembling(1, 0, '李某', 1, 0, Infinity).count).toBe(0);
   });
 
   it('are forgotten after 400 days', () => {
     const history = createNameHistory();
-    history.note(1, 10, '张伟', 100, startMs);
-    history.note(1, 11, '李某', 100, startMs + 400 * dayMs);
+    note(history, 1, 10, '张伟', 100, startMs);
+    note(history, 1, 11, '李某', 100, startMs + 400 * dayMs);
     expect(history.resembling(1, 12, '张伟', 1, 0, Infinity).count).toBe(1);
-    history.note(1, 11, '李某', 100, startMs + 400 * dayMs + 1);
+    note(history, 1, 11, '李某', 100, startMs + 400 * dayMs + 1);
     expect(history.resembling(1, 12, '张伟', 1, 0, Infinity).count).toBe(0);
   });
 });

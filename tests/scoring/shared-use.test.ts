@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFirms, createSharedUse } from '../../src/scoring/shared-use.js';
+import { role } from '../../src/domain/frame.js';
+import type { Hit } from '../../src/domain/hit.js';
+import { encodeTransaction } from '../../src/domain/transaction-record.js';
+import { createEngine } from '../../src/scoring/engine.js';
+import { scanTransaction } from '../../src/scoring/reader.js';
+import { createFirms, type Firms, thingKey } from '../../src/scoring/shared-firms.js';
+import { createSharedUse } from '../../src/scoring/shared-use.js';
+import { TransactionView } from '../../src/scoring/transaction-view.js';
+import { askingPattern } from '../support/pattern-text.js';
+import { compileOrThrow } from '../support/patterns.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -72,8 +81,18 @@ describe('things an account uses', () => {
   });
 });
 
+/** `device:a` as the engine names it. */
+function keyOf(thing: string): number {
+  const [shared, value] = thing.split(':') as ['device' | 'ip' | 'mac', string];
+  return thingKey(shared, value);
+}
+
+function use(firms: Firms, thing: string, firm: string, account: string, timeMs: number): void {
+  firms.use(keyOf(thing), firms.nameOfText(firm), firms.nameOfText(account), timeMs);
+}
+
 describe('enterprises that share a thing', () => {
-  const use = fc.record({
+  const aUse = fc.record({
     key: fc.constantFrom('device:a', 'ip:10.0.0.1'),
     firm: fc.constantFrom('F1', 'F2', 'F3'),
     account: fc.constantFrom('4100001', '4100002', '4100003', '4100004'),
@@ -82,14 +101,14 @@ describe('enterprises that share a thing', () => {
 
   it('are counted as in a list of all uses, in any order', () => {
     fc.assert(
-      fc.property(fc.array(use, { maxLength: 40 }), fc.array(time, { minLength: 2, maxLength: 6 }), (uses, times) => {
+      fc.property(fc.array(aUse, { maxLength: 40 }), fc.array(time, { minLength: 2, maxLength: 6 }), (uses, times) => {
         const firms = createFirms();
-        for (const { key, firm, account, timeMs } of uses) firms.use(key, firm, account, timeMs);
+        for (const { key, firm, account, timeMs } of uses) use(firms, key, firm, account, timeMs);
         for (const key of ['device:a', 'ip:10.0.0.1', 'mac:none']) {
           const own = uses.filter((each) => each.key === key);
           const latest = (account: string): number =>
             Math.max(...own.filter((each) => each.account === account).map(({ timeMs }) => timeMs));
-          const told = firms.accountsOf(key);
+          const told = firms.accountsOf(keyOf(key));
           expect(new Set(told)).toEqual(new Set(own.map(({ account }) => account)));
           expect(told.length).toBe(new Set(told).size);
           expect(told.map(latest)).toEqual(told.map(latest).toSorted((a, b) => b - a));
@@ -100,8 +119,8 @@ describe('enterprises that share a thing', () => {
             if (pairs.some((each) => new Set(each.map(({ timeMs }) => timeMs)).size >= 4)) continue;
             for (const sinceMs of times) {
               const inside = own.filter(({ timeMs }) => timeMs > sinceMs && timeMs <= atMs);
-              expect(firms.firms(key, sinceMs, atMs)).toBe(new Set(inside.map(({ firm }) => firm)).size);
-              expect(firms.accounts(key, sinceMs, atMs)).toBe(new Set(inside.map(({ account }) => account)).size);
+              expect(firms.firms(keyOf(key), sinceMs, atMs)).toBe(new Set(inside.map(({ firm }) => firm)).size);
+              expect(firms.accounts(keyOf(key), sinceMs, atMs)).toBe(new Set(inside.map(({ account }) => account)).size);
             }
           }
         }
@@ -112,18 +131,18 @@ describe('enterprises that share a thing', () => {
 
   it('count after the beginning of a window and up to its end', () => {
     const firms = createFirms();
-    firms.use('ip:1', 'F', 'A', startMs);
-    expect([-1, 0, 1].map((ms) => firms.firms('ip:1', startMs - 1, startMs + ms))).toEqual([0, 1, 1]);
-    expect([-1, 0, 1].map((ms) => firms.firms('ip:1', startMs + ms, startMs + hourMs))).toEqual([1, 0, 0]);
+    use(firms, 'ip:1', 'F', 'A', startMs);
+    expect([-1, 0, 1].map((ms) => firms.firms(keyOf('ip:1'), startMs - 1, startMs + ms))).toEqual([0, 1, 1]);
+    expect([-1, 0, 1].map((ms) => firms.firms(keyOf('ip:1'), startMs + ms, startMs + hourMs))).toEqual([1, 0, 0]);
   });
 
   it('are kept for the 128 accounts that used the thing last and are told, latest first', () => {
     const firms = createFirms();
-    for (let i = 0; i < 1_100; i++) firms.use('ip:1', `F${i}`, `A${i}`, startMs + i);
-    firms.use('ip:1', 'F-late', 'A-late', startMs);
-    expect(firms.firms('ip:1', 0, startMs + dayMs)).toBe(128);
-    expect(firms.firms('ip:1', 0, startMs + 1_000)).toBe(29);
-    const told = firms.accountsOf('ip:1');
+    for (let i = 0; i < 1_100; i++) use(firms, 'ip:1', `F${i}`, `A${i}`, startMs + i);
+    use(firms, 'ip:1', 'F-late', 'A-late', startMs);
+    expect(firms.firms(keyOf('ip:1'), 0, startMs + dayMs)).toBe(128);
+    expect(firms.firms(keyOf('ip:1'), 0, startMs + 1_000)).toBe(29);
+    const told = firms.accountsOf(keyOf('ip:1'));
     expect([told.length, told[0], told.at(-1)]).toEqual([128, 'A1099', 'A972']);
   });
 
@@ -131,14 +150,43 @@ describe('enterprises that share a thing', () => {
     const firms = createFirms();
     const fill = (year: number) => {
       for (let i = 0; i < 4_096; i++)
-        firms.use(`device:${year}-${i}`, `F${year}-${i}`, `A${year}-${i}`, startMs + year * 500 * dayMs);
+        use(firms, `device:${year}-${i}`, `F${year}-${i}`, `A${year}-${i}`, startMs + year * 500 * dayMs);
     };
     fill(1);
     const bytes = firms.bytesUsed();
     for (const year of [2, 3, 4, 5]) fill(year);
     expect(firms.bytesUsed()).toBeLessThan(bytes * 2.1);
-    expect(firms.firms('device:1-7', 0, Infinity)).toBe(0);
-    expect(firms.accountsOf('device:5-4095')).toEqual(['A5-4095']);
-    expect(firms.accountsOf('device:5-0')).toEqual(['A5-0']);
+    expect(firms.firms(keyOf('device:1-7'), 0, Infinity)).toBe(0);
+    expect(firms.accountsOf(keyOf('device:5-4095'))).toEqual(['A5-4095']);
+    expect(firms.accountsOf(keyOf('device:5-0'))).toEqual(['A5-0']);
+  });
+
+  it('are one thing however its text is written', () => {
+    const engine = createEngine(
+      compileOrThrow([{ file: 'T01.yaml', text: askingPattern({ on: 'use', when: 'use.firms("24h") >= 2' }) }]),
+    );
+    const hitsOf = (account: string, device: string): Hit[] => {
+      const plain = new TextDecoder().decode(
+        encodeTransaction({
+          id: `t-${account}`,
+          time: '2026-07-01T10:00:00+08:00',
+          amountFen: 100,
+          currency: 'CNY',
+          status: 'settled',
+          payer: { account, kind: 'corporate' },
+          payee: { account: '2000', kind: 'corporate' },
+          device: { id: 'DEVICE' },
+        }),
+      );
+      const bytes = Buffer.from(plain.replace('DEVICE', device));
+      const view = new TransactionView();
+      expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
+      const hits: Hit[] = [];
+      engine.score(view, role.debit | role.credit, 0, 0, hits);
+      return hits;
+    };
+    expect(hitsOf('1001', 'd-1')).toEqual([]);
+    expect(hitsOf('1002', 'd\\u002d1')).toMatchObject([{ subject: { kind: 'device', id: 'd-1' } }]);
+    expect(hitsOf('1003', 'd-1')).toMatchObject([{ subject: { kind: 'device', id: 'd-1' } }]);
   });
 });

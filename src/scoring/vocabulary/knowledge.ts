@@ -2,7 +2,7 @@ import { accountChanges } from '../../domain/reference.js';
 import type { Evaluation } from '../evaluation.js';
 import { literal } from '../generated.js';
 import { callHelper, partyCode, type Typed } from '../typed-code.js';
-import { openedKey } from '../knowledge.js';
+import { openedKey } from '../shared-firms.js';
 import { hashBytes, type PartyView } from '../transaction-view.js';
 import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 
@@ -220,9 +220,9 @@ function users(what: 'firms' | 'accounts' | 'opened', doc: string): FunctionDefi
       const { spanMsMax } = endingWindow(text!, scope, fail, 0);
       return {
         type: 'number',
-        code: callHelper(scope, ({ memory: { firms }, useKey, timeMs }) =>
+        code: callHelper(scope, ({ memory: { firms }, useKey, useKindName, useValue, timeMs }) =>
           what === 'opened'
-            ? firms.accounts(openedKey(useKey), timeMs - spanMsMax, timeMs)
+            ? firms.accounts(openedKey(useKindName, useValue), timeMs - spanMsMax, timeMs)
             : firms[what](useKey, timeMs - spanMsMax, timeMs),
         ),
       };
