@@ -33,6 +33,7 @@ export interface PatternStats {
 export function nearMissesOf({ conjuncts }: CompiledPattern, near: readonly number[]): ReadonlyMap<string, number> {
   const misses = new Map<string, number>();
   near.forEach((count, part) => {
+    if (count === 0) return;
     const { written } = conjuncts[part]!;
     misses.set(written, (misses.get(written) ?? 0) + count);
   });

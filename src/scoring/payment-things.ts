@@ -1,12 +1,13 @@
 import type { Forward } from '../domain/forward.js';
 import { type SharedKind, sharedKey } from '../domain/reference.js';
 import { keyOfBytes } from './byte-key.js';
+import { widen } from './byte-table.js';
 import type { Evaluation, Memory } from './evaluation.js';
 import { widerLength } from './growth.js';
 import type { Plan } from './plan.js';
 import { thingSeed } from './shared-firms.js';
 import { snapshotted, type Snapshotted } from './snapshot-state.js';
-import { hashBytes } from './transaction-view.js';
+import { hasEscape, hashBytes } from './transaction-view.js';
 
 /** The device, IP, MAC and operator that payments name: who uses them is known to the partition of each thing. */
 export interface PaymentThings {
@@ -73,21 +74,11 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
   }
 
   function noteDevice(payer: number, key: number): void {
-    if (payer >= deviceKeys.length) {
-      const wider = new Float64Array(Math.max(payer + 1, widerLength(deviceKeys.length)));
-      wider.set(deviceKeys);
-      deviceKeys = wider;
-    }
+    if (payer >= deviceKeys.length)
+      deviceKeys = widen(deviceKeys, new Float64Array(Math.max(payer + 1, widerLength(deviceKeys.length))));
     if (deviceKeys[payer] === key) return;
     deviceKeys[payer] = key;
     devices.set(payer, valueOf(deviceKind));
-  }
-
-  function tellUse(shared: SharedKind, value: string): void {
-    const { view } = leg;
-    const account = view.text(view.payer.accountStart, view.payer.accountEnd);
-    const firm = view.text(view.payer.creditCodeStart, view.payer.creditCodeEnd) || account;
-    tell({ kind: 'use', to: sharedKey(shared, value), shared, value, firm, account }, true);
   }
 
   /** No text is made of what this partition takes in itself before it is asked about. */
@@ -115,6 +106,9 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
     },
     leave(payer) {
       if (!keepsUses) return;
+      const { view } = leg;
+      let account = '';
+      let firm = '';
       for (let kind = 0; kind < paymentKinds.length; kind++) {
         const key = leg.sharedKeys[kind]!;
         if (key === 0) continue;
@@ -122,10 +116,22 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
         if (!seen.has(shared)) seen.add(shared);
         if (!isToTell[kind]) continue;
         if (kind === deviceKind && keepsKin) noteDevice(payer, key);
-        // The key of an escaped text is not that of the text.
-        isToTake[kind] = !isEscaped(kind) && (owns === undefined || owns(sharedKey(shared, valueOf(kind))));
         keysToTake[kind] = key;
-        if (!isToTake[kind]) tellUse(shared, valueOf(kind));
+        // The key of an escaped text is not that of the text.
+        const canTake = !isEscaped(kind);
+        isToTake[kind] = canTake && owns === undefined;
+        if (isToTake[kind]) continue;
+        const value = valueOf(kind);
+        const to = sharedKey(shared, value);
+        if (canTake && owns?.(to)) {
+          isToTake[kind] = true;
+          continue;
+        }
+        if (account === '') {
+          account = view.text(view.payer.accountStart, view.payer.accountEnd);
+          firm = view.text(view.payer.creditCodeStart, view.payer.creditCodeEnd) || account;
+        }
+        tell({ kind: 'use', to, shared, value, firm, account }, true);
       }
     },
     settle() {
@@ -144,11 +150,4 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
       },
     ),
   };
-}
-
-const escape = 0x5c;
-
-function hasEscape(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] === escape) return true;
-  return false;
 }

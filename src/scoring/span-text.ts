@@ -1,8 +1,7 @@
-import { hashBytes, TransactionView } from './transaction-view.js';
+import { hasEscape, hashBytes, TransactionView } from './transaction-view.js';
 import { wordLists } from './word-lists.js';
 
 const encoder = new TextEncoder();
-const escape = 0x5c;
 
 /**
  * A text of the payment in hand, as conditions ask about it. Its bytes are looked at where they lie, and at most once for each kind
@@ -87,9 +86,7 @@ export class SpanText {
   }
 
   private isEscaped(): boolean {
-    const { bytes } = this.view;
-    for (let at = this.start; at < this.end; at++) if (bytes[at] === escape) return true;
-    return false;
+    return hasEscape(this.view.bytes, this.start, this.end);
   }
 
   private hasSameBytes(other: SpanText): boolean {

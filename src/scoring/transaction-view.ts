@@ -101,10 +101,15 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
 
 /** Text of a span inside a JSON string, escapes resolved. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  for (let i = start; i < end; i++) {
-    if (bytes[i] === 0x5c) return JSON.parse(decode(bytes, start - 1, end + 1)) as string;
-  }
-  return decode(bytes, start, end);
+  return hasEscape(bytes, start, end) ? (JSON.parse(decode(bytes, start - 1, end + 1)) as string) : decode(bytes, start, end);
+}
+
+const backslash = 0x5c;
+
+/** Whether the span inside a JSON string is written otherwise than it is read; an absent one is not. */
+export function hasEscape(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === backslash) return true;
+  return false;
 }
 
 const decoder = new TextDecoder('utf-8');

@@ -35,7 +35,7 @@ function pay(engine: ReturnType<typeof createEngine>, amountFen: number, hour: n
 
 describe('a pattern in shadow', () => {
   it('counts which part of its condition was the only one that did not hold', () => {
-    const engine = createEngine(compileOrThrow([pattern('T01', 'shadow', 'tx.amountFen >= 1000 && tx.hour >= 22')]));
+    const engine = createEngine(compileOrThrow([pattern('T01', 'shadow', 'tx.amountFen >= 1000 && tx.hour >= 22 && tx.isCny')]));
     expect(pay(engine, 500, 9)).toEqual([]);
     expect(pay(engine, 1_000, 10)).toEqual([]);
     expect(pay(engine, 2_000, 11)).toEqual([]);
