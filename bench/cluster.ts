@@ -1,5 +1,5 @@
 /**
- * The platform's scoring through Kafka and Redis. `npx tsx bench/cluster.ts [transactions] [rate]`, after `npm run build`.
+ * The platform's scoring through Kafka and Redis. `npx tsx bench/cluster.ts [transactions] [rate,rate]`, after `npm run build`.
  * HUQI_KAFKA_BROKERS and HUQI_REDIS_URL name servers, whose topics and keys it then adds to; otherwise it starts one broker and one
  * Redis (`appendfsync always`) of its own and ends them.
  */
@@ -25,11 +25,12 @@ import { metricTotal } from '../tests/support/metrics.js';
 import { shippedPatterns, workingDays } from '../tests/support/patterns.js';
 
 const transactions = Number(process.argv[2] ?? 200_000);
-const rate = Number(process.argv[3] ?? 10_000);
+/** Transactions a second into `incoming`, with twelve patterns and with all. */
+const [rateOfTwelve, rateOfAll] = (process.argv[3] ?? '10000,2000').split(',').map(Number) as [number, number];
 const accounts = 20_000;
 const linesPerBody = 2_000;
 const basic = new Set(['V01', 'V11', 'V12', 'M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16']);
-const latencySeconds = 15;
+const latencySeconds = 30;
 
 type PatternChoice = 'all patterns' | 'twelve patterns';
 
@@ -49,7 +50,9 @@ try {
   ] as const)
     say(`${patterns}, ${scorers} scorer(s)`, await throughput(patterns, scorers));
   say('all patterns, a second scorer', await joining());
-  say('all patterns, from the topic incoming to a hit', await latency());
+  const fromIncoming = 'from the topic incoming to a hit';
+  say(`twelve patterns, ${fromIncoming}`, await latency('twelve patterns', rateOfTwelve));
+  say(`all patterns, ${fromIncoming}`, await latency('all patterns', rateOfAll));
 } finally {
   await endRunning();
   await servers.stop();
@@ -115,8 +118,8 @@ async function fill(log: Log, state: State): Promise<void> {
 }
 
 /** Milliseconds from writing a transaction to the topic that banks write to until its hit is read from the log. */
-async function latency(): Promise<string> {
-  return withPlace('all patterns', async ({ environment, log, state }) => {
+async function latency(patterns: PatternChoice, rate: number): Promise<string> {
+  return withPlace(patterns, async ({ environment, log, state }) => {
     await fill(log, state);
     const parts = [up(environment, 'incoming'), up(environment, 'score')];
     await Promise.all(parts.map((one) => one.printed(/runs at http/)));
@@ -130,7 +133,7 @@ async function latency(): Promise<string> {
         if (sent !== undefined) latenciesMs.push(performance.now() - sent);
       }),
     );
-    const sentPerSecond = await write(log, sentAtMs);
+    const sentPerSecond = await write(log, rate, sentAtMs);
     await sleep(3_000);
     reading.abort();
     await Promise.all(readers);
@@ -139,8 +142,8 @@ async function latency(): Promise<string> {
   });
 }
 
-async function write(log: Log, sentAtMs: Map<string, number>): Promise<number> {
-  const { bytes, starts, count } = createMaterial(accounts, Math.max(rate * latencySeconds, 2_000), 2, firstDay + 1);
+async function write(log: Log, rate: number, sentAtMs: Map<string, number>): Promise<number> {
+  const { bytes, starts, count } = createMaterial(accounts, rate * latencySeconds, 2, firstDay + 1);
   const fromMs = performance.now();
   let sent = 0;
   while (sent < count) {

@@ -28,6 +28,7 @@ import type { PatternStore } from './pattern-store.js';
 import { createRecipients, type Recipients } from './recipients.js';
 import { repeat, startRetention, type Retention } from './retention.js';
 import { createScore, type Score } from './score.js';
+import { scoringThreads } from './scoring-threads.js';
 import { createWarn } from './warn.js';
 import type { Membership } from '../ports/log.js';
 import { createWarningCommands, createWarningsReader, type WarningCommands, type WarningsReader } from './warnings.js';
@@ -213,17 +214,13 @@ function openMemories(
   { log, patternStore, settings, calendar, clock, roles: runs = everything }: PipelineParts,
   known: { frameViews?: FrameViews },
 ): MemoryThreads {
-  const threads = scoringThreads(settings.score.threads, log.partitions('transactions'));
+  const partitions = log.partitions('transactions');
+  const threads = scoringThreads(settings.score.threads, { processors: availableParallelism(), partitions, roles: runs });
   if (runs.has('score') && threads > 0) {
     const sourcesOf = (id: string) => patternStore.set(id);
     return createMemoryThreads({ threads, calendar, sourcesOf, ...known });
   }
   return { ...createMeteredMemories({ clock, ...known }), close: () => Promise.resolve() };
-}
-
-/** One processor is left to the thread that does everything else. */
-function scoringThreads(wanted: number | 'auto', partitions: number): number {
-  return wanted === 'auto' ? Math.min(availableParallelism() - 1, partitions) : Math.min(wanted, partitions);
 }
 
 /** The last first: consumers leave in flow order, so that nobody leaves work behind for one that is gone. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32c } from '../../../src/adapters/log/kafka/crc32c.js';
+import { crc32c } from '@node-rs/crc32';
 import { createLeftovers } from '../../../src/adapters/log/kafka/leftovers.js';
 import { decodeBatches, encodeBatch } from '../../../src/adapters/log/kafka/record-batch.js';
 

@@ -1,7 +1,7 @@
+import { crc32c } from '@node-rs/crc32';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { LogRecord } from '../../../ports/log.js';
-import { crc32c } from './crc32c.js';
 import { KafkaError } from './faults.js';
 
 /**
