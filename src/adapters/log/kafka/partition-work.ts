@@ -57,9 +57,11 @@ async function processAll(work: PartitionWork, processor: PartitionProcessor, pr
     }
     await work.mayBegin(signal);
     if (signal.aborted) break;
-    // The next batch comes while this one is worked on.
-    ahead = source.read(batch.next, processor.limit, signal);
-    ahead.catch(() => undefined);
+    if (isLarge(batch, processor.limit)) {
+      // The next batch comes while this one is worked on.
+      ahead = source.read(batch.next, processor.limit, signal);
+      ahead.catch(() => undefined);
+    }
     await processor.process(batch);
     position = batch.next;
     work.onPosition(position);
@@ -68,6 +70,14 @@ async function processAll(work: PartitionWork, processor: PartitionProcessor, pr
     await nextTurn();
   }
   watch.check();
+}
+
+/**
+ * Whether more is waiting, most likely. A small batch is all that there was: what is read ahead of it would be smaller still, and
+ * what comes in meanwhile would wait for both of them.
+ */
+function isLarge({ records }: LogBatch, { recordsMax, bytesMax }: ReadLimit): boolean {
+  return records.length * 2 >= recordsMax || records.reduce((sum, { value }) => sum + value.length, 0) * 2 >= bytesMax;
 }
 
 /** A fault of what was given up at the signal is none. */
