@@ -1,5 +1,5 @@
 /**
- * The platform's scoring through Kafka and Redis. `npx tsx bench/cluster.ts [transactions] [rate,rate]`, after `npm run build`.
+ * The platform's scoring through Kafka and Redis. `npx tsx bench/cluster.ts [transactions] [rate,rate] [threads]`, after `npm run build`.
  * HUQI_KAFKA_BROKERS and HUQI_REDIS_URL name servers, whose topics and keys it then adds to; otherwise it starts one broker and one
  * Redis (`appendfsync always`) of its own and ends them.
  */
@@ -27,6 +27,8 @@ import { shippedPatterns, workingDays } from '../tests/support/patterns.js';
 const transactions = Number(process.argv[2] ?? 200_000);
 /** Transactions a second into `incoming`, with twelve patterns and with all. */
 const [rateOfTwelve, rateOfAll] = (process.argv[3] ?? '10000,2000').split(',').map(Number) as [number, number];
+/** `score.threads` of each scorer; as it ships where left out. */
+const threads = process.argv[4];
 const accounts = 20_000;
 const linesPerBody = 2_000;
 const basic = new Set(['V01', 'V11', 'V12', 'M01', 'M02', 'M03', 'M04', 'M05', 'M07', 'M08', 'M12', 'M16']);
@@ -187,6 +189,7 @@ async function withPlace<T>(patterns: PatternChoice, work: (place: Place) => Pro
     HUQI_KAFKA_TOPIC_PREFIX: prefix,
     HUQI_REDIS_PREFIX: prefix,
     HUQI_LOG_LEVEL: 'warn',
+    ...(threads === undefined ? {} : { HUQI_SCORE_THREADS: threads }),
   };
   const stores = await openStores(loadSettings({ env: environment }), { makes: true });
   try {
