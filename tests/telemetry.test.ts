@@ -21,6 +21,19 @@ describe('telemetry', () => {
     expect(await telemetry.metrics()).toContain('huqi_delivery_attempts_total{channel="webhook",outcome="refused"} 1');
   });
 
+  test('a log that is well again is no trouble', async () => {
+    const { telemetry, lines } = recording();
+    telemetry.logTroubled({ kind: 'membershipLost', detail: 'huqi-score: the heartbeat was refused' });
+    telemetry.logTroubled({ kind: 'membershipRegained', detail: 'huqi-score: this process is a member again' });
+    expect(lines).toMatchObject([
+      { level: 40, msg: 'the log is in trouble', kind: 'membershipLost' },
+      { level: 30, msg: 'the log goes on', detail: 'huqi-score: this process is a member again' },
+    ]);
+    const metrics = await telemetry.metrics();
+    expect(metrics).toContain('huqi_log_troubles_total{kind="membershipLost"} 1');
+    expect(metrics).not.toContain('membershipRegained');
+  });
+
   test('no account number, secret or key of an error reaches a log line', () => {
     const { telemetry, lines } = recording();
     const cause = new Error('Cannot parse 410012345678901234 near whsec_c2VjcmV0c2VjcmV0');

@@ -23,6 +23,8 @@ export type Telemetry = ReturnType<typeof createTelemetry>;
 const linesPerSecondMax = 20;
 /** Banks with a metric of their own; the rest are counted together, so that a flood of names cannot fill the memory. */
 const banksMax = 200;
+/** What a log tells of that is no trouble: it is well again, or has cleared up after a process that is gone. */
+const logMended: ReadonlySet<string> = new Set(['membershipRegained', 'memberDismissed']);
 
 /**
  * One function per fact: what is logged and what is counted are said in one place and cannot drift apart.
@@ -315,6 +317,10 @@ export function createTelemetry(options: TelemetryOptions) {
       else log.warn(line, 'the state store is in trouble');
     },
     logTroubled(fact: { kind: string; detail: string }) {
+      if (logMended.has(fact.kind)) {
+        sampled(`log/${fact.kind}`, (suppressed) => log.info({ ...fact, suppressed }, 'the log goes on'));
+        return;
+      }
       metrics.logTroubles.inc({ kind: fact.kind });
       sampled(`log/${fact.kind}`, (suppressed) => log.warn({ ...fact, suppressed }, 'the log is in trouble'));
     },
