@@ -1,3 +1,4 @@
+import { widerLength } from './growth.js';
 import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
 
 /** The events of all named windows in one place, 40 bytes each; whoever owns a queue links them. An event is named by its number. */
@@ -42,7 +43,7 @@ export function createEventQueue(): EventQueue {
       return event;
     }
     if (used === capacity) {
-      capacity *= 2;
+      capacity = widerLength(capacity);
       const wider = new Float64Array(capacity * numberWidth);
       wider.set(numbers);
       numbers = wider;
