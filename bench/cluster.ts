@@ -26,7 +26,7 @@ import { shippedPatterns, workingDays } from '../tests/support/patterns.js';
 
 const transactions = Number(process.argv[2] ?? 200_000);
 /** Transactions a second into `incoming`, with twelve patterns and with all. */
-const [rateOfTwelve, rateOfAll] = (process.argv[3] ?? '10000,2000').split(',').map(Number) as [number, number];
+const [rateOfTwelve = 10_000, rateOfAll = 2_000] = process.argv[3]?.split(',').map(Number) ?? [];
 /** `score.threads` of each scorer; as it ships where left out. */
 const threads = process.argv[4];
 const accounts = 20_000;
@@ -76,6 +76,7 @@ async function throughput(patterns: PatternChoice, scorers: number): Promise<str
     const [half, end] = [all / 2, all].map((count) => looks.find(({ scored }) => scored >= count)!);
     const share = (end!.scored - half!.scored) / all;
     const seconds = (end!.atMs - half!.atMs) / 1_000;
+    if (seconds === 0) return 'over before it could be measured, give it more transactions';
     return `${figure((transactions * share) / seconds)} transactions/s (${figure(transactions * share)} in ${seconds.toFixed(1)} s)`;
   });
 }
