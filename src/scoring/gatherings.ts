@@ -37,16 +37,6 @@ export function createGatherings(lifeMs: number): Gatherings {
     return via.size;
   }
 
-  /** Cuts a chain behind `last`. */
-  function cut(last: number): void {
-    for (let row = rows.next[last]!; row >= 0;) {
-      const following = rows.next[row]!;
-      rows.release(row);
-      row = following;
-    }
-    rows.next[last] = -1;
-  }
-
   return {
     note(account, origin, payer, timeMs, hops) {
       const head = heads.get(account);
@@ -79,7 +69,7 @@ export function createGatherings(lifeMs: number): Gatherings {
       if (length < lengthMax) return true;
       let last = heads.get(account);
       for (let i = 1; i < eachMax; i++) last = rows.next[last]!;
-      cut(last);
+      rows.releaseAfter(last);
       lengths.set(account, eachMax);
       return true;
     },
@@ -98,7 +88,7 @@ export function createGatherings(lifeMs: number): Gatherings {
     sweep(beforeMs, accountsMost) {
       heads.inTurn(accountsMost, (account, head) => {
         if (of(head, column.timeMs) + lifeMs < beforeMs) {
-          cut(head);
+          rows.releaseAfter(head);
           rows.release(head);
           heads.set(account, -1);
           lengths.set(account, -1);
@@ -108,7 +98,7 @@ export function createGatherings(lifeMs: number): Gatherings {
         let length = 1;
         for (; rows.next[last]! >= 0 && of(rows.next[last]!, column.timeMs) + lifeMs >= beforeMs; length++)
           last = rows.next[last]!;
-        cut(last);
+        rows.releaseAfter(last);
         lengths.set(account, length);
       });
     },

@@ -226,23 +226,14 @@ export function createNameHistory(): NameHistory {
     else debits.next[newer] = debit;
     let last = debit;
     for (; count < debitsMax && debits.next[last]! >= 0; count++) last = debits.next[last]!;
-    cutDebits(last);
-  }
-
-  function cutDebits(last: number): void {
-    for (let debit = debits.next[last]!; debit >= 0;) {
-      const following = debits.next[debit]!;
-      debits.release(debit);
-      debit = following;
-    }
-    debits.next[last] = -1;
+    debits.releaseAfter(last);
   }
 
   function forgetOldest(subject: number): void {
     const last = of(headOf(subject), column.newer);
     freePlace(placeOf(of(last, column.pair), of(last, column.name)));
     unlink(subject, last);
-    cutDebits(of(last, column.debit));
+    debits.releaseAfter(of(last, column.debit));
     debits.release(of(last, column.debit));
     dropName(of(last, column.name));
     parties.release(last);

@@ -92,7 +92,11 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
   }
 
   return {
-    begin: () => void isToTake.fill(false),
+    begin() {
+      if (!keepsUses) return;
+      // A fault may have left some.
+      for (let kind = 0; kind < paymentKinds.length; kind++) isToTake[kind] = false;
+    },
     note() {
       if (!keepsUses) return;
       // They are the payer's: on the other leg there are none.
@@ -135,6 +139,7 @@ export function createPaymentThings({ plan, memory, leg, seen, owns, tell, ask }
       }
     },
     settle() {
+      if (!keepsUses) return;
       for (let kind = 0; kind < paymentKinds.length; kind++) {
         if (!isToTake[kind]) continue;
         isToTake[kind] = false;

@@ -54,6 +54,16 @@ export class RowPool {
     this.free = row;
   }
 
+  /** Ends the chain at `row`: those behind it may be taken again. */
+  releaseAfter(row: number): void {
+    for (let at = this.next[row]!; at >= 0;) {
+      const following = this.next[at]!;
+      this.release(at);
+      at = following;
+    }
+    this.next[row] = -1;
+  }
+
   bytesUsed(): number {
     return this.numbers.byteLength + this.next.byteLength;
   }

@@ -147,15 +147,6 @@ export function createFirms(): Firms {
     users.release(last);
   }
 
-  function cutAfter(last: number): void {
-    for (let row = users.next[last]!; row >= 0;) {
-      const following = users.next[row]!;
-      users.release(row);
-      row = following;
-    }
-    users.next[last] = -1;
-  }
-
   function count(key: number, who: Who, sinceMs: number, atMs: number): number {
     seen.clear();
     for (let row = headOf(key); row >= 0 && of(row, user.uses) > sinceMs; row = users.next[row]!) {
@@ -178,7 +169,7 @@ export function createFirms(): Firms {
           for (const who of [user.firm, user.account])
             users.numbers[row * userWidth + who] = numberIn(live, names.text(of(row, who)));
       } else {
-        cutAfter(head);
+        users.releaseAfter(head);
         users.release(head);
       }
       return isLive;
