@@ -61,6 +61,7 @@ export function createEventQueue(): EventQueue {
       words[event * wordWidth + word.other] = other;
       words[event * wordWidth + word.region] = region;
       words[event * wordWidth + word.next] = -1;
+      words[event * wordWidth + word.previousOfPair] = -1;
       return event;
     },
     release(event) {

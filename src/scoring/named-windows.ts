@@ -2,15 +2,15 @@ import { dayMs, dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import { createEventQueue, type EventQueue } from './event-queue.js';
 import { createPairEvents } from './pair-events.js';
 import { column, type NamedWindow, type Plan, type StreamRef } from './plan.js';
-import { kept, snapshotted, type Snapshotted } from './snapshot-state.js';
-import { widerLength } from './growth.js';
+import { snapshotOfAll, snapshotted, type Snapshotted } from './snapshot-state.js';
 import type { SubjectRows } from './subject-rows.js';
 import { createWindowDirectory } from './window-directory.js';
+import { cell, cellWord, createWindowNodes, extremes, groupsOf, queueWord } from './window-nodes.js';
 
 /**
- * Windows over named streams. Most subjects have no leg in most of them, so such a window exists only from its first event
- * on: a node in the subject's directory, with a queue of its events. What has left a window goes when somebody asks or adds; so a
- * leg that has nothing to do with it costs nothing.
+ * Windows over named streams. Most subjects have no leg in most of them, so the windows of a stream exist only from its first event
+ * on: a node in the subject's directory, with a queue of events that all of them share. What has left a window goes when somebody
+ * asks or adds; so a leg that has nothing to do with it costs nothing.
  */
 export interface NamedWindows {
   /** The leg (or closed day, or spent lot) joins the stream. `other`: number of the counterparty's account, -1 for none. */
@@ -54,25 +54,24 @@ export interface StreamEvent {
 /** Bounds a walk over a window, so that a busy account costs no more than this per question. */
 export const eventsVisitedMax = 4_096;
 
-/** Of a node: its events from the oldest to the latest, the time of the oldest, and what they are together. */
-const field = { head: 0, tail: 1, headMs: 2, count: 3, sum: 4, distinct: 5, max: 6, min: 7, width: 8 } as const;
-
 export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows {
   const { named } = plan;
+  const groups = groupsOf(named);
   const events = createEventQueue();
-  const directory = createWindowDirectory(named.length);
+  const directory = createWindowDirectory(groups.length);
+  const nodes = createWindowNodes(named, groups);
   const ofPairs = createPairEvents();
-  let nodes = new Float64Array(1_024 * field.width);
-  let used = 0;
-  let free = -1;
   let sweepRow = 0;
-  const idsOf = (isWanted: (stream: StreamRef) => boolean): readonly number[] =>
-    named.flatMap(({ stream }, id) => (isWanted(stream) ? [id] : []));
-  const byStream = plan.streams.map(({ index }) => idsOf((stream) => stream.index === index));
-  const byBit = Array.from({ length: 8 }, (_, bit) => idsOf((stream) => stream.index < 0 && stream.bit === bit));
+  const groupOf = Int32Array.from(named, (_, id) => groups.findIndex(({ ids }) => ids.includes(id)));
+  const groupIn = (isWanted: (stream: StreamRef) => boolean): number =>
+    groups.findIndex(({ ids }) => isWanted(named[ids[0]!]!.stream));
+  const byStream = plan.streams.map(({ index }) => groupIn((stream) => stream.index === index));
+  const byBit = Array.from({ length: 8 }, (_, bit) => groupIn((stream) => stream.index < 0 && stream.bit === bit));
   /** Windows that move with the calendar day alone: where they begin, kept for the day. */
   const startDay = new Float64Array(named.length).fill(Number.NaN);
   const startOf = new Float64Array(named.length);
+  /** Where the windows of the event in hand begin. */
+  const fromMs = new Float64Array(named.length);
 
   function startMs(id: number, clockMs: number): number {
     const { window, isByDay } = named[id]!;
@@ -85,204 +84,285 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     return startOf[id]!;
   }
 
-  function open({ row, base }: Subject, id: number): number {
-    let node = free;
-    if (node >= 0) free = nodes[node + field.head]!;
-    else {
-      if (used + field.width > nodes.length) {
-        const wider = new Float64Array(widerLength(nodes.length));
-        wider.set(nodes);
-        nodes = wider;
-      }
-      node = used;
-      used += field.width;
-    }
-    nodes.fill(0, node, node + field.width);
-    nodes[node + field.head] = -1;
-    nodes[node + field.tail] = -1;
-    nodes[node + field.headMs] = Infinity;
-    nodes[node + field.max] = Number.NaN;
-    nodes[node + field.min] = Number.NaN;
-    directory.add(row, base, id, node);
-    return node;
-  }
-
-  /** The oldest event leaves. */
-  function shift(node: number, { isByDay, distinct, ofPair }: NamedWindow): void {
-    const event = nodes[node + field.head]!;
+  /** The oldest event leaves the window; in the queue it stays. */
+  function shift(at: number, { isByDay, isPaired, keepsExtremes }: NamedWindow): void {
+    const { numbers, words } = nodes;
+    const event = words[at * 2 + cellWord.first]!;
     const amountFen = events.amountFen(event);
-    nodes[node + field.count]! -= isByDay ? events.other(event) : 1;
-    nodes[node + field.sum]! -= amountFen;
-    if (nodes[node + field.max] === amountFen) nodes[node + field.max] = Number.NaN;
-    if (nodes[node + field.min] === amountFen) nodes[node + field.min] = Number.NaN;
-    if ((distinct || ofPair) && events.other(event) >= 0) {
-      if (ofPairs.remove(node, events.other(event), amountFen)) nodes[node + field.distinct]! -= 1;
-    }
     const next = events.next(event);
-    setHead(node, next);
-    if (next < 0) nodes[node + field.tail] = -1;
-    else events.setPrevious(next, -1);
-    events.release(event);
+    words[at * 2 + cellWord.count]! -= isByDay ? events.other(event) : 1;
+    numbers[at + cell.sum]! -= amountFen;
+    if (keepsExtremes) {
+      if (numbers[at + extremes.max] === amountFen) numbers[at + extremes.max] = Number.NaN;
+      if (numbers[at + extremes.min] === amountFen) numbers[at + extremes.min] = Number.NaN;
+    }
+    if (isPaired) leavePair(at, event, next);
+    setFirst(at, next);
   }
 
-  function setHead(node: number, event: number): void {
-    nodes[node + field.head] = event;
-    nodes[node + field.headMs] = event < 0 ? Infinity : events.timeMs(event);
+  function setFirst(at: number, event: number): void {
+    nodes.words[at * 2 + cellWord.first] = event;
+    nodes.numbers[at + cell.headMs] = event < 0 ? Infinity : events.timeMs(event);
   }
 
-  function expire(node: number, planned: NamedWindow, beforeOrAtMs: number): void {
-    while (nodes[node + field.headMs]! <= beforeOrAtMs) shift(node, planned);
+  function expire(at: number, planned: NamedWindow, beforeOrAtMs: number): void {
+    while (nodes.numbers[at + cell.headMs]! <= beforeOrAtMs) shift(at, planned);
   }
 
-  /** The node with what is inside now, or -1. */
+  /** Gives back the events that no window of the node holds any longer. */
+  function trim(node: number, group: number): void {
+    const { words } = nodes;
+    let head = words[node * 2 + queueWord.head]!;
+    while (head >= 0 && !nodes.hasFirst(node, group, head)) {
+      const next = events.next(head);
+      events.release(head);
+      if (next < 0) words[node * 2 + queueWord.tail] = -1;
+      else events.setPrevious(next, -1);
+      head = next;
+    }
+    words[node * 2 + queueWord.head] = head;
+  }
+
+  /** The window's cell with what is inside now, or -1. */
   function settled({ row, base, clockMs }: Subject, id: number): number {
-    const node = directory.find(row, base, id);
-    if (node >= 0 && nodes[node + field.headMs]! < Infinity) expire(node, named[id]!, startMs(id, clockMs));
-    return node;
+    const group = groupOf[id]!;
+    const node = directory.find(row, base, group);
+    if (node < 0) return -1;
+    const at = node + nodes.cellAt[id]!;
+    const headMs = nodes.numbers[at + cell.headMs]!;
+    if (headMs < Infinity) {
+      const from = startMs(id, clockMs);
+      if (headMs <= from) {
+        expire(at, named[id]!, from);
+        trim(node, group);
+      }
+    }
+    return at;
   }
 
-  function add(subject: Subject, id: number, event: StreamEvent): void {
-    const planned = named[id]!;
-    const isEver = planned.window.spanMsMax === Infinity;
-    const fromMs = isEver ? -Infinity : startMs(id, subject.clockMs);
-    if (event.timeMs <= fromMs) return;
-    let node = directory.find(subject.row, subject.base, id);
-    if (node < 0) node = open(subject, id);
-    else if (!isEver) expire(node, planned, fromMs);
-    const { amountFen } = event;
-    const isFirst = nodes[node + field.count] === 0;
-    nodes[node + field.count]! += 1;
-    nodes[node + field.sum]! += amountFen;
-    // An extreme that left is found again when somebody asks; the one of an empty window begins here.
-    if (isFirst || amountFen > nodes[node + field.max]!) nodes[node + field.max] = amountFen;
-    if (isFirst || amountFen < nodes[node + field.min]!) nodes[node + field.min] = amountFen;
-    if (isEver) return;
-    if (planned.isByDay) return addToDay(node, event);
-    const own = events.take(event.timeMs, amountFen, event.slot, event.other, event.region);
-    insert(node, own);
-    if ((planned.distinct || planned.ofPair) && event.other >= 0) addOfPair(node, own, event.other);
+  function add(subject: Subject, group: number, event: StreamEvent): void {
+    const { ids } = groups[group]!;
+    let node = directory.find(subject.row, subject.base, group);
+    let isInside = false;
+    let isQueued = false;
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
+      const isEver = named[id]!.window.spanMsMax === Infinity;
+      const from = isEver ? -Infinity : startMs(id, subject.clockMs);
+      fromMs[id] = from;
+      // What has left goes first, so that every window ends as the queue does.
+      if (node >= 0) expire(node + nodes.cellAt[id]!, named[id]!, from);
+      if (event.timeMs <= from) continue;
+      isInside = true;
+      isQueued ||= !isEver;
+    }
+    if (!isInside) {
+      if (node >= 0) trim(node, group);
+      return;
+    }
+    if (node < 0) {
+      node = nodes.open(group);
+      directory.add(subject.row, subject.base, group, node);
+    }
+    const day = isQueued && groups[group]!.isByDay ? dayOf(node, event.timeMs) : -1;
+    const own = !isQueued || day >= 0 ? day : queue(node, event, groups[group]!.isByDay);
+    if (day >= 0) events.grow(day, event.amountFen);
+    for (let i = 0; i < ids.length; i++)
+      if (event.timeMs > fromMs[ids[i]!]!) enter(node + nodes.cellAt[ids[i]!]!, named[ids[i]!]!, own, event, day >= 0);
+    trim(node, group);
   }
 
-  /** In time order; only a late event has to look for its place. */
-  function insert(node: number, event: number): void {
-    const timeMs = events.timeMs(event);
-    const tail = nodes[node + field.tail]!;
-    let previous = tail;
-    while (previous >= 0 && events.timeMs(previous) > timeMs) previous = events.previous(previous);
-    const next = previous < 0 ? nodes[node + field.head]! : events.next(previous);
+  /** The event, which stands in the queue, enters one window. `isKnown`: as one leg more of a day that was there before. */
+  function enter(at: number, planned: NamedWindow, own: number, { amountFen, other }: StreamEvent, isKnown: boolean): void {
+    const { numbers, words } = nodes;
+    if (planned.window.spanMsMax < Infinity && events.timeMs(own) < numbers[at + cell.headMs]!) {
+      // Later events that were swept from this window, but not from one that is longer: it cannot begin before them.
+      if (isKnown || events.next(own) !== words[at * 2 + cellWord.first]) return;
+      setFirst(at, own);
+    }
+    const count = (words[at * 2 + cellWord.count]! += 1);
+    numbers[at + cell.sum]! += amountFen;
+    if (planned.keepsExtremes) {
+      // An extreme that left is found again when somebody asks; the one of an empty window begins here.
+      if (count === 1 || amountFen > numbers[at + extremes.max]!) numbers[at + extremes.max] = amountFen;
+      if (count === 1 || amountFen < numbers[at + extremes.min]!) numbers[at + extremes.min] = amountFen;
+    }
+    if (planned.isPaired) enterPair(at, own, other, count);
+  }
+
+  /** A new event, in time order; only a late one has to look for its place. */
+  function queue(node: number, { timeMs, amountFen, slot, other, region }: StreamEvent, isByDay: boolean): number {
+    const event = isByDay
+      ? events.take(startOfDayMs(dayNumber(timeMs)), amountFen, -1, 1, 0)
+      : events.take(timeMs, amountFen, slot, other, region);
+    const { words } = nodes;
+    const ownMs = events.timeMs(event);
+    let previous = words[node * 2 + queueWord.tail]!;
+    while (previous >= 0 && events.timeMs(previous) > ownMs) previous = events.previous(previous);
+    const next = previous < 0 ? words[node * 2 + queueWord.head]! : events.next(previous);
     events.setNext(event, next);
     events.setPrevious(event, previous);
-    if (previous < 0) setHead(node, event);
+    if (previous < 0) words[node * 2 + queueWord.head] = event;
     else events.setNext(previous, event);
-    if (next < 0) nodes[node + field.tail] = event;
+    if (next < 0) words[node * 2 + queueWord.tail] = event;
     else events.setPrevious(next, event);
+    return event;
   }
 
-  /** The same among the events of the counterparty. */
-  function addOfPair(node: number, event: number, other: number): void {
-    const place = ofPairs.add(node, other, events.amountFen(event));
+  /** The event of that day, -1 for none yet. One event a day: its `other` counts the legs. */
+  function dayOf(node: number, timeMs: number): number {
+    const dayStartMs = startOfDayMs(dayNumber(timeMs));
+    let at = nodes.words[node * 2 + queueWord.tail]!;
+    while (at >= 0 && events.timeMs(at) > dayStartMs) at = events.previous(at);
+    return at >= 0 && events.timeMs(at) === dayStartMs ? at : -1;
+  }
+
+  /**
+   * What a window holds of one counterparty is kept from its second event on: most never have one. The events of a counterparty
+   * are a chain that the windows share as they share the queue.
+   */
+  function enterPair(at: number, own: number, other: number, count: number): void {
+    const { words } = nodes;
+    if (count === 1) {
+      words[at * 2 + cellWord.distinct] = other < 0 ? 0 : 1;
+      return;
+    }
+    if (count === 2) {
+      const first = words[at * 2 + cellWord.first]!;
+      const single = first === own ? events.next(own) : first;
+      if (events.other(single) >= 0) ofPairs.setLatest(ofPairs.add(at, events.other(single), events.amountFen(single)), single);
+    }
+    if (other < 0) return;
+    const place = ofPairs.add(at, other, events.amountFen(own));
     let left = ofPairs.count(place) - 1;
-    if (left === 0) nodes[node + field.distinct]! += 1;
-    const timeMs = events.timeMs(event);
+    if (left === 0) words[at * 2 + cellWord.distinct]! += 1;
+    const timeMs = events.timeMs(own);
     let next = -1;
     let previous = ofPairs.latest(place);
-    for (; left > 0 && events.timeMs(previous) > timeMs; left--) {
+    for (; left > 0 && previous !== own && events.timeMs(previous) > timeMs; left--) {
       next = previous;
       previous = events.previousOfPair(previous);
     }
-    events.setPreviousOfPair(event, previous);
-    if (next < 0) ofPairs.setLatest(place, event);
-    else events.setPreviousOfPair(next, event);
+    // Another window has linked it.
+    if (previous === own) return;
+    if (left > 0 || next >= 0) events.setPreviousOfPair(own, previous);
+    if (next < 0) ofPairs.setLatest(place, own);
+    else events.setPreviousOfPair(next, own);
   }
 
-  /** Place of a counterparty's events inside the window, or -1. */
-  function ofPair(subject: Subject, id: number, other: number): number {
-    const node = settled(subject, id);
-    return node < 0 || other < 0 ? -1 : ofPairs.find(node, other);
+  function leavePair(at: number, event: number, next: number): void {
+    const { words } = nodes;
+    const left = words[at * 2 + cellWord.count]!;
+    if (left === 0) {
+      words[at * 2 + cellWord.distinct] = 0;
+      return;
+    }
+    const other = events.other(event);
+    if (other >= 0 && ofPairs.remove(at, other, events.amountFen(event))) words[at * 2 + cellWord.distinct]! -= 1;
+    if (left === 1 && events.other(next) >= 0) ofPairs.remove(at, events.other(next), events.amountFen(next));
   }
 
-  /** One event a day: its `other` counts the legs. */
-  function addToDay(node: number, event: StreamEvent): void {
-    const dayStartMs = startOfDayMs(dayNumber(event.timeMs));
-    const tail = nodes[node + field.tail]!;
-    let found = tail >= 0 && events.timeMs(tail) === dayStartMs ? tail : -1;
-    for (let at = tail; found < 0 && at >= 0 && events.timeMs(at) >= dayStartMs; at = events.previous(at))
-      if (events.timeMs(at) === dayStartMs) found = at;
-    if (found >= 0) events.grow(found, event.amountFen);
-    else insert(node, events.take(dayStartMs, event.amountFen, -1, 1, 0));
-  }
-
-  function extreme(subject: Subject, id: number, at: number, better: (a: number, b: number) => boolean): number {
-    const node = settled(subject, id);
-    if (node < 0 || nodes[node + field.count] === 0) return Number.NaN;
-    let best = nodes[node + at]!;
+  function extreme(subject: Subject, id: number, which: number, better: (a: number, b: number) => boolean): number {
+    const at = settled(subject, id);
+    const { numbers, words } = nodes;
+    if (at < 0 || words[at * 2 + cellWord.count] === 0) return Number.NaN;
+    let best = numbers[at + which]!;
     if (!Number.isNaN(best)) return best;
-    for (let event = nodes[node + field.head]!; event >= 0; event = events.next(event)) {
+    for (let event = words[at * 2 + cellWord.first]!; event >= 0; event = events.next(event)) {
       const amountFen = events.amountFen(event);
       if (Number.isNaN(best) || better(amountFen, best)) best = amountFen;
     }
-    nodes[node + at] = best;
+    numbers[at + which] = best;
     return best;
   }
 
-  function number(subject: Subject, id: number, at: number): number {
-    const node = settled(subject, id);
-    return node < 0 ? 0 : nodes[node + at]!;
+  /** Place of a counterparty's events inside the window that `at` is the cell of; -1 where it has none or is alone there. */
+  function placeOf(at: number, other: number): number {
+    return at < 0 || other < 0 || nodes.words[at * 2 + cellWord.count]! < 2 ? -1 : ofPairs.find(at, other);
+  }
+
+  /** The only event of the window where it is of that counterparty, else -1. */
+  function singleOf(at: number, other: number): number {
+    if (at < 0 || other < 0 || nodes.words[at * 2 + cellWord.count] !== 1) return -1;
+    const event = nodes.words[at * 2 + cellWord.first]!;
+    return events.other(event) === other ? event : -1;
+  }
+
+  /** Latest event of the window's node. */
+  function tailOf({ row, base }: Subject, id: number): number {
+    return nodes.words[directory.find(row, base, groupOf[id]!) * 2 + queueWord.tail]!;
   }
 
   /** Gives back the subject's windows whose events are all gone. */
   function sweepNodes(row: Float64Array, base: number, beforeMs: number): void {
-    for (let id = directory.nextOf(row, base, 0); id >= 0; id = directory.nextOf(row, base, id + 1)) {
-      const { spanMsMax } = named[id]!.window;
-      if (spanMsMax === Infinity) continue;
-      const node = directory.find(row, base, id);
-      expire(node, named[id]!, beforeMs - spanMsMax);
-      if (nodes[node + field.head]! >= 0) continue;
-      directory.remove(row, base, id);
-      nodes[node + field.head] = free;
-      free = node;
+    for (let group = directory.nextOf(row, base, 0); group >= 0; group = directory.nextOf(row, base, group + 1)) {
+      const node = directory.find(row, base, group);
+      const { ids, isForEver } = groups[group]!;
+      for (const id of ids) expire(node + nodes.cellAt[id]!, named[id]!, beforeMs - named[id]!.window.spanMsMax);
+      trim(node, group);
+      if (isForEver || nodes.words[node * 2 + queueWord.head]! >= 0) continue;
+      directory.remove(row, base, group);
+      nodes.release(node, group);
     }
   }
 
   return {
     join(subject, stream, event) {
-      const ids = stream.index < 0 ? byBit[stream.bit]! : byStream[stream.index]!;
-      for (let i = 0; i < ids.length; i++) add(subject, ids[i]!, event);
+      const group = stream.index < 0 ? byBit[stream.bit]! : byStream[stream.index]!;
+      if (group >= 0) add(subject, group, event);
     },
-    count: (subject, id) => number(subject, id, field.count),
-    sum: (subject, id) => number(subject, id, field.sum),
-    distinct: (subject, id) => number(subject, id, field.distinct),
-    max: (subject, id) => extreme(subject, id, field.max, (a, b) => a > b),
-    min: (subject, id) => extreme(subject, id, field.min, (a, b) => a < b),
+    count(subject, id) {
+      const at = settled(subject, id);
+      return at < 0 ? 0 : nodes.words[at * 2 + cellWord.count]!;
+    },
+    sum(subject, id) {
+      const at = settled(subject, id);
+      return at < 0 ? 0 : nodes.numbers[at + cell.sum]!;
+    },
+    distinct(subject, id) {
+      const at = settled(subject, id);
+      return at < 0 ? 0 : nodes.words[at * 2 + cellWord.distinct]!;
+    },
+    max: (subject, id) => extreme(subject, id, extremes.max, (a, b) => a > b),
+    min: (subject, id) => extreme(subject, id, extremes.min, (a, b) => a < b),
     each(subject, id, visit, most = eventsVisitedMax) {
-      const node = settled(subject, id);
-      if (node < 0) return;
+      const at = settled(subject, id);
+      const first = at < 0 ? -1 : nodes.words[at * 2 + cellWord.first]!;
+      if (first < 0) return;
       let left = most;
-      for (let event = nodes[node + field.tail]!; event >= 0 && left > 0; event = events.previous(event), left--)
-        if (!visit(events, event)) return;
+      for (let event = tailOf(subject, id); left > 0 && visit(events, event); event = events.previous(event), left--)
+        if (event === first) return;
     },
     eachOfPair(subject, id, other, visit) {
-      const place = ofPair(subject, id, other);
+      const at = settled(subject, id);
+      const single = singleOf(at, other);
+      if (single >= 0) return void visit(events, single);
+      const place = placeOf(at, other);
       if (place < 0) return;
       let left = Math.min(ofPairs.count(place), eventsVisitedMax);
       for (let event = ofPairs.latest(place); left > 0; event = events.previousOfPair(event), left--)
         if (!visit(events, event)) return;
     },
     countOfPair(subject, id, other) {
-      const place = ofPair(subject, id, other);
+      const at = settled(subject, id);
+      if (singleOf(at, other) >= 0) return 1;
+      const place = placeOf(at, other);
       return place < 0 ? 0 : ofPairs.count(place);
     },
     sumOfPair(subject, id, other) {
-      const place = ofPair(subject, id, other);
+      const at = settled(subject, id);
+      const single = singleOf(at, other);
+      if (single >= 0) return events.amountFen(single);
+      const place = placeOf(at, other);
       return place < 0 ? 0 : ofPairs.sum(place);
     },
     latestMs(subject, id, exceptSlot) {
-      const node = settled(subject, id);
-      const tail = node < 0 ? -1 : nodes[node + field.tail]!;
-      if (tail < 0) return -Infinity;
+      const at = settled(subject, id);
+      const first = at < 0 ? -1 : nodes.words[at * 2 + cellWord.first]!;
+      if (first < 0) return -Infinity;
+      const tail = tailOf(subject, id);
       if (events.slot(tail) !== exceptSlot) return events.timeMs(tail);
-      const before = events.previous(tail);
-      return before < 0 ? -Infinity : events.timeMs(before);
+      return tail === first ? -Infinity : events.timeMs(events.previous(tail));
     },
     sweep(beforeMs, rowsMost) {
       if (named.length === 0 || rows.size === 0) return;
@@ -292,23 +372,16 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
         if (rows.numbers[base + column.named]! >= 0) sweepNodes(rows.numbers, base, beforeMs);
       }
     },
-    bytesUsed: () => nodes.byteLength + events.bytesUsed() + directory.bytesUsed() + ofPairs.bytesUsed(),
-    snapshot: snapshotted(
-      () => ({
-        nodes: kept(nodes, used),
-        used,
-        free,
-        sweepRow,
-        events: events.snapshot.save(),
-        directory: directory.snapshot.save(),
-        ofPairs: ofPairs.snapshot.save(),
-      }),
-      (state) => {
-        ({ nodes, used, free, sweepRow } = state);
-        events.snapshot.load(state.events);
-        directory.snapshot.load(state.directory);
-        ofPairs.snapshot.load(state.ofPairs);
-      },
-    ),
+    bytesUsed: () => nodes.bytesUsed() + events.bytesUsed() + directory.bytesUsed() + ofPairs.bytesUsed(),
+    snapshot: snapshotOfAll({
+      nodes: nodes.snapshot,
+      events: events.snapshot,
+      directory: directory.snapshot,
+      ofPairs: ofPairs.snapshot,
+      sweep: snapshotted(
+        () => ({ sweepRow }),
+        (state) => void ({ sweepRow } = state),
+      ),
+    }),
   };
 }

@@ -48,10 +48,14 @@ export interface NamedWindow {
   readonly stream: StreamRef;
   /** One event a day instead of one a leg: windows over base streams that are longer than `chainMsMax`. */
   readonly isByDay: boolean;
-  /** Whether counterparties are counted, and whether the events of one are asked about. */
-  distinct: boolean;
-  ofPair: boolean;
+  /** Whether anything is asked about its counterparties or one of them. */
+  isPaired: boolean;
+  /** Whether its largest or smallest amount is asked for. */
+  keepsExtremes: boolean;
 }
+
+/** What of a window is kept besides the number and the sum of its events. */
+export type AskedOfWindow = Partial<Pick<NamedWindow, 'isPaired' | 'keepsExtremes'>>;
 
 /** A base stream has a bit and index -1, a named one an index and no bit. */
 export interface StreamRef {
@@ -134,7 +138,7 @@ export interface Plan {
   keep(fact: KeptFact): void;
   keeps(fact: KeptFact): boolean;
   cell(window: Window, bit: number, kind: CellKind): number;
-  namedWindow(stream: StreamRef, window: Window, distinct: boolean, ofPair?: boolean): number;
+  namedWindow(stream: StreamRef, window: Window, asked?: AskedOfWindow): number;
   sketch(bit: number, windowMs: number): number;
   baseline(bit: number, bucketMs: number, halfLifeMs: number): number;
   list(name: string): number;
@@ -209,7 +213,13 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
     key: () =>
       JSON.stringify([
         windows.map(({ window, cells }) => [window.text, cells]),
-        named.map(({ window, stream, distinct, ofPair }) => [window.text, stream.bit, stream.index, distinct, ofPair]),
+        named.map(({ window, stream, isPaired, keepsExtremes }) => [
+          window.text,
+          stream.bit,
+          stream.index,
+          isPaired,
+          keepsExtremes,
+        ]),
         streams.map(({ key, index, mark }) => [key, index, mark]),
         sketches,
         baselines,
@@ -229,18 +239,18 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       planned.cells.push(cell);
       return cell.column;
     },
-    namedWindow(stream, window, distinct, ofPair = false) {
+    namedWindow(stream, window, { isPaired = false, keepsExtremes = false } = {}) {
       remember(window.spanMsMax);
       const known = named.findIndex(
         (planned) =>
           planned.window.text === window.text && planned.stream.index === stream.index && planned.stream.bit === stream.bit,
       );
       if (known >= 0) {
-        named[known]!.distinct ||= distinct;
-        named[known]!.ofPair ||= ofPair;
+        named[known]!.isPaired ||= isPaired;
+        named[known]!.keepsExtremes ||= keepsExtremes;
         return known;
       }
-      return named.push({ stream, window, isByDay: stream.index < 0, distinct, ofPair }) - 1;
+      return named.push({ stream, window, isByDay: stream.index < 0, isPaired, keepsExtremes }) - 1;
     },
     sketch(bit, windowMs) {
       remember(windowMs);
@@ -264,7 +274,7 @@ export function createPlan(windowsFirst: readonly Window[] = []): Plan {
       const before = `leg.timeMs - ${firstContactMs}`;
       stream.code = `(leg.pairLastDebitMs <= ${before} && leg.pairLastCreditMs <= ${before})`;
       stream.usesHistory = true;
-      firstContacts = this.namedWindow({ name: 'first contacts', bit: 0, index: stream.index }, window, false);
+      firstContacts = this.namedWindow({ name: 'first contacts', bit: 0, index: stream.index }, window);
     },
     list(name) {
       const known = lists.indexOf(name);

@@ -1,6 +1,6 @@
 import type { Window } from '../window.js';
 import { dayMs } from '../../domain/bank-day.js';
-import { baseBit, chainMsMax, type StreamRef } from '../plan.js';
+import { type AskedOfWindow, baseBit, chainMsMax, type StreamRef } from '../plan.js';
 import type { Source } from '../history-walk.js';
 import type { About, Scope, Typed } from '../typed-code.js';
 import { parseWindow } from '../window.js';
@@ -83,10 +83,10 @@ export function asksHistory(scope: Scope, fail: Fail): void {
 }
 
 /** Where the legs of a stream inside a window are kept; plans for them. */
-export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: Fail, distinct = false, ofPair = false): Source {
+export function sourceOf(stream: StreamRef, window: Window, scope: Scope, fail: Fail, asked: AskedOfWindow = {}): Source {
   asksHistory(scope, fail);
   if (stream.index < 0 && window.spanMsMax <= chainMsMax) return chained(stream.bit, stream, window, scope);
-  const named = scope.plan.namedWindow(stream, window, distinct, ofPair);
+  const named = scope.plan.namedWindow(stream, window, asked);
   if (!scope.looksAt.named.includes(named) && window.spanMsMax !== Infinity) scope.looksAt.named.push(named);
   return { bit: 0, stream, window, named };
 }
@@ -115,7 +115,7 @@ export function walkOf(args: readonly Typed[], scope: Scope, fail: Fail, at = 1,
   const window = endingWindow(args[at]!, scope, fail, at);
   if (stream.index < 0 && window.spanMsMax > chainMsMax)
     fail(at, `single legs of ${stream.name} are kept for 31 days; use at most "31d", or a named stream with a condition`);
-  const source = sourceOf(stream, window, scope, fail, false, ofPair);
+  const source = sourceOf(stream, window, scope, fail, { isPaired: ofPair });
   // Evidence and pairs are found among single legs.
   scope.plan.lookBack(Math.min(window.spanMsMax, chainMsMax));
   return source;

@@ -59,7 +59,10 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
       if (!isChained) {
         if (stream.index < 0 && kind !== 'count' && kind !== 'sum')
           fail(1, `${kind} over ${stream.name} goes back 31 days; use at most "31d", or a named stream with a condition`);
-        const { named } = sourceOf(stream, window, scope, fail, kind === 'distinct');
+        const { named } = sourceOf(stream, window, scope, fail, {
+          isPaired: kind === 'distinct',
+          keepsExtremes: kind === 'max' || kind === 'min',
+        });
         scope.cost = Math.max(scope.cost, costRank['look-up']);
         return { type: 'number', code: `leg.memory.named.${kind}(leg, ${literal(named)})` };
       }
