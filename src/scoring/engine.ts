@@ -290,7 +290,7 @@ export function createEngine(set: PatternSet, { owns, measure }: EngineOptions =
     leg.row[leg.base + column.clockMs] = leg.clockMs;
     const lastColumn = pairBase + (isDebit ? pairColumn.lastDebitMs : pairColumn.lastCreditMs);
     if (leg.timeMs > pairRow[lastColumn]!) pairRow[lastColumn] = leg.timeMs;
-    if (keepsCounts) pairRow[pairBase + pairs.countsAt + (isDebit ? 0 : 1)]! += 1;
+    if (keepsCounts) pairs.words[pairBase * 2 + pairs.countsAt + (isDebit ? 0 : 1)]! += 1;
     if (isDebit && keepsNames) noteName();
     return true;
   }

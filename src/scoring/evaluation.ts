@@ -133,7 +133,7 @@ export class Evaluation {
   pairPayments(isDebit: boolean): number {
     const { pairs } = this.memory;
     if (this.pair < 0) return 0;
-    return pairs.numbers[this.pair * pairs.width + pairs.countsAt + (isDebit ? 0 : 1)]!;
+    return pairs.words[this.pair * pairs.width * 2 + pairs.countsAt + (isDebit ? 0 : 1)]!;
   }
 
   lastOfPairMs(isDebit: boolean): number {

@@ -3,7 +3,7 @@ import type { Evaluation } from './evaluation.js';
 import { legWord } from './leg-log.js';
 import type { EventQueue } from './event-queue.js';
 import { eventsVisitedMax } from './named-windows.js';
-import { pairColumn } from './pair-table.js';
+import { pairWord } from './pair-table.js';
 import { baseBit, column, type StreamRef } from './plan.js';
 import type { Window } from './window.js';
 
@@ -339,7 +339,7 @@ function eachOfPair(leg: Evaluation, window: Window, most: number, visit: (slot:
   if (leg.pair < 0) return;
   const { legs, pairs } = leg.memory;
   const startMs = window.startMs(leg.clockMs);
-  let slot = pairs.numbers[leg.pair * pairs.width + pairColumn.lastLeg]!;
+  let slot = pairs.words[leg.pair * pairs.width * 2 + pairWord.lastLeg]!;
   for (let steps = 0; slot >= 0 && steps < most; steps++) {
     if (legs.timeMs(slot) <= startMs || !visit(slot)) return;
     slot = legs.word(slot, legWord.previousOfPair);

@@ -2,7 +2,7 @@ import { dayNumber, startOfDayMs } from '../domain/bank-day.js';
 import type { Evaluation } from './evaluation.js';
 import type { LikeAmounts } from './like-amounts.js';
 import { type LegLog, legNumber, legWord, numberWidth, wordWidth } from './leg-log.js';
-import { pairColumn, type PairTable } from './pair-table.js';
+import { pairWord, type PairTable } from './pair-table.js';
 import type { NamedWindows, StreamEvent } from './named-windows.js';
 import { baseBit, column, lotMemoryMs, type Plan, type PlannedStream, type StreamRef } from './plan.js';
 import type { SubjectRows } from './subject-rows.js';
@@ -141,11 +141,11 @@ export function createHistory(
   /** Puts a leg into its pair's order of time. */
   function linkOfPair(leg: Evaluation): void {
     const { slot, pair } = leg;
-    const { numbers } = pairs;
-    const head = pair * pairs.width + pairColumn.lastLeg;
+    const { words } = pairs;
+    const head = pair * pairs.width * 2 + pairWord.lastLeg;
     const timeMs = legs.timeMs(slot);
     let next = -1;
-    let previous = numbers[head]!;
+    let previous = words[head]!;
     // The pair's row says when its latest leg was: only before an earlier one must the legs themselves be looked at.
     if (timeMs < leg.pairLastDebitMs || timeMs < leg.pairLastCreditMs) {
       while (previous >= 0 && legs.timeMs(previous) > timeMs) {
@@ -156,18 +156,18 @@ export function createHistory(
     legs.setWord(slot, legWord.previousOfPair, previous);
     legs.setWord(slot, legWord.nextOfPair, next);
     if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, slot);
-    if (next < 0) numbers[head] = slot;
+    if (next < 0) words[head] = slot;
     else legs.setWord(next, legWord.previousOfPair, slot);
   }
 
   function unlinkOfPair(slot: number, pair: number): void {
-    const { numbers } = pairs;
+    const { words } = pairs;
     const previous = legs.word(slot, legWord.previousOfPair);
     const next = legs.word(slot, legWord.nextOfPair);
-    const head = pair * pairs.width + pairColumn.lastLeg;
+    const head = pair * pairs.width * 2 + pairWord.lastLeg;
     if (previous >= 0) legs.setWord(previous, legWord.nextOfPair, next);
     if (next >= 0) legs.setWord(next, legWord.previousOfPair, previous);
-    else if (numbers[head] === slot) numbers[head] = previous;
+    else if (words[head] === slot) words[head] = previous;
   }
 
   /** Counts a leg that is linked already for some streams. */
@@ -190,13 +190,13 @@ export function createHistory(
       lastOfPairMs.fill(-Infinity);
       return;
     }
-    const { numbers } = pairs;
-    const first = pair * pairs.width + pairColumn.fixed;
+    const { words } = pairs;
+    const first = pair * pairs.width * 2 + pairWord.fixed;
     for (let d = 0; d < distinctBits.length; d++) {
       if ((bits & distinctBits[d]!) === 0) continue;
-      const other = numbers[first + d]!;
+      const other = words[first + d]!;
       const otherMs = other < 0 ? -Infinity : legs.timeMs(other);
-      if (otherMs <= timeMs) numbers[first + d] = slot;
+      if (otherMs <= timeMs) words[first + d] = slot;
       lastOfPairMs[d] = otherMs;
     }
   }
@@ -326,9 +326,9 @@ export function createHistory(
     likeAmounts.remove(slot);
     if (pair < 0) return;
     unlinkOfPair(slot, pair);
-    const { numbers } = pairs;
-    const pairBase = pair * pairs.width;
-    for (let c = pairColumn.fixed; c < pairs.slotsEnd; c++) if (numbers[pairBase + c] === slot) numbers[pairBase + c] = -1;
+    const { words } = pairs;
+    const pairBase = pair * pairs.width * 2;
+    for (let c = pairWord.fixed; c < pairs.slotsEnd; c++) if (words[pairBase + c] === slot) words[pairBase + c] = -1;
   }
 
   return {

@@ -70,7 +70,7 @@ export function createPairEvents(): PairEvents {
       const key = keyOf(node, other);
       let place = placeOf(key);
       if (numbers[place * width] === 0) {
-        if ((size + 1) * 2 > mask) {
+        if ((size + 1) * 4 > (mask + 1) * 3) {
           grow();
           place = placeOf(key);
         }

@@ -2,10 +2,12 @@ import { widerLength } from './growth.js';
 import { spread } from './byte-table.js';
 import { kept, snapshotted } from './snapshot-state.js';
 
-/** Columns of a pair's row; after `fixed` comes one column per stream whose counterparties are counted: its latest leg. */
-export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2, lastLeg: 3, fixed: 4 } as const;
-/** Two more columns where a set asks for them, behind those of the streams: payments so far in either direction. */
-export const pairCounts = 2;
+/** Columns of a pair's row. */
+export const pairColumn = { key: 0, lastDebitMs: 1, lastCreditMs: 2 } as const;
+/** Behind them words: the latest leg, and from `fixed` on that of each stream whose counterparties are counted. */
+export const pairWord = { lastLeg: 6, fixed: 7 } as const;
+/** Two more words where a set asks for them, behind those of the streams: payments so far in either direction. */
+const pairCounts = 2;
 
 /** Subject and counterparty as one exact number: 2^26 accounts at most. */
 const keyFactor = 2 ** 26;
@@ -15,17 +17,18 @@ export const never = -1e15;
 
 /** What a subject and one counterparty have had with each other: when they last paid, and their latest leg. */
 export class PairTable {
-  /** Row of pair `p` begins at `p * width`. */
+  /** Row of pair `p` begins at `p * width`, its words in the same memory at `p * width * 2`. */
   numbers: Float64Array;
+  words: Int32Array;
   private index = new Int32Array(1024).fill(-1);
   private spare: number[] = [];
   readonly width: number;
   private rows = 0;
   size = 0;
 
-  /** Where the counts of payments are in a row; 0 where they are not kept. */
+  /** Word of the counts of payments; 0 where they are not kept. */
   readonly countsAt: number;
-  /** Behind the columns that hold slots of legs. */
+  /** Behind the words that hold slots of legs. */
   readonly slotsEnd: number;
 
   readonly snapshot = snapshotted(
@@ -38,6 +41,7 @@ export class PairTable {
     }),
     ({ numbers, index, spare, rows, size }) => {
       this.numbers = numbers;
+      this.words = new Int32Array(numbers.buffer);
       this.index = index;
       this.spare = [...spare];
       this.rows = rows;
@@ -46,10 +50,11 @@ export class PairTable {
   );
 
   constructor(distinctStreams: number, keepsCounts: boolean) {
-    this.slotsEnd = pairColumn.fixed + distinctStreams;
-    this.countsAt = keepsCounts ? pairColumn.fixed + distinctStreams : 0;
-    this.width = pairColumn.fixed + distinctStreams + (keepsCounts ? pairCounts : 0);
+    this.slotsEnd = pairWord.fixed + distinctStreams;
+    this.countsAt = keepsCounts ? this.slotsEnd : 0;
+    this.width = Math.ceil((this.slotsEnd + (keepsCounts ? pairCounts : 0)) / 2);
     this.numbers = new Float64Array(512 * this.width);
+    this.words = new Int32Array(this.numbers.buffer);
   }
 
   /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */
@@ -116,13 +121,14 @@ export class PairTable {
       const wider = new Float64Array(widerLength(this.numbers.length));
       wider.set(this.numbers);
       this.numbers = wider;
+      this.words = new Int32Array(wider.buffer);
     }
     const base = pair * this.width;
     this.numbers[base] = key;
     this.numbers[base + pairColumn.lastDebitMs] = never;
     this.numbers[base + pairColumn.lastCreditMs] = never;
-    this.numbers.fill(-1, base + pairColumn.lastLeg, base + this.slotsEnd);
-    if (this.countsAt > 0) this.numbers.fill(0, base + this.countsAt, base + this.width);
+    this.words.fill(-1, base * 2 + pairWord.lastLeg, base * 2 + this.slotsEnd);
+    this.words.fill(0, base * 2 + this.slotsEnd, (base + this.width) * 2);
     return pair;
   }
 

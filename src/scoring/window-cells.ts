@@ -1,5 +1,5 @@
 import { generate } from './generated.js';
-import { pairColumn, type PairTable } from './pair-table.js';
+import { pairWord, type PairTable } from './pair-table.js';
 import type { Cell } from './plan.js';
 
 /** What a leg does to the kept numbers of a window over base streams, as generated code: one straight run over a window's cells. */
@@ -53,7 +53,7 @@ export function generateDrop(cells: readonly Cell[], distinctBits: readonly numb
       case 'sum':
         return `${cell} -= amountFen;`;
       case 'distinct':
-        return `if (pair >= 0 && pairs.numbers[pair * pairs.width + ${pairColumn.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
+        return `if (pair >= 0 && pairs.words[pair * pairs.width * 2 + ${pairWord.fixed + distinctBits.indexOf(bit)}] === slot) ${cell} -= 1;`;
       case 'max':
       case 'min':
         return `if (${cell} === amountFen) ${cell} = 0/0;`;
