@@ -61,12 +61,20 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
   const directory = createWindowDirectory(groups.length);
   const nodes = createWindowNodes(named, groups);
   const ofPairs = createPairEvents();
+  /** The memory of the nodes, which is replaced when it grows. */
+  let { numbers, words } = nodes;
+  const { cellAt } = nodes;
+  const idsOf = groups.map(({ ids }) => ids);
   let sweepRow = 0;
   const groupOf = Int32Array.from(named, (_, id) => groups.findIndex(({ ids }) => ids.includes(id)));
   const groupIn = (isWanted: (stream: StreamRef) => boolean): number =>
     groups.findIndex(({ ids }) => isWanted(named[ids[0]!]!.stream));
   const byStream = plan.streams.map(({ index }) => groupIn((stream) => stream.index === index));
   const byBit = Array.from({ length: 8 }, (_, bit) => groupIn((stream) => stream.index < 0 && stream.bit === bit));
+  /** Windows that slide: their span, Infinity for those that never end; NaN for the others. */
+  const spanMs = Float64Array.from(named, ({ window, isByDay }) =>
+    (window.slides && !isByDay) || window.spanMsMax === Infinity ? window.spanMsMax : Number.NaN,
+  );
   /** Windows that move with the calendar day alone: where they begin, kept for the day. */
   const startDay = new Float64Array(named.length).fill(Number.NaN);
   const startOf = new Float64Array(named.length);
@@ -74,10 +82,11 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
   const fromMs = new Float64Array(named.length);
 
   function startMs(id: number, clockMs: number): number {
-    const { window, isByDay } = named[id]!;
-    if (window.slides && !isByDay) return clockMs - window.spanMsMax;
+    const span = spanMs[id]!;
+    if (!Number.isNaN(span)) return clockMs - span;
     const day = dayNumber(clockMs);
     if (startDay[id] !== day) {
+      const { window, isByDay } = named[id]!;
       startDay[id] = day;
       startOf[id] = isByDay ? startOfDayMs(day - Math.round(window.spanMsMax / dayMs) + 1) - 1 : window.startMs(clockMs);
     }
@@ -86,7 +95,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
 
   /** The oldest event leaves the window; in the queue it stays. */
   function shift(at: number, { isByDay, isPaired, keepsExtremes }: NamedWindow): void {
-    const { numbers, words } = nodes;
     const event = words[at * 2 + cellWord.first]!;
     const amountFen = events.amountFen(event);
     const next = events.next(event);
@@ -101,19 +109,20 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
   }
 
   function setFirst(at: number, event: number): void {
-    nodes.words[at * 2 + cellWord.first] = event;
-    nodes.numbers[at + cell.headMs] = event < 0 ? Infinity : events.timeMs(event);
+    words[at * 2 + cellWord.first] = event;
+    numbers[at + cell.headMs] = event < 0 ? Infinity : events.timeMs(event);
   }
 
-  function expire(at: number, planned: NamedWindow, beforeOrAtMs: number): void {
-    while (nodes.numbers[at + cell.headMs]! <= beforeOrAtMs) shift(at, planned);
+  function expire(at: number, id: number, beforeOrAtMs: number): void {
+    if (numbers[at + cell.headMs]! > beforeOrAtMs) return;
+    const planned = named[id]!;
+    while (numbers[at + cell.headMs]! <= beforeOrAtMs) shift(at, planned);
   }
 
   /** Gives back the events that no window of the node holds any longer. */
   function trim(node: number, group: number): void {
-    const { words } = nodes;
     let head = words[node * 2 + queueWord.head]!;
-    while (head >= 0 && !nodes.hasFirst(node, group, head)) {
+    while (head >= 0 && !isFirst(node, group, head)) {
       const next = events.next(head);
       events.release(head);
       if (next < 0) words[node * 2 + queueWord.tail] = -1;
@@ -123,59 +132,67 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     words[node * 2 + queueWord.head] = head;
   }
 
+  /** Whether one of the node's windows begins with the event. */
+  function isFirst(node: number, group: number, event: number): boolean {
+    const ids = idsOf[group]!;
+    for (let i = 0; i < ids.length; i++) if (words[(node + cellAt[ids[i]!]!) * 2 + cellWord.first] === event) return true;
+    return false;
+  }
+
   /** The window's cell with what is inside now, or -1. */
   function settled({ row, base, clockMs }: Subject, id: number): number {
     const group = groupOf[id]!;
     const node = directory.find(row, base, group);
     if (node < 0) return -1;
-    const at = node + nodes.cellAt[id]!;
-    const headMs = nodes.numbers[at + cell.headMs]!;
+    const at = node + cellAt[id]!;
+    const headMs = numbers[at + cell.headMs]!;
     if (headMs < Infinity) {
       const from = startMs(id, clockMs);
       if (headMs <= from) {
-        expire(at, named[id]!, from);
+        expire(at, id, from);
         trim(node, group);
       }
     }
     return at;
   }
 
-  function add(subject: Subject, group: number, event: StreamEvent): void {
-    const { ids } = groups[group]!;
-    let node = directory.find(subject.row, subject.base, group);
+  function add({ row, base, clockMs }: Subject, group: number, event: StreamEvent): void {
+    const { timeMs } = event;
+    const ids = idsOf[group]!;
+    let node = directory.find(row, base, group);
     let isInside = false;
     let isQueued = false;
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      const isEver = named[id]!.window.spanMsMax === Infinity;
-      const from = isEver ? -Infinity : startMs(id, subject.clockMs);
+      const from = startMs(id, clockMs);
       fromMs[id] = from;
       // What has left goes first, so that every window ends as the queue does.
-      if (node >= 0) expire(node + nodes.cellAt[id]!, named[id]!, from);
-      if (event.timeMs <= from) continue;
+      if (node >= 0) expire(node + cellAt[id]!, id, from);
+      if (timeMs <= from) continue;
       isInside = true;
-      isQueued ||= !isEver;
+      if (from > -Infinity) isQueued = true;
     }
-    if (!isInside) {
-      if (node >= 0) trim(node, group);
-      return;
+    if (isInside) {
+      if (node < 0) {
+        node = nodes.open(group);
+        ({ numbers, words } = nodes);
+        directory.add(row, base, group, node);
+      }
+      const { isByDay } = groups[group]!;
+      const day = isQueued && isByDay ? dayOf(node, timeMs) : -1;
+      const own = !isQueued || day >= 0 ? day : queue(node, event, isByDay);
+      if (day >= 0) events.grow(day, event.amountFen);
+      for (let i = 0; i < ids.length; i++) {
+        const id = ids[i]!;
+        if (timeMs > fromMs[id]!) enter(node + cellAt[id]!, named[id]!, own, event, day >= 0);
+      }
     }
-    if (node < 0) {
-      node = nodes.open(group);
-      directory.add(subject.row, subject.base, group, node);
-    }
-    const day = isQueued && groups[group]!.isByDay ? dayOf(node, event.timeMs) : -1;
-    const own = !isQueued || day >= 0 ? day : queue(node, event, groups[group]!.isByDay);
-    if (day >= 0) events.grow(day, event.amountFen);
-    for (let i = 0; i < ids.length; i++)
-      if (event.timeMs > fromMs[ids[i]!]!) enter(node + nodes.cellAt[ids[i]!]!, named[ids[i]!]!, own, event, day >= 0);
-    trim(node, group);
+    if (node >= 0) trim(node, group);
   }
 
   /** The event, which stands in the queue, enters one window. `isKnown`: as one leg more of a day that was there before. */
   function enter(at: number, planned: NamedWindow, own: number, { amountFen, other }: StreamEvent, isKnown: boolean): void {
-    const { numbers, words } = nodes;
-    if (planned.window.spanMsMax < Infinity && events.timeMs(own) < numbers[at + cell.headMs]!) {
+    if (own >= 0 && planned.window.spanMsMax < Infinity && events.timeMs(own) < numbers[at + cell.headMs]!) {
       // Later events that were swept from this window, but not from one that is longer: it cannot begin before them.
       if (isKnown || events.next(own) !== words[at * 2 + cellWord.first]) return;
       setFirst(at, own);
@@ -195,7 +212,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     const event = isByDay
       ? events.take(startOfDayMs(dayNumber(timeMs)), amountFen, -1, 1, 0)
       : events.take(timeMs, amountFen, slot, other, region);
-    const { words } = nodes;
     const ownMs = events.timeMs(event);
     let previous = words[node * 2 + queueWord.tail]!;
     while (previous >= 0 && events.timeMs(previous) > ownMs) previous = events.previous(previous);
@@ -212,7 +228,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
   /** The event of that day, -1 for none yet. One event a day: its `other` counts the legs. */
   function dayOf(node: number, timeMs: number): number {
     const dayStartMs = startOfDayMs(dayNumber(timeMs));
-    let at = nodes.words[node * 2 + queueWord.tail]!;
+    let at = words[node * 2 + queueWord.tail]!;
     while (at >= 0 && events.timeMs(at) > dayStartMs) at = events.previous(at);
     return at >= 0 && events.timeMs(at) === dayStartMs ? at : -1;
   }
@@ -222,7 +238,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
    * are a chain that the windows share as they share the queue.
    */
   function enterPair(at: number, own: number, other: number, count: number): void {
-    const { words } = nodes;
     if (count === 1) {
       words[at * 2 + cellWord.distinct] = other < 0 ? 0 : 1;
       return;
@@ -251,7 +266,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
   }
 
   function leavePair(at: number, event: number, next: number): void {
-    const { words } = nodes;
     const left = words[at * 2 + cellWord.count]!;
     if (left === 0) {
       words[at * 2 + cellWord.distinct] = 0;
@@ -264,7 +278,6 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
 
   function extreme(subject: Subject, id: number, which: number, better: (a: number, b: number) => boolean): number {
     const at = settled(subject, id);
-    const { numbers, words } = nodes;
     if (at < 0 || words[at * 2 + cellWord.count] === 0) return Number.NaN;
     let best = numbers[at + which]!;
     if (!Number.isNaN(best)) return best;
@@ -278,19 +291,19 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
 
   /** Place of a counterparty's events inside the window that `at` is the cell of; -1 where it has none or is alone there. */
   function placeOf(at: number, other: number): number {
-    return at < 0 || other < 0 || nodes.words[at * 2 + cellWord.count]! < 2 ? -1 : ofPairs.find(at, other);
+    return at < 0 || other < 0 || words[at * 2 + cellWord.count]! < 2 ? -1 : ofPairs.find(at, other);
   }
 
   /** The only event of the window where it is of that counterparty, else -1. */
   function singleOf(at: number, other: number): number {
-    if (at < 0 || other < 0 || nodes.words[at * 2 + cellWord.count] !== 1) return -1;
-    const event = nodes.words[at * 2 + cellWord.first]!;
+    if (at < 0 || other < 0 || words[at * 2 + cellWord.count] !== 1) return -1;
+    const event = words[at * 2 + cellWord.first]!;
     return events.other(event) === other ? event : -1;
   }
 
   /** Latest event of the window's node. */
   function tailOf({ row, base }: Subject, id: number): number {
-    return nodes.words[directory.find(row, base, groupOf[id]!) * 2 + queueWord.tail]!;
+    return words[directory.find(row, base, groupOf[id]!) * 2 + queueWord.tail]!;
   }
 
   /** Gives back the subject's windows whose events are all gone. */
@@ -298,9 +311,9 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     for (let group = directory.nextOf(row, base, 0); group >= 0; group = directory.nextOf(row, base, group + 1)) {
       const node = directory.find(row, base, group);
       const { ids, isForEver } = groups[group]!;
-      for (const id of ids) expire(node + nodes.cellAt[id]!, named[id]!, beforeMs - named[id]!.window.spanMsMax);
+      for (const id of ids) expire(node + cellAt[id]!, id, beforeMs - named[id]!.window.spanMsMax);
       trim(node, group);
-      if (isForEver || nodes.words[node * 2 + queueWord.head]! >= 0) continue;
+      if (isForEver || words[node * 2 + queueWord.head]! >= 0) continue;
       directory.remove(row, base, group);
       nodes.release(node, group);
     }
@@ -313,21 +326,21 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     },
     count(subject, id) {
       const at = settled(subject, id);
-      return at < 0 ? 0 : nodes.words[at * 2 + cellWord.count]!;
+      return at < 0 ? 0 : words[at * 2 + cellWord.count]!;
     },
     sum(subject, id) {
       const at = settled(subject, id);
-      return at < 0 ? 0 : nodes.numbers[at + cell.sum]!;
+      return at < 0 ? 0 : numbers[at + cell.sum]!;
     },
     distinct(subject, id) {
       const at = settled(subject, id);
-      return at < 0 ? 0 : nodes.words[at * 2 + cellWord.distinct]!;
+      return at < 0 ? 0 : words[at * 2 + cellWord.distinct]!;
     },
     max: (subject, id) => extreme(subject, id, extremes.max, (a, b) => a > b),
     min: (subject, id) => extreme(subject, id, extremes.min, (a, b) => a < b),
     each(subject, id, visit, most = eventsVisitedMax) {
       const at = settled(subject, id);
-      const first = at < 0 ? -1 : nodes.words[at * 2 + cellWord.first]!;
+      const first = at < 0 ? -1 : words[at * 2 + cellWord.first]!;
       if (first < 0) return;
       let left = most;
       for (let event = tailOf(subject, id); left > 0 && visit(events, event); event = events.previous(event), left--)
@@ -358,7 +371,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     },
     latestMs(subject, id, exceptSlot) {
       const at = settled(subject, id);
-      const first = at < 0 ? -1 : nodes.words[at * 2 + cellWord.first]!;
+      const first = at < 0 ? -1 : words[at * 2 + cellWord.first]!;
       if (first < 0) return -Infinity;
       const tail = tailOf(subject, id);
       if (events.slot(tail) !== exceptSlot) return events.timeMs(tail);
@@ -373,15 +386,18 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       }
     },
     bytesUsed: () => nodes.bytesUsed() + events.bytesUsed() + directory.bytesUsed() + ofPairs.bytesUsed(),
-    snapshot: snapshotOfAll({
-      nodes: nodes.snapshot,
-      events: events.snapshot,
-      directory: directory.snapshot,
-      ofPairs: ofPairs.snapshot,
-      sweep: snapshotted(
-        () => ({ sweepRow }),
-        (state) => void ({ sweepRow } = state),
-      ),
-    }),
+    snapshot: snapshotOfAll(
+      {
+        nodes: nodes.snapshot,
+        events: events.snapshot,
+        directory: directory.snapshot,
+        ofPairs: ofPairs.snapshot,
+        sweep: snapshotted(
+          () => ({ sweepRow }),
+          (state) => void ({ sweepRow } = state),
+        ),
+      },
+      () => void ({ numbers, words } = nodes),
+    ),
   };
 }

@@ -17,6 +17,7 @@ export interface WindowGroup {
  * the number in `numbers` at which they begin; `words` is the same memory.
  */
 export interface WindowNodes {
+  /** Both are replaced when a node is opened or state is loaded. */
   readonly numbers: Float64Array;
   readonly words: Int32Array;
   /** By window: where its cell begins in the node. */
@@ -24,8 +25,6 @@ export interface WindowNodes {
   /** A node whose windows are empty. */
   open(group: number): number;
   release(node: number, group: number): void;
-  /** Whether one of the node's windows begins with the event. */
-  hasFirst(node: number, group: number, event: number): boolean;
   bytesUsed(): number;
   readonly snapshot: Snapshotted;
 }
@@ -113,11 +112,6 @@ export function createWindowNodes(named: readonly NamedWindow[], groups: readonl
       const width = widths[group]!;
       numbers[node] = free[width]!;
       free[width] = node;
-    },
-    hasFirst(node, group, event) {
-      const { ids } = groups[group]!;
-      for (let i = 0; i < ids.length; i++) if (words[(node + cellAt[ids[i]!]!) * 2 + cellWord.first] === event) return true;
-      return false;
     },
     bytesUsed: () => numbers.byteLength,
     snapshot: snapshotted(
