@@ -25,6 +25,7 @@ import { parseWarningPolicy } from './pipeline/warning-policy-file.js';
 import type { Settings } from './settings.js';
 import { createTelemetry, type TelemetryOptions } from './telemetry/telemetry.js';
 
+export { endCommits } from './adapters/lmdb-environment.js';
 export { checkParts } from './app/check-parts.js';
 export { firstKeysFile } from './app/first-keys.js';
 export { isClustered, openStores, openWarehouse } from './app/parts.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench.js';
-import { type CommandContext, CommandFailure, plainReason } from './commands/context.js';
+import { type CommandContext, CommandFailure, endCommits, plainReason } from './commands/context.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerKeys } from './commands/keys.js';
 import { registerPatterns } from './commands/patterns.js';
@@ -28,6 +28,8 @@ const { version, description } = JSON.parse(readFileSync(new URL('package.json',
   description: string;
 };
 const stop = new AbortController();
+/** For the commit that runs when the process is to end. */
+const commitMsMax = 10_000;
 
 const context: CommandContext = {
   stdout: process.stdout,
@@ -45,7 +47,7 @@ const context: CommandContext = {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) void leave(130);
     stop.abort(new Error(`stopped by ${signal}`));
   });
 }
@@ -54,7 +56,7 @@ process.on('unhandledRejection', (error) => endWith(error));
 process.on('uncaughtException', (error) => endWith(error));
 // A reader that went away (`huqi score … | head`) is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code === 'EPIPE') void leave(0);
 });
 
 const program = new Command('huqi')
@@ -83,10 +85,18 @@ try {
   }
 }
 // The command is over: nothing that was left open may keep the process. Pipes get what was written first.
-process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+process.stdout.write('', () => process.stderr.write('', () => void leave()));
 
-function endWith(error: unknown): never {
+function endWith(error: unknown): void {
   process.stderr.write(`huqi: ${plainReason(error)}\n`);
   if (process.env['HUQI_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
+  void leave(1);
+}
+
+/** Ends the process; where a commit hangs on its disk, without waiting for it any longer. */
+async function leave(code?: number): Promise<void> {
+  const limit = setTimeout(() => process.kill(process.pid, 'SIGKILL'), commitMsMax);
+  await endCommits();
+  clearTimeout(limit);
+  process.exit(code);
 }

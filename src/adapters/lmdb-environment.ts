@@ -118,6 +118,19 @@ function assertDatabaseFile(directory: string, path: string): void {
   );
 }
 
+/** Commits that run, of all environments of the process. */
+const commits = new Set<Promise<void>>();
+let isEnding = false;
+
+/**
+ * To be waited for before `process.exit`: no further commit begins, and those that run are done. A thread of the library waits for
+ * what this thread has to do within a running commit, and the end of the process waits for that thread: it would never end.
+ */
+export async function endCommits(): Promise<void> {
+  isEnding = true;
+  await Promise.all(commits);
+}
+
 interface PendingWrite {
   readonly bytes: number;
   readonly operation: () => unknown;
@@ -158,7 +171,12 @@ function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory:
 
   async function drain(): Promise<void> {
     await Promise.resolve(); // lets everything that is queued in this turn join the first commit
-    while (queue.length > 0) await commit(takeGroup());
+    while (queue.length > 0 && !isEnding) {
+      const running = commit(takeGroup());
+      commits.add(running);
+      await running;
+      commits.delete(running);
+    }
     draining = undefined;
   }
 

@@ -25,6 +25,17 @@ describe('the LMDB environment', () => {
     expect(() => openEnvironment({ directory: directory.path })).toThrow(DataDirectoryError);
   });
 
+  it('lets the process end while it writes', () => {
+    const script = fileURLToPath(new URL('./commit-storm.ts', import.meta.url));
+    for (let run = 0; run < 4; run++) {
+      const { status, signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', script, directory.path], {
+        timeout: 30_000,
+        encoding: 'utf8',
+      });
+      expect({ status, signal, stderr }).toEqual({ status: 7, signal: null, stderr: '' });
+    }
+  });
+
   it('undoes what an operation wrote before it threw', async () => {
     const environment = openEnvironment({ directory: directory.path });
     const table = environment.textTable('t');
