@@ -92,8 +92,11 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
   }
 }
 
-/** Whatever is durable stays durable however the process ends, so a part that does not close is left behind. */
-const closeMsMax = 15_000;
+/**
+ * Whatever is durable stays durable however the process ends, so a part that does not close is left behind. Last snapshots may take 20 s
+ * of it; `docker-compose.yml` grants 30.
+ */
+const closeMsMax = 27_000;
 
 async function closeAll(receiver: Receiver | undefined, platform: Platform): Promise<void> {
   await receiver?.close();
