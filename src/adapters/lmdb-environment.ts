@@ -171,7 +171,8 @@ function createWriteQueue(root: RootDatabase<Uint8Array, Uint8Array>, directory:
 
   async function drain(): Promise<void> {
     await Promise.resolve(); // lets everything that is queued in this turn join the first commit
-    while (queue.length > 0 && !isEnding) {
+    while (queue.length > 0) {
+      if (isEnding) return;
       const running = commit(takeGroup());
       commits.add(running);
       await running;
