@@ -118,12 +118,12 @@ function assertDatabaseFile(directory: string, path: string): void {
   );
 }
 
-/** Commits that run, of all environments of the process. */
+/** Commits that run, of all environments. */
 const commits = new Set<Promise<void>>();
 let isEnding = false;
 
 /**
- * To be waited for before `process.exit`: no further commit begins, and those that run are done. A thread of the library waits for
+ * To be waited for before the process exits: no further commit begins, and those that run are done. A thread of the library waits for
  * what this thread has to do within a running commit, and the end of the process waits for that thread: it would never end.
  */
 export async function endCommits(): Promise<void> {
