@@ -95,8 +95,9 @@ function endWith(error: unknown): void {
 
 /** Ends the process; where a commit hangs on its disk, without waiting for it any longer. */
 async function leave(code?: number): Promise<void> {
+  if (code !== undefined) process.exitCode = code;
   const limit = setTimeout(() => process.kill(process.pid, 'SIGKILL'), commitMsMax);
   await endCommits();
   clearTimeout(limit);
-  process.exit(code);
+  process.exit();
 }
