@@ -78,7 +78,7 @@ describe('huqi score on the day that ships', () => {
     expect(reference.hits.toString('utf8').trimEnd().split('\n')).toHaveLength(reference.summary.hits.total);
   });
 
-  it('finds what was planted for a pattern by that very pattern, for all of the catalogue but five', () => {
+  it('finds what was planted for a pattern by that very pattern, for all of the catalogue but four', () => {
     const planted = new Map<string, string>();
     for (const line of readFileSync(sample.labels, 'utf8').trim().split('\n')) {
       const { transaction, typology } = z.object({ transaction: z.string(), typology: z.string() }).parse(JSON.parse(line));
@@ -94,7 +94,7 @@ describe('huqi score on the day that ships', () => {
     const missed = [...new Set(planted.values())].filter((typology) => !found.has(typology));
     expect(found.size + missed.length).toBe(58);
     // M30 holds when a record names the account; the others ask for more of a history, or quicker steps, than this day shows.
-    expect(missed.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['M06', 'M26', 'M30', 'M33', 'V08']);
+    expect(missed.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['M06', 'M26', 'M30', 'M33']);
   });
 
   it('finds nearly all planted cases of the catalogue, and says how soon and at which budget', () => {
