@@ -1,4 +1,5 @@
 export { endCommits } from '../app.js';
+
 /** What a command needs of the process it runs in; `main.ts` makes it, tests make their own. */
 export interface CommandContext {
   readonly stdout: NodeJS.WritableStream;

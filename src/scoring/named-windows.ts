@@ -301,9 +301,9 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     return events.other(event) === other ? event : -1;
   }
 
-  /** Latest event of the window's node. */
-  function tailOf({ row, base }: Subject, id: number): number {
-    return words[directory.find(row, base, groupOf[id]!) * 2 + queueWord.tail]!;
+  /** Latest event of the queue that the cell's window is the end of. */
+  function tailOf(at: number, id: number): number {
+    return words[(at - cellAt[id]!) * 2 + queueWord.tail]!;
   }
 
   /** Gives back the subject's windows whose events are all gone. */
@@ -343,7 +343,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       const first = at < 0 ? -1 : words[at * 2 + cellWord.first]!;
       if (first < 0) return;
       let left = most;
-      for (let event = tailOf(subject, id); left > 0 && visit(events, event); event = events.previous(event), left--)
+      for (let event = tailOf(at, id); left > 0 && visit(events, event); event = events.previous(event), left--)
         if (event === first) return;
     },
     eachOfPair(subject, id, other, visit) {
@@ -373,7 +373,7 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       const at = settled(subject, id);
       const first = at < 0 ? -1 : words[at * 2 + cellWord.first]!;
       if (first < 0) return -Infinity;
-      const tail = tailOf(subject, id);
+      const tail = tailOf(at, id);
       if (events.slot(tail) !== exceptSlot) return events.timeMs(tail);
       return tail === first ? -Infinity : events.timeMs(events.previous(tail));
     },

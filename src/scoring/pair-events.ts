@@ -3,12 +3,12 @@ import { kept, type Snapshotted, snapshotted } from './snapshot-state.js';
 
 /** What a window holds of one counterparty: how many events, their sum, and the latest of them. Open addressing over one table. */
 export interface PairEvents {
-  /** Place of the counterparty (a number of an account) in the window's node; -1 where it has no event there. */
-  find(node: number, other: number): number;
+  /** Place of the counterparty (a number of an account) in the window's cell; -1 where it has no event there. */
+  find(cell: number, other: number): number;
   /** Place with one more event, made on first sight. */
-  add(node: number, other: number, amountFen: number): number;
+  add(cell: number, other: number, amountFen: number): number;
   /** One event less; true where it was the last one. Places change. */
-  remove(node: number, other: number, amountFen: number): boolean;
+  remove(cell: number, other: number, amountFen: number): boolean;
   count(place: number): number;
   sum(place: number): number;
   latest(place: number): number;
@@ -18,7 +18,7 @@ export interface PairEvents {
 }
 
 const accountsMax = 2 ** 26;
-/** A place: node and counterparty as one number + 1 (0: free), the sum, and two words: count and latest event. */
+/** A place: cell and counterparty as one number + 1 (0: free), the sum, and two words: count and latest event. */
 const width = 3;
 const keyAt = 0;
 const sumAt = 1;
@@ -62,12 +62,12 @@ export function createPairEvents(): PairEvents {
   }
 
   return {
-    find(node, other) {
-      const place = placeOf(keyOf(node, other));
+    find(cell, other) {
+      const place = placeOf(keyOf(cell, other));
       return numbers[place * width] === 0 ? -1 : place;
     },
-    add(node, other, amountFen) {
-      const key = keyOf(node, other);
+    add(cell, other, amountFen) {
+      const key = keyOf(cell, other);
       let place = placeOf(key);
       if (numbers[place * width] === 0) {
         if ((size + 1) * 4 > (mask + 1) * 3) {
@@ -84,8 +84,8 @@ export function createPairEvents(): PairEvents {
       words[place * width * 2 + countWord]!++;
       return place;
     },
-    remove(node, other, amountFen) {
-      const place = placeOf(keyOf(node, other));
+    remove(cell, other, amountFen) {
+      const place = placeOf(keyOf(cell, other));
       numbers[place * width + sumAt]! -= amountFen;
       if (--words[place * width * 2 + countWord]! > 0) return false;
       freePlace(place);
@@ -109,9 +109,9 @@ export function createPairEvents(): PairEvents {
   };
 }
 
-const keyOf = (node: number, other: number): number => node * accountsMax + other + 1;
+const keyOf = (cell: number, other: number): number => cell * accountsMax + other + 1;
 
 function homeOf(key: number, mask: number): number {
-  const node = Math.floor(key / accountsMax);
-  return spread(Math.imul(node, 0x9e3779b1 | 0) ^ (key - node * accountsMax)) & mask;
+  const cell = Math.floor(key / accountsMax);
+  return spread(Math.imul(cell, 0x9e3779b1 | 0) ^ (key - cell * accountsMax)) & mask;
 }
