@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStores } from '../app.js';
+import { packed, unpacking } from '../pipeline/snapshot-packing.js';
 import { openSnapshotStore } from '../pipeline/snapshot-store.js';
 import { createEngine, type ScoringEngine } from '../scoring/engine.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
@@ -42,13 +43,13 @@ export async function benchRecovery(
     const copy = copied(engine);
     const storeFromMs = performance.now();
     const facts = { format: 'bench', planId: set.planId, partitions: 1, position: material.count, batch: '', marks: [] };
-    const manifest = await store.write({ ...facts, takenAtMs: Date.now() }, copy.chunks(), () => false);
+    const manifest = await store.write({ ...facts, takenAtMs: Date.now() }, packed(copy.chunks()), () => false);
     if (!manifest) throw new Error('the snapshot was not stored');
     const doneMs = performance.now();
     const restoreSeconds = await medianOf(options.runs, async () => {
       const startedMs = performance.now();
       const reader = createStateReader();
-      await store.read((chunk) => reader.take(chunk));
+      await store.read(unpacking((chunk) => reader.take(chunk)));
       createEngine(set).load(reader.end());
       return (performance.now() - startedMs) / 1000;
     });

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { processorsHere } from '../pipeline/processors.js';
 import { createEvaluator } from '../pipeline/score-evaluation.js';
 import type { FileRejection } from '../pipeline/file-records.js';
 import { createFileScorer, type FileScorer, type FileScorerOptions } from '../pipeline/score-file.js';
@@ -126,7 +126,7 @@ const gzipRatio = 8;
 
 function threadsFor(files: readonly string[], totalBytes: number): number {
   const bytes = files.some((file) => file.endsWith('.gz')) ? totalBytes * gzipRatio : totalBytes;
-  return bytes >= twoThreadsFromBytes && availableParallelism() > 1 ? 2 : 1;
+  return bytes >= twoThreadsFromBytes && processorsHere() > 1 ? 2 : 1;
 }
 
 async function openScorer(threads: number, patterns: LoadedPatterns, options: FileScorerOptions): Promise<FileScorer> {

@@ -5,6 +5,7 @@ import type { KnownFrame } from './frame-views.js';
 import type { Marks } from './high-water.js';
 import type { MeterReading } from './pattern-meter.js';
 import type { Asking, MemoryPlace, Scored } from './score-memory.js';
+import type { PackedChunk } from './snapshot-packing.js';
 
 /** What a scoring thread is told, and what it answers: numbers and bytes, the bytes handed over and not copied where they can be. */
 
@@ -20,6 +21,8 @@ export interface SetInWords {
 
 /** By its name, what is asked with it and what comes back. `memory` is the caller's number of the memory that it is about. */
 export interface MemoryCalls {
+  /** Compiles a set that will be needed. */
+  prepare: { ask: { set: SetInWords }; answer: null };
   open: { ask: { memory: number; set: SetInWords; place: MemoryPlace }; answer: null };
   score: { ask: { memory: number; records: PackedRecords; how: Asking }; answer: PackedScored };
   warm: { ask: { memory: number; records: PackedRecords; how: Asking }; answer: { legs: number; room: Room } };
@@ -27,10 +30,10 @@ export interface MemoryCalls {
   /** Null where the engine has none. */
   copy: { ask: { memory: number }; answer: { marks: Marks } | null };
   /** The copy's next chunk; null behind the last one. */
-  chunk: { ask: { memory: number }; answer: Uint8Array<ArrayBuffer> | null };
+  chunk: { ask: { memory: number }; answer: PackedChunk | null };
   /** The copy is of no use any more. */
   drop: { ask: { memory: number }; answer: null };
-  restore: { ask: { memory: number; chunk: Uint8Array }; answer: null };
+  restore: { ask: { memory: number; stored: Uint8Array }; answer: null };
   restored: { ask: { memory: number; marks: Marks }; answer: null };
   close: { ask: { memory: number }; answer: null };
   read: { ask: object; answer: MeterReading };

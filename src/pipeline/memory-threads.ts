@@ -20,13 +20,15 @@ import {
 import type { MeteredMemories } from './metered-memories.js';
 import { sumOfReadings } from './pattern-meter.js';
 import { BatchFault, type PartitionMemory } from './score-memory.js';
-import type { Chunks } from './snapshot-store.js';
+import type { Chunks } from './snapshot-packing.js';
 
 /**
  * Memories on threads of their own: the thread of the process takes in, journals, warns and delivers meanwhile, and each
  * processor scores. A memory stays on the thread that had fewest when it was opened.
  */
 export interface MemoryThreads extends MeteredMemories {
+  /** The threads compile the set already, so that the first partition need not wait for it. */
+  prepare(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,7 +65,7 @@ export function createMemoryThreads({
   const pool = createBufferPool(roomBytesMax);
   let memories = 0;
 
-  async function inWords({ id }: PatternSet): Promise<SetInWords> {
+  async function inWords(id: string): Promise<SetInWords> {
     const found = await sourcesOf(id);
     if (!found) throw new RangeError(`there is no pattern set ${id}`);
     return { id, sources: found.sources };
@@ -85,13 +87,17 @@ export function createMemoryThreads({
   }
 
   return {
+    async prepare(id) {
+      const set = await inWords(id);
+      await Promise.all(started.map(({ ask }) => ask('prepare', { set })));
+    },
     async openMemory(set, place) {
       const thread = started.reduce((fewest, one) => (one.memories < fewest.memories ? one : fewest));
       const { ask } = thread;
       const memory = ++memories;
       thread.memories++;
       try {
-        await ask('open', { memory, set: await inWords(set), place });
+        await ask('open', { memory, set: await inWords(set.id), place });
       } catch (error) {
         thread.memories--;
         throw error;
@@ -126,7 +132,7 @@ export function createMemoryThreads({
         },
         async adopt(next) {
           if (next.planId !== patternSet.planId) return false;
-          const isAdopted = await ask('adopt', { memory, set: await inWords(next) });
+          const isAdopted = await ask('adopt', { memory, set: await inWords(next.id) });
           if (isAdopted) patternSet = next;
           return isAdopted;
         },
@@ -135,7 +141,7 @@ export function createMemoryThreads({
           return copy && { marks: copy.marks, chunks, drop: () => tell('drop') };
         },
         restore: () => ({
-          take: async (chunk) => void (await ask('restore', { memory, chunk })),
+          take: async (stored) => void (await ask('restore', { memory, stored }, ownBufferOf(stored))),
           end: async (marks) => void (await ask('restored', { memory, marks })),
         }),
         close() {
@@ -150,6 +156,11 @@ export function createMemoryThreads({
       await Promise.all(started.map((thread) => thread.stop()));
     },
   };
+}
+
+/** What can go over whole; a view of something larger is copied. */
+function ownBufferOf({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 interface Waiting {

@@ -17,7 +17,7 @@ import {
 import { createMeteredMemories } from './metered-memories.js';
 import { compileNamed } from './pattern-store.js';
 import { BatchFault, type PartitionMemory, type Restoring } from './score-memory.js';
-import type { Chunks } from './snapshot-store.js';
+import type { Chunks } from './snapshot-packing.js';
 
 /** The thread that scores partitions: each memory is asked for one thing after the other, several memories at the same time. */
 
@@ -65,6 +65,10 @@ interface Reply<Call extends MemoryCall> {
 type Calls = { readonly [Call in MemoryCall]: (ask: MemoryCalls[Call]['ask']) => Promise<Reply<Call>> | Reply<Call> };
 
 const calls: Calls = {
+  prepare({ set }) {
+    setOf(set);
+    return { value: null };
+  },
   async open({ memory, set, place }) {
     held.set(memory, { memory: await openMemory(setOf(set), place) });
     return { value: null };
@@ -92,9 +96,9 @@ const calls: Calls = {
     const of = heldOf(memory);
     const next = await of.chunks?.next();
     if (next && !next.done) {
-      // What goes over takes its whole buffer with it, and small chunks share one.
-      const chunk = new Uint8Array(next.value);
-      return { value: chunk, over: [chunk.buffer] };
+      // What the library packed into is not ours to give away.
+      const bytes = new Uint8Array(next.value.bytes);
+      return { value: { ...next.value, bytes }, over: [bytes.buffer] };
     }
     return { value: null };
   },
@@ -102,10 +106,10 @@ const calls: Calls = {
     delete held.get(memory)?.chunks;
     return { value: null };
   },
-  async restore({ memory, chunk }) {
+  async restore({ memory, stored }) {
     const of = heldOf(memory);
     of.restoring ??= of.memory.restore();
-    await of.restoring.take(chunk);
+    await of.restoring.take(stored);
     return { value: null };
   },
   async restored({ memory, marks }) {

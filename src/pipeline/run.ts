@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { CalendarData } from '../domain/calendar.js';
 import type { Routes } from '../domain/dispatch-policy.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
@@ -22,6 +21,7 @@ import { createKeys, type Keys } from './keys.js';
 import { createMarks, type Marks } from './marks.js';
 import { createMemoryThreads, type MemoryThreads } from './memory-threads.js';
 import { createMeteredMemories } from './metered-memories.js';
+import { processorsHere } from './processors.js';
 import { createPatternGuard } from './pattern-guard.js';
 import type { PatternMeter } from './pattern-meter.js';
 import type { PatternStore } from './pattern-store.js';
@@ -213,12 +213,18 @@ function besideScoring({ intake: { aheadMsMax }, cluster }: Settings): Partial<I
 function openMemories(
   { log, patternStore, settings, calendar, clock, roles: runs = everything }: PipelineParts,
   known: { frameViews?: FrameViews },
-): MemoryThreads {
+): Pick<MemoryThreads, 'openMemory' | 'read' | 'close'> {
   const partitions = log.partitions('transactions');
-  const threads = scoringThreads(settings.score.threads, { processors: availableParallelism(), partitions, roles: runs });
+  const threads = scoringThreads(settings.score.threads, { processors: processorsHere(), partitions, roles: runs });
   if (runs.has('score') && threads > 0) {
     const sourcesOf = (id: string) => patternStore.set(id);
-    return createMemoryThreads({ threads, calendar, sourcesOf, ...known });
+    const memories = createMemoryThreads({ threads, calendar, sourcesOf, ...known });
+    // What they are most likely asked for next. Where it cannot be had, whoever opens a partition is told.
+    void patternStore
+      .currentId()
+      .then((id) => memories.prepare(id))
+      .catch(() => undefined);
+    return memories;
   }
   return { ...createMeteredMemories({ clock, ...known }), close: () => Promise.resolve() };
 }

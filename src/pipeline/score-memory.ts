@@ -13,7 +13,7 @@ import type { FrameViews } from './frame-views.js';
 import { createHighWater, type Marks } from './high-water.js';
 import { outputRecords, type Quarantined, type RecordOutputs } from './score-outputs.js';
 import type { Engine, Owns, PatternSetIdentity } from './score.js';
-import type { Chunks } from './snapshot-store.js';
+import { type Chunks, packed, unpacking } from './snapshot-packing.js';
 import { eachBatch, type Takers } from './transaction-frames.js';
 
 /**
@@ -34,7 +34,10 @@ export interface PartitionMemory<Patterns extends PatternSetIdentity = PatternSe
   adopt(set: Patterns): Promise<boolean>;
   /** A copy for a snapshot; null where the engine has none. Nothing else is asked for until it is there. */
   copy(): Promise<MemoryCopy | null>;
-  /** Takes a copy's chunks over, in their order, and at last its marks; only for a memory that has seen nothing. */
+  /**
+   * Takes a copy's packed chunks over, the first before all others, and at last its marks; only for a memory that has seen
+   * nothing.
+   */
   restore(): Restoring;
   /** It is of no use any more. */
   close(): void;
@@ -73,14 +76,14 @@ export interface Others {
 
 export interface MemoryCopy {
   readonly marks: Marks;
-  /** Each chunk is the caller's. */
+  /** Packed; each is the caller's. */
   chunks(): Chunks;
   /** Nobody asks for its chunks any more. */
   drop(): void;
 }
 
 export interface Restoring {
-  take(chunk: Uint8Array): Promise<void> | void;
+  take(stored: Uint8Array): Promise<void>;
   end(marks: Marks): Promise<void> | void;
 }
 
@@ -235,14 +238,14 @@ function createPartitionMemory<Patterns extends PatternSetIdentity>(
       const copying = copyState(engine.save());
       for (let step = 1; ; step++) {
         const next = copying.next();
-        if (next.done) return { marks, chunks: () => next.value.chunks(), drop: () => undefined };
+        if (next.done) return { marks, chunks: () => packed(next.value.chunks()), drop: () => undefined };
         if (step % chunksTogether === 0) await nextTurn();
       }
     },
     restore() {
       const reader = createStateReader();
       return {
-        take: (chunk) => reader.take(chunk),
+        take: unpacking((chunk) => reader.take(chunk)),
         end(marks) {
           engine.load?.(reader.end());
           had.load(marks);

@@ -193,7 +193,11 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   }
 
   const { failed, fail } = createFailure();
-  const stopWatching = watchOwnership(() => journal.verify(), fail);
+  const stopWatching = watchOwnership(async () => {
+    await journal.verify();
+    // One that falls due while nothing comes in.
+    snapshots?.offer();
+  }, fail);
   return {
     processor: {
       start: position,

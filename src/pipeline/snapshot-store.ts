@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { deflate, inflate, type ZlibOptions } from 'node:zlib';
+import { crc32c } from '@node-rs/crc32';
 import { z } from 'zod';
 import type { State, StateEntry } from '../ports/state.js';
-import { chunkBytesMax } from '../scoring/snapshot-codec.js';
 import { type CheckpointChain, CheckpointUnreadable, openCheckpoints } from './checkpoint.js';
+import type { Chunks } from './snapshot-packing.js';
 
 /**
- * The latest snapshot of a partition, in a slot of its own. Its chunks are written one by one under an id that nobody had before;
+ * The latest snapshot of a partition, in a slot of its own. Its chunks are written some at a time under an id that nobody had before;
  * then one link of the slot's chain makes it the one that counts, and the chunks of the one before are removed. Each chunk is
  * written together with a link that says how many there are: a writer that was replaced cannot write any more, and what a crash
  * leaves behind is known to whoever comes next.
@@ -20,12 +18,12 @@ export interface SnapshotStore {
    * when another owner has written.
    */
   write(about: SnapshotFacts, chunks: Chunks, isStopped: () => boolean): Promise<Manifest | null>;
-  /** Gives the chunks of the one that counts in their order. Throws where one is missing or damaged. */
-  read(take: (chunk: Uint8Array) => Promise<void> | void): Promise<void>;
+  /**
+   * Gives the chunks of the one that counts, packed: the first, and when that is taken the others, several at the same time and in
+   * any order. Each is the taker's. Throws where one is missing or damaged.
+   */
+  read(take: (stored: Uint8Array) => Promise<void>): Promise<void>;
 }
-
-/** One after the other, from here or from another thread; ended early where nobody needs the rest. */
-export type Chunks = AsyncGenerator<Uint8Array, void> | Generator<Uint8Array, void>;
 
 /** What a snapshot is of. */
 export interface SnapshotFacts {
@@ -55,7 +53,7 @@ const manifestSchema = chunksSchema.extend({
   /** Bytes of the state, and of the chunks as they are stored. */
   bytes: z.int(),
   storedBytes: z.int(),
-  /** Of each stored chunk the first eight bytes of its SHA-256, one behind the other. */
+  /** Of each stored chunk its CRC-32C, one behind the other. */
   sums: z.base64(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -73,19 +71,11 @@ const headKey = 'head';
 const chunkPrefix = 'chunk/';
 const chunkKey = (id: string, chunk: number) => `${chunkPrefix}${id}/${String(chunk).padStart(8, '0')}`;
 
-/** Chunks that are compressed, or read, at the same time, in threads of their own. */
-const compressedAhead = 2;
+/** Chunks that are read at the same time. */
 const readAhead = 8;
+const storedTogether = 4;
 const deletedTogether = 64;
-const sumBytes = 8;
-/** The fastest: the state is mostly zeros and small numbers, and more effort saves little. */
-const level = 1;
-
-/** A chunk comes out in one piece: in pieces of the library's own 16 KB, half of a restore's time goes into joining them. */
-const pieceBytes = 2 ** 20;
-
-const compress = promisify<Uint8Array, ZlibOptions, Buffer>(deflate);
-const decompress = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
+const sumBytes = 4;
 
 interface Options {
   readonly state: State;
@@ -126,12 +116,11 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
     await remove('stale');
   }
 
-  async function readChunk({ id, sums }: Manifest, chunk: number): Promise<Buffer> {
+  async function readChunk({ id }: Manifest, chunk: number, sum: number): Promise<Uint8Array> {
     const [stored] = await state.get(slot, [chunkKey(id, chunk)]);
     if (!stored) throw new SnapshotDamaged(`chunk ${chunk} is missing`);
-    const sum = Buffer.from(sums, 'base64').subarray(chunk * sumBytes, (chunk + 1) * sumBytes);
-    if (!sumOf(stored).equals(sum)) throw new SnapshotDamaged(`chunk ${chunk} is not what was stored`);
-    return decompress(stored, { maxOutputLength: chunkBytesMax * 16, chunkSize: pieceBytes });
+    if (crc32c(stored) !== sum) throw new SnapshotDamaged(`chunk ${chunk} is not what was stored`);
+    return stored;
   }
 
   await removeAll();
@@ -142,29 +131,33 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
     async write(about, chunks, isStopped) {
       await removeAll();
       const id = newId();
-      const sums: Buffer[] = [];
+      const sums: number[] = [];
       let bytes = 0;
       let storedBytes = 0;
-      const ahead: Promise<Buffer>[] = [];
+      let waiting: Uint8Array[] = [];
+      let storing = Promise.resolve();
 
-      async function storeNext(): Promise<void> {
-        const stored = await ahead.shift()!;
-        if (isStopped()) return;
-        await advance({ writing: { id, chunks: sums.length + 1 } }, [{ key: chunkKey(id, sums.length), value: stored }]);
-        sums.push(sumOf(stored));
+      /** Stores what waits; the next chunks are made meanwhile. */
+      async function store(): Promise<void> {
+        await storing;
+        if (isStopped() || waiting.length === 0) return;
+        const entries = waiting.map((value, i) => ({ key: chunkKey(id, sums.length + i), value }));
+        sums.push(...waiting.map((stored) => crc32c(stored)));
+        waiting = [];
+        storing = advance({ writing: { id, chunks: sums.length } }, entries);
+        // Whoever stores the next ones is told.
+        storing.catch(() => undefined);
+      }
+
+      for await (const { bytes: stored, unpackedBytes } of chunks) {
+        if (isStopped()) break;
+        waiting.push(stored);
+        bytes += unpackedBytes;
         storedBytes += stored.length;
+        if (waiting.length >= storedTogether) await store();
       }
-
-      for await (const chunk of chunks) {
-        if (isStopped()) return null;
-        bytes += chunk.length;
-        const compressed = compress(chunk, { level, chunkSize: pieceBytes });
-        // Where an earlier one fails nobody waits for this one.
-        compressed.catch(() => undefined);
-        ahead.push(compressed);
-        if (ahead.length >= compressedAhead) await storeNext();
-      }
-      while (ahead.length > 0) await storeNext();
+      await store();
+      await storing;
       if (isStopped()) return null;
       const { current } = body;
       const manifest: Manifest = {
@@ -174,7 +167,7 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
         chunks: sums.length,
         bytes,
         storedBytes,
-        sums: Buffer.concat(sums).toString('base64'),
+        sums: sumsAsText(sums),
       };
       await advance({ current: manifest, writing: null, stale: current && { id: current.id, chunks: current.chunks } });
       await remove('stale');
@@ -183,15 +176,16 @@ export async function openSnapshotStore({ state, partition, newId }: Options): P
     async read(take) {
       const manifest = body.current;
       if (!manifest) throw new SnapshotDamaged('there is none');
-      const ahead: Promise<Buffer>[] = [];
-      for (let chunk = 0; chunk < manifest.chunks + readAhead; chunk++) {
-        if (chunk < manifest.chunks) {
-          const read = readChunk(manifest, chunk);
-          read.catch(() => undefined);
-          ahead.push(read);
-        }
-        if (chunk >= readAhead && ahead.length > 0) await take(await ahead.shift()!);
+      const sums = sumsOf(manifest);
+      const ahead: Promise<void>[] = [];
+      for (const [chunk, sum] of sums.entries()) {
+        const taken = readChunk(manifest, chunk, sum).then(take);
+        // Where an earlier one fails nobody waits for this one.
+        taken.catch(() => undefined);
+        ahead.push(taken);
+        if (chunk === 0 || ahead.length >= readAhead) await ahead.shift()!;
       }
+      for (const taken of ahead) await taken;
     },
   };
 }
@@ -223,6 +217,14 @@ async function openChain(state: State, slot: string, newId: () => string): Promi
   }
 }
 
-function sumOf(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest().subarray(0, sumBytes);
+function sumsAsText(sums: readonly number[]): string {
+  const bytes = Buffer.alloc(sums.length * sumBytes);
+  for (const [chunk, sum] of sums.entries()) bytes.writeUInt32LE(sum, chunk * sumBytes);
+  return bytes.toString('base64');
+}
+
+function sumsOf({ chunks, sums }: Manifest): number[] {
+  const bytes = Buffer.from(sums, 'base64');
+  if (bytes.length !== chunks * sumBytes) throw new SnapshotDamaged('its sums are not those of its chunks');
+  return Array.from({ length: chunks }, (_, chunk) => bytes.readUInt32LE(chunk * sumBytes));
 }

@@ -75,7 +75,7 @@ interface Options {
   readonly verifyOwner: () => Promise<void>;
 }
 
-const format = `${stateFormat}-${endianness()}`;
+const format = `${stateFormat}-${endianness()}-lz4`;
 
 export async function openSnapshots(options: Options): Promise<Snapshots> {
   const { state, partition, partitions, newId, clock, settings, telemetry, turns, subject } = options;
@@ -174,7 +174,7 @@ export async function openSnapshots(options: Options): Promise<Snapshots> {
       const memory = await into();
       try {
         const restoring = memory.restore();
-        await store.read((chunk) => restoring.take(chunk));
+        await store.read((stored) => restoring.take(stored));
         await restoring.end(manifest.marks);
         const { position, bytes, takenAtMs } = manifest;
         telemetry?.snapshotRestored({ partition, position, bytes, durationMs: clock.now() - startedAtMs, takenAtMs });

@@ -168,6 +168,20 @@ describe('a start with a snapshot', () => {
     expect(seldom.told.taken.length).toBeLessThanOrEqual(4);
   });
 
+  test('one that falls due while nothing comes in is taken all the same', async () => {
+    const parts = temporary();
+    const quiet = await start(parts, { settings: { ...always, snapshotEveryMs: 2_000 } });
+    await send(parts, 0, 30);
+    await drained(quiet);
+    await untilTaken(quiet, 2);
+    await send(parts, 30, 300);
+    await drained(quiet);
+    const { next } = await parts.log.bounds('transactions', 0);
+    expect(quiet.told.taken).not.toContain(next);
+    await expect.poll(() => quiet.told.taken, { timeout: 15_000 }).toContain(next);
+    await quiet.score.leave();
+  }, 30_000);
+
   test('after a change to a set that keeps another state, the next snapshot is of that one', async () => {
     const parts = temporary();
     const patternStore = patternStoreOf(smaller, whole);

@@ -45,12 +45,15 @@ export interface Running {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<Outcome>;
 }
 
-/** Starts the built command. Variables of this process that would set HuQi up otherwise are left out. */
-export function startHuqi(args: readonly string[], environment: Environment = {}): Running {
-  if (!existsSync(main))
-    throw new Error('dist/main.js is missing: these tests run the built command, make it with `npm run build`');
+/**
+ * Starts the built command, or the main file of another `release`. Variables of this process that would set HuQi up otherwise are
+ * left out.
+ */
+export function startHuqi(args: readonly string[], environment: Environment = {}, release = main): Running {
+  if (!existsSync(release))
+    throw new Error(`${release} is missing: these tests run the built command, make it with \`npm run build\``);
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HUQI_') && name !== 'NODE_OPTIONS');
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [release, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

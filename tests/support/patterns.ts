@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { calendarSchema, createCalendar } from '../../src/domain/calendar.js';
@@ -11,18 +12,18 @@ export const workingDays = createCalendar(calendarSchema.parse(parse(readFileSyn
   unknownYears: 'weekends',
 });
 
-export function shippedPatterns(): PatternSource[] {
-  return readdirSync(`${config}patterns`)
+export function shippedPatterns(directory = `${config}patterns`): PatternSource[] {
+  return readdirSync(directory)
     .filter((file) => file.endsWith('.yaml'))
-    .map((file) => ({ file, text: readFileSync(`${config}patterns/${file}`, 'utf8') }));
+    .map((file) => ({ file, text: readFileSync(join(directory, file), 'utf8') }));
 }
 
 /**
  * Those whose hits one partition finds by itself. What the others depend on comes from other partitions, and how it interleaves
  * is settled anew in each run: two runs may differ in them, and both are right.
  */
-export function settledPatterns(): PatternSource[] {
-  return shippedPatterns().filter((source) => {
+export function settledPatterns(directory?: string): PatternSource[] {
+  return shippedPatterns(directory).filter((source) => {
     const { plan, patterns } = compileOrThrow([source]);
     const hearsOfOthers = (['kin', 'traces', 'gathered'] as const).some((fact) => plan.keeps(fact));
     return !hearsOfOthers && patterns.every(({ pattern }) => pattern.on !== 'use' && pattern.on !== 'arrival');
