@@ -53,7 +53,7 @@ export const settingsSchema = z.strictObject({
     topicPrefix: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected letters, digits, ., _ or -'),
     replication: whole(0, 100),
     minInsync: whole(0, 100),
-    compression: z.enum(['none', 'gzip']),
+    compression: z.enum(['none', 'gzip', 'lz4', 'zstd']),
     sessionTimeoutMs: whole(1_000, 3_600_000),
     deadlineMs: ms,
     sasl: z

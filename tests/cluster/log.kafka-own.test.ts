@@ -7,6 +7,7 @@ import {
   AclPermissionTypes,
   AclResourceTypes,
   CompressionTypes,
+  ConfigResourceTypes,
   Kafka,
   logLevel,
   ResourcePatternTypes,
@@ -269,14 +270,51 @@ describe('what other programs write', () => {
 });
 
 describe('compression', () => {
-  it('gives back what was appended compressed', async () => {
-    const log = await openLog({ ...freshOptions(), compression: 'gzip' });
-    const values = Array.from({ length: 100 }, (_, i) => `${i}`.repeat(1_000));
+  const values = Array.from({ length: 100 }, (_, i) => `${i}`.repeat(1_000));
+  const codecOf = (segment: Buffer) => ['none', 'gzip', 'snappy', 'lz4', 'zstd'][segment.readInt16BE(21) & 7];
+
+  it.each(['gzip', 'lz4', 'zstd'] as const)('gives back what was appended packed by %s', async (compression) => {
+    const options = { ...freshOptions(), compression };
+    const log = await openLog(options);
     await log.append(values.map((value) => ({ topic: 'legs', partition: 1, value: Buffer.from(value) })));
     const { records } = await log.read('legs', 1, 0, limit);
     expect(records.map(({ value }) => text(value))).toEqual(values);
+    expect(codecOf(kafka.segmentOf(`${options.topicPrefix}.legs`, 1))).toBe(compression);
+  });
+
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('reads what the libraries of Java have packed by %s', async (codec) => {
+    const options = freshOptions();
+    const log = await openLog(options);
+    const topic = `${options.topicPrefix}.incoming`;
+    const admin = foreignClient().admin();
+    await admin.connect();
+    // The broker unpacks what comes and packs it anew.
+    const configEntries = [{ name: 'compression.type', value: codec }];
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+    await admin.alterConfigs({ validateOnly: false, resources });
+    await admin.disconnect();
+    await expect
+      .poll(async () => {
+        const { next } = await log.bounds('incoming', 0);
+        await log.append(values.map((value) => ({ topic: 'incoming', partition: 0, value: Buffer.from(value) })));
+        const { records } = await log.read('incoming', 0, next, limit);
+        expect(records.map(({ value }) => text(value))).toEqual(values);
+        const segment = kafka.segmentOf(topic, 0);
+        return codecOf(segment.subarray(segment.length - lastBatchBytes(segment)));
+      })
+      .toBe(codec);
   });
 });
+
+/** Each batch says how long it is. */
+function lastBatchBytes(segment: Buffer): number {
+  let at = 0;
+  for (;;) {
+    const length = 12 + segment.readInt32BE(at + 8);
+    if (at + length >= segment.length) return length;
+    at += length;
+  }
+}
 
 describe('what is wrong is said in a sentence', () => {
   it('says so when nothing answers at the address', async () => {

@@ -232,6 +232,18 @@ export function describeStateContract(name: string, make: () => Promise<StateUnd
         expect(await state.scan('s', { prefix: '', limit: 0 })).toEqual([]);
       });
 
+      it('ends where the prefix does, whatever it ends in', async () => {
+        const ends = ['/', '\u007f', 'é', '你', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}', 'x\u{10ffff}\u{10ffff}'];
+        const keys = ends.flatMap((end) => ['', '0', '~', '\u{10ffff}'].map((rest) => `${end}${rest}`));
+        await put('s', Object.fromEntries([...new Set(keys)].map((key) => [key, key])));
+        await put('s2', { a: '1' });
+        for (const prefix of ['', ...ends]) {
+          const wanted = [...new Set(keys)].filter((key) => key.startsWith(prefix));
+          const scanned = (await state.scan('s', { prefix, limit: 100 })).map(({ key }) => key);
+          expect(scanned, JSON.stringify(prefix)).toEqual(wanted.sort((x, y) => Buffer.compare(bytes(x), bytes(y))));
+        }
+      });
+
       it('takes characters that a pattern language would treat as special as they are', async () => {
         await put('s', { 'a*b': '1', 'a?b': '2', 'a[1]b': '3', axb: '4' });
         expect((await state.scan('s', { prefix: 'a*', limit: 10 })).map(({ key }) => key)).toEqual(['a*b']);

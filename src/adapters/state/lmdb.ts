@@ -88,16 +88,29 @@ function holds(table: Table<string>, key: string, value: Uint8Array | null): boo
 function scanTable(table: Table<string>, slot: string, prefix: string, after: string | undefined, limit: number): StateEntry[] {
   const whole = slot + prefix;
   const resumes = after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
-  const range = resumes ? { start: slot + after, exclusiveStart: true, limit } : { start: whole, limit };
+  // With an end: without one, whoever looks for three keys goes through as many of other slots as the limit allows.
+  const bounds = { end: behindAll(whole), limit };
+  const range = resumes ? { start: slot + after, exclusiveStart: true, ...bounds } : { start: whole, ...bounds };
   const entries: StateEntry[] = [];
   // The keys first: a value read while the cursor stands would lie in memory that the next step overwrites.
   const keys = limit === 0 ? [] : [...table.getKeys(range)];
   for (const key of keys) {
-    if (!key.startsWith(whole)) break;
     const value = readValue(table, key);
     if (value) entries.push({ key: key.slice(slot.length), value });
   }
   return entries;
+}
+
+const lastCodePoint = 0x10ffff;
+const beforeSurrogates = 0xd7ff;
+const behindSurrogates = 0xe000;
+
+/** The first text behind all that begin with `prefix`, in the order of their UTF-8 bytes; a slot's prefix always has one. */
+function behindAll(prefix: string): string {
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
+  while (points.at(-1) === lastCodePoint) points.pop();
+  const last = points.pop()!;
+  return String.fromCodePoint(...points, last === beforeSurrogates ? behindSurrogates : last + 1);
 }
 
 function readValue(table: Table<string>, key: string): Uint8Array | null {

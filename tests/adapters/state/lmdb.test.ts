@@ -33,4 +33,32 @@ describe('the embedded state', () => {
     await environment.close();
     directory.remove();
   });
+
+  it('looks at no keys but those that are asked for, however many others stand behind them', async () => {
+    const directory = temporaryDirectory();
+    const environment = openEnvironment({ directory: directory.path });
+    let looked = 0;
+    const state = createLmdbState({
+      ...environment,
+      textTable: (name) => {
+        const table = environment.textTable(name);
+        return new Proxy(table, {
+          get: (_, property) => {
+            if (property !== 'getKeys') return Reflect.get(table, property, table) as unknown;
+            return (range: Parameters<typeof table.getKeys>[0]) => table.getKeys(range).map((key) => (looked++, key));
+          },
+        });
+      },
+    });
+    const many = Array.from({ length: 500 }, (_, i) => ({ key: `n/${i}`, value: Buffer.from('1') }));
+    await state.commit('b', { put: many });
+    await state.commit('a', { put: [{ key: 'k/1', value: Buffer.from('1') }, ...many] });
+    expect(await state.scan('a', { prefix: 'k/', limit: 10_000 })).toHaveLength(1);
+    expect(await state.scan('a', { prefix: 'l/', limit: 10_000 })).toEqual([]);
+    expect(looked).toBe(1);
+    expect(await state.scan('a', { prefix: '', limit: 10_000 })).toHaveLength(501);
+    expect(looked).toBe(502);
+    await environment.close();
+    directory.remove();
+  });
 });

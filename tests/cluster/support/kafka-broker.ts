@@ -29,6 +29,8 @@ export interface KafkaCluster {
   /** Ports of a listener as `bootstrap`, which calls itself by `frontPorts` where they are given: for a proxy before each broker. */
   readonly frontTargets: number[];
   readonly brokers: Broker[];
+  /** What the first broker has on disk of a partition from its first record on. */
+  readonly segmentOf: (topic: string, partition: number) => Buffer;
   /** Kills all brokers and removes their data. */
   stop(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     saslBootstrap: all.map(({ sasl }) => `127.0.0.1:${sasl}`),
     frontTargets: all.map(({ front }) => front),
     brokers,
+    segmentOf: (topic, partition) => readFileSync(join(directory, '1', 'data', `${topic}-${partition}`, `${'0'.repeat(20)}.log`)),
     stop,
   };
 }

@@ -1,4 +1,5 @@
 import type { OnTrouble, Topic } from '../../../ports/log.js';
+import type { Compression } from './codecs.js';
 
 /** Where Kafka is and how to log in. */
 export interface KafkaConnection {
@@ -24,7 +25,7 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly minInsync?: number;
   /** How long Kafka keeps records of the topics that are made here, in milliseconds; default -1, until HuQi trims them. */
   readonly retentionMs?: Partial<Record<Topic, number>>;
-  readonly compression?: 'none' | 'gzip';
+  readonly compression?: Compression;
   /** After how long without a sign of life a member's partitions go to others, in milliseconds; default 10,000. */
   readonly sessionTimeoutMs?: number;
   /** Directory that processes of this machine share: one that was killed loses its partitions at once where another sees it there. */

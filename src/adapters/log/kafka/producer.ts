@@ -1,5 +1,6 @@
 import type { OutgoingRecord, Topic } from '../../../ports/log.js';
 import type { Cluster } from './cluster.js';
+import type { Compression } from './codecs.js';
 import { checkCode } from './faults.js';
 import { groupBy } from './group-by.js';
 import { createErrorFromCode, protocolOf } from './kafkajs.js';
@@ -39,7 +40,7 @@ export async function createProducer(cluster: Cluster) {
   function slice<Item extends { readonly record: OutgoingRecord }>(
     items: readonly Item[],
     nameOf: (topic: Topic) => string,
-    compression: 'none' | 'gzip',
+    compression: Compression,
   ): Promise<Slice<Item>[]> {
     const timeMs = Date.now();
     const groups = groupBy(items, ({ record }) => `${record.topic}/${record.partition}`);

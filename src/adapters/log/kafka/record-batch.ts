@@ -1,7 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import type { LogRecord } from '../../../ports/log.js';
+import { codecNumber, type Compression, packRecords, unpackRecords } from './codecs.js';
 import { KafkaError } from './faults.js';
 
 /**
@@ -22,12 +21,7 @@ export interface BatchOrigin {
 
 const headerBytes = 61;
 const crcFrom = 21;
-const gzipCodec = 1;
-const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
-/** What a batch may unpack to; topics take 16 MiB packed. */
-const unpackedBytesMax = 256 * 2 ** 20;
-/** Room that is made at once for what is packed or unpacked. */
-const pieceBytesMax = 4 * 2 ** 20;
+const codecBits = 0x07;
 /** Most bytes that the batch adds to one record's value. */
 export const recordOverheadBytes = 32;
 
@@ -35,17 +29,15 @@ export async function encodeBatch(
   values: readonly Uint8Array[],
   origin: BatchOrigin,
   timeMs: number,
-  compression: 'none' | 'gzip',
+  compression: Compression,
 ): Promise<Buffer> {
-  const records = encodeRecords(values);
-  const packed =
-    compression === 'gzip' ? await promisify(gzip)(records, { level: 1, chunkSize: pieceOf(records.length) }) : records;
+  const packed = await packRecords(encodeRecords(values), compression);
   const batch = Buffer.allocUnsafe(headerBytes + packed.length);
   batch.writeBigInt64BE(0n, 0);
   batch.writeInt32BE(batch.length - 12, 8);
   batch.writeInt32BE(-1, 12);
   batch.writeInt8(2, 16);
-  batch.writeInt16BE(compression === 'gzip' ? gzipCodec : 0, 21);
+  batch.writeInt16BE(codecNumber(compression), 21);
   batch.writeInt32BE(values.length - 1, 23);
   batch.writeBigInt64BE(BigInt(timeMs), 27);
   batch.writeBigInt64BE(BigInt(timeMs), 35);
@@ -117,23 +109,12 @@ export async function decodeBatches(
 }
 
 async function unpack(batch: Buffer, place: string): Promise<Buffer> {
-  const codec = batch.readInt16BE(21) & 0x07;
-  const packed = batch.subarray(headerBytes);
-  if (codec === 0) return packed;
-  if (codec === gzipCodec)
-    return promisify(gunzip)(packed, { maxOutputLength: unpackedBytesMax, chunkSize: pieceOf(unpackedBytes(packed)) });
-  const name = codecNames[codec] ?? String(codec);
-  throw new KafkaError(`${place} holds records compressed by ${name}; set compression.type of the topic to gzip`);
-}
-
-/** What comes out is asked for in one piece, where it is not too large: joining many small ones takes longer than unpacking them. */
-function pieceOf(bytes: number): number {
-  return Math.min(Math.max(bytes, 1_024), pieceBytesMax);
-}
-
-/** What gzip says at its end; true of a single stream of less than 4 GiB, and only a guess here. */
-function unpackedBytes(packed: Buffer): number {
-  return packed.length < 4 ? 0 : packed.readUInt32LE(packed.length - 4) + 1;
+  try {
+    return await unpackRecords(batch.subarray(headerBytes), batch.readInt16BE(21) & codecBits);
+  } catch (cause) {
+    const offset = batch.readBigInt64BE(0);
+    throw new KafkaError(`${place}: the batch at offset ${offset} cannot be unpacked: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function decodeRecords(bytes: Buffer, count: number, base: number, from: number, records: LogRecord[]): void {

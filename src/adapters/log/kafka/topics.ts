@@ -89,8 +89,7 @@ function topicSettings(topic: Topic, options: KafkaLogOptions, copies: Copies): 
     'max.message.bytes': String(messageBytesMax),
     'min.insync.replicas': String(copies.minInsync),
     'unclean.leader.election.enable': 'false',
-    // Others write here, with whatever they compress by; HuQi reads this one.
-    'compression.type': topic === 'incoming' ? 'gzip' : 'producer',
+    'compression.type': 'producer',
     // The only copy must be on disk before an append counts; several copies are not lost together.
     ...(copies.replication === 1 ? { 'flush.messages': '1' } : {}),
   };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OutgoingRecord, Topic } from '../../../ports/log.js';
 import { Unavailable } from '../../../ports/unavailable.js';
 import type { Cluster } from './cluster.js';
+import type { Compression } from './codecs.js';
 import { isPassing, reasonOf, refusal, rideOut } from './faults.js';
 import { createProducer, type Producer, type Slice } from './producer.js';
 import { recordOverheadBytes } from './record-batch.js';
@@ -15,7 +16,7 @@ const copiesMsMax = 5_000;
 
 export interface WriterOptions {
   readonly deadlineMs: number;
-  readonly compression: 'none' | 'gzip';
+  readonly compression: Compression;
   readonly nameOf: (topic: Topic) => string;
   /** The end of a partition, known from an append that went well. */
   readonly onAppended: (topic: Topic, partition: number, next: number) => void;
