@@ -116,7 +116,9 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   }
 
   let score: Score | null = null;
-  const isBusy = (): boolean => intake.inHand() > 1 || (score?.underWay() ?? 0) > 0;
+  /** Until the state of every partition is there, both processors are needed for it. */
+  const isOpening = (): boolean => runs.has('score') && score?.owned()?.every(({ isOpen }) => isOpen) !== true;
+  const isBusy = (): boolean => intake.inHand() > 1 || (score?.underWay() ?? 0) > 0 || isOpening();
   try {
     const archive = await member('archive', () =>
       createArchive({ log, state, warehouse, settings: settings.archive, clock, newId, telemetry, isBusy }),

@@ -48,7 +48,8 @@ describe('three processes on Kafka and Redis', () => {
     const expected = await embeddedRun(lines);
     await withStores('three', async (log, state) => {
       await createPatternStore(state, workingDays).seed(settledPatterns(), Date.now());
-      const front = await up('three', 'http,incoming,archive', 'front');
+      // Each packs in its own way.
+      const front = await up('three', 'http,incoming,archive', 'front', { HUQI_KAFKA_COMPRESSION: 'zstd' });
       const scorer = await up('three', 'score', 'first');
       await up('three', 'warn,dispatch', 'warner');
       const { bank, centre } = platform.keysOf('front');
@@ -58,7 +59,7 @@ describe('three processes on Kafka and Redis', () => {
       await send(front.url, bank, lines.slice(0, half));
       await expect.poll(() => hitsOn(log).then((hits) => hits.length), { timeout: 60_000 }).toBeGreaterThan(0);
       await scorer.running.end('SIGKILL');
-      const second = await up('three', 'score', 'second');
+      const second = await up('three', 'score', 'second', { HUQI_KAFKA_COMPRESSION: 'lz4' });
       const sending = send(front.url, bank, lines.slice(half, half + 1_000));
       await redis.kill();
       await sleep(1_500);
