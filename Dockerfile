@@ -4,7 +4,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # npm install, not npm ci: the lock file may name platform packages of other systems that a registry lacks.
 RUN npm install --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json vite.server.config.ts ./
 COPY src ./src
 COPY config ./config
 RUN npm run build && npm prune --omit=dev --ignore-scripts

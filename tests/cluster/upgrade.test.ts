@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -122,9 +122,14 @@ describe('an upgrade without stopping', () => {
 function copyRelease(): void {
   for (const part of ['dist', 'config', 'package.json']) cpSync(join(root, part), join(before, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(before, 'node_modules'));
-  const file = join(before, 'dist', 'scoring', 'snapshot-state.js');
-  const text = readFileSync(file, 'utf8');
-  const changed = text.replace(/stateFormat = (\d+)/, (_, format: string) => `stateFormat = ${Number(format) - 1}`);
+  const isLayout = /`(\d+)-\$\{endianness\(\)\}/;
+  const files = readdirSync(join(before, 'dist')).filter((name) => name.endsWith('.js'));
+  const texts = files.map((name) => ({
+    file: join(before, 'dist', name),
+    text: readFileSync(join(before, 'dist', name), 'utf8'),
+  }));
+  const { file, text } = texts.find((one) => isLayout.test(one.text))!;
+  const changed = text.replace(isLayout, (_, format: string) => `\`${Number(format) - 1}-\${endianness()}`);
   expect(changed).not.toBe(text);
   writeFileSync(file, changed);
 }

@@ -15,7 +15,7 @@ import { makeStream } from '../support/stream.js';
 type Threads = typeof import('../../src/pipeline/body-threads.js');
 
 /** A thread runs what was built. */
-const built = new URL('../../dist/pipeline/body-threads.js', import.meta.url).href;
+const built = new URL('../../dist/body-threads.js', import.meta.url).href;
 const { createThreadedBodyReader } = (await import(built)) as Threads;
 
 const options = { partitions: 5, futureMsMax: 120_000, hashKey: { low: 7, high: -9 }, keepsViews: true };

@@ -22,7 +22,7 @@ import { distinctHits, drain, patternStoreOf, settledPatternSet } from '../suppo
 import { body, makeStream } from '../support/stream.js';
 
 /** Threads run what was built; faults are told by their classes, so the scorer is the built one as well. */
-const built = (name: string): string => new URL(`../../dist/pipeline/${name}.js`, import.meta.url).href;
+const built = (name: string): string => new URL(`../../dist/${name}.js`, import.meta.url).href;
 const { createMemoryThreads } = (await import(built('memory-threads'))) as typeof import('../../src/pipeline/memory-threads.js');
 const { createScore } = (await import(built('score'))) as typeof import('../../src/pipeline/score.js');
 

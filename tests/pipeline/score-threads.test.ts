@@ -10,7 +10,7 @@ import { shippedPatterns } from '../support/patterns.js';
 type Threads = typeof import('../../src/pipeline/score-threads.js');
 
 // A thread is started from the built program.
-const built = new URL('../../dist/pipeline/score-threads.js', import.meta.url).href;
+const built = new URL('../../dist/score-threads.js', import.meta.url).href;
 const { createThreadedScorer } = (await import(built)) as Threads;
 
 const calendar = calendarSchema.parse(parse(readFileSync(`${config}/catalogue/calendar.yaml`, 'utf8')));
