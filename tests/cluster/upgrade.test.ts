@@ -66,12 +66,13 @@ describe('an upgrade without stopping', () => {
       type Part = keyof typeof parts;
       const start = (part: Part, release?: string) =>
         platform.up('roll', parts[part], part, { HUQI_SCORE_SNAPSHOT_EVERY_MS: '1000' }, release);
-      const now = {
-        front: await start('front', mainOf(before)),
-        warner: await start('warner', mainOf(before)),
-        'scorer-1': await start('scorer-1', mainOf(before)),
-        'scorer-2': await start('scorer-2', mainOf(before)),
-      };
+      const [front, warner, first, second] = await Promise.all([
+        start('front', mainOf(before)),
+        start('warner', mainOf(before)),
+        start('scorer-1', mainOf(before)),
+        start('scorer-2', mainOf(before)),
+      ]);
+      const now = { front, warner, 'scorer-1': first, 'scorer-2': second };
       const { bank, centre } = platform.keysOf('front');
       receiver = await register(now.front.url, centre);
       let sent = 0;

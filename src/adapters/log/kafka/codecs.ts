@@ -14,7 +14,7 @@ const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 type Codec = (typeof codecNames)[number];
 
 /** What a batch may unpack to; topics take 16 MiB packed. */
-export const unpackedBytesMax = 256 * 2 ** 20;
+const unpackedBytesMax = 256 * 2 ** 20;
 /** Room that is made at once for what gzip packs or unpacks. */
 const pieceBytesMax = 4 * 2 ** 20;
 
