@@ -1,8 +1,8 @@
 import { defineConfig } from 'vite';
 
 /**
- * The program: a few files instead of five hundred, which are read in a third of the time. Packages stay where npm puts them. All lie
- * side by side: a worker is found beside whoever starts it, and `config` one level up, as in `src`.
+ * The program: a few files instead of five hundred, each of which a command or thread that starts had to find and link. Packages stay where
+ * npm puts them. All lie side by side: a worker is found beside whoever starts it, and `config` one level up, as in `src`.
  */
 const entries = [
   'main',

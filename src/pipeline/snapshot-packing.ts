@@ -2,9 +2,8 @@ import { compress, uncompress } from 'lz4-napi';
 import { chunkBytesMax } from '../scoring/snapshot-codec.js';
 
 /**
- * Chunks of a state as they are stored: LZ4 blocks with their length in front. It packs and unpacks faster than a disk reads, on
- * threads of the library's own; deflate, which makes them a quarter smaller, took four and three times as long, and with it most
- * of a start.
+ * Chunks of a state as they are stored: LZ4 blocks with their length in front, packed and unpacked on threads of the library's
+ * own. Deflate, which makes them a quarter smaller, took four times as long to pack them and three times to unpack.
  */
 export interface PackedChunk {
   readonly bytes: Uint8Array;

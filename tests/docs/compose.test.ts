@@ -151,3 +151,28 @@ function leafPaths(tree: object, prefix = ''): string[] {
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? leafPaths(value, path) : [path];
   });
 }
+
+describe('the image', () => {
+  const copied = read('Dockerfile')
+    .split('\n')
+    .flatMap((line) => /^COPY (?!--from)(.+) \S+$/.exec(line)?.[1]?.split(' ') ?? [])
+    .map((path) => path.replace(/^\.\//, ''));
+
+  it('is built from files that are there and that the context lets through', () => {
+    const letThrough = new Set(
+      read('.dockerignore')
+        .split('\n')
+        .flatMap((line) => /^!(.+)$/.exec(line)?.[1] ?? []),
+    );
+    expect(copied.length).toBeGreaterThan(4);
+    expect(copied.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
+    expect(copied.toSorted()).toEqual([...letThrough].toSorted());
+  });
+
+  it('has what the build is told to read', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: { build: string } };
+    const configs = [...scripts.build.matchAll(/--config (\S+)/g)].map(([, file]) => file!);
+    expect(configs.length).toBeGreaterThan(0);
+    expect(configs.filter((file) => !copied.some((path) => file === path || file.startsWith(`${path}/`)))).toEqual([]);
+  });
+});
