@@ -1,4 +1,5 @@
 import { kept, keptTables, snapshotted, type Snapshotted } from './snapshot-state.js';
+import { hashBytes } from './transaction-view.js';
 
 /**
  * Gives byte strings (account numbers) small numbers, 0, 1, 2 …, for ever the same. Open addressing over typed arrays;
@@ -9,6 +10,8 @@ export interface ByteTable {
   /** Number of `bytes[start, end)`, given on first sight. `hash` must be `hashBytes` of it. */
   intern(bytes: Uint8Array, start: number, end: number, hash: number): number;
   text(id: number): string;
+  /** Number that another table gives, on first sight, to what `id` is here. */
+  internInto(other: ByteTable, id: number): number;
   /** Bring the place of a hash, and then the bytes there, into the cache. What they return means nothing. */
   touch(hash: number): number;
   touchBytes(hash: number): number;
@@ -55,7 +58,7 @@ export function createByteTable(capacity = 1024): ByteTable {
       if (old[place + 1] === 0) continue;
       let at = spread(old[place]!) & mask;
       while (places[at * placeWords + 1] !== 0) at = (at + 1) & mask;
-      places.set(old.subarray(place, place + placeWords), at * placeWords);
+      for (let word = 0; word < placeWords; word++) places[at * placeWords + word] = old[place + word]!;
     }
   }
 
@@ -97,6 +100,12 @@ export function createByteTable(capacity = 1024): ByteTable {
       const kept = starts[id]!;
       const at = kept & (arenaBytes - 1);
       return decoder.decode(arenas[kept >>> arenaBits]!.subarray(at, at + lengths[id]!));
+    },
+    internInto(other, id) {
+      const kept = starts[id]!;
+      const at = kept & (arenaBytes - 1);
+      const arena = arenas[kept >>> arenaBits]!;
+      return other.intern(arena, at, at + lengths[id]!, hashBytes(arena, at, at + lengths[id]!));
     },
     bytesUsed: () => places.byteLength + starts.byteLength + lengths.byteLength + arenas.length * arenaBytes,
     snapshot: snapshotted(

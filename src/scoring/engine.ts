@@ -84,6 +84,8 @@ export interface EngineOptions {
   readonly owns?: ((key: string) => boolean) | undefined;
   /** Nanoseconds of a monotonic clock, to measure what each pattern costs. It never changes a hit. */
   readonly measure?: () => number;
+  /** One leg in so many is measured; 256 where it is left out. */
+  readonly measuredEvery?: number;
 }
 
 /** How much later than the newest transaction a leg may come and still find all legs of its windows. */
@@ -94,7 +96,7 @@ const personalKind = accountKinds.indexOf('personal') + 1;
 /** Pending transactions are scored, failed and reversed ones are not. */
 const lastScoredStatus = transactionStatuses.indexOf('pending');
 
-export function createEngine(set: PatternSet, { owns, measure }: EngineOptions = {}): ScoringEngine {
+export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: EngineOptions = {}): ScoringEngine {
   const { plan } = set;
   let patternSet = set;
   const accounts = createByteTable();
@@ -187,7 +189,7 @@ export function createEngine(set: PatternSet, { owns, measure }: EngineOptions =
   );
 
   function askOptions() {
-    return { helpers: patternSet.helpers, statsOf: (pattern: CompiledPattern) => stats.get(pattern)!, measure };
+    return { helpers: patternSet.helpers, statsOf: (pattern: CompiledPattern) => stats.get(pattern)!, measure, measuredEvery };
   }
 
   /** Builds the questions anew: for another set, and when a list or rate that a pattern waits for is there. */

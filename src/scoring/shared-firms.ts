@@ -161,13 +161,17 @@ export function createFirms(): Firms {
 
   /** Forgets things that no window reaches any more, and names that nothing bears any more. */
   function sweep(): void {
+    sweepAt = Math.max(sweepFrom, size * 2);
+    const isKept = (head: number): boolean => of(head, user.uses) >= newestMs - keptMs;
+    // Numbering the names of a million things anew takes a second: not for nothing.
+    if (keys.every((key, place) => key === 0 || isKept(heads[place]!))) return;
     const live = createByteTable();
     rehash(keys.length, (head) => {
-      const isLive = of(head, user.uses) >= newestMs - keptMs;
+      const isLive = isKept(head);
       if (isLive) {
         for (let row = head; row >= 0; row = users.next[row]!)
           for (const who of [user.firm, user.account])
-            users.numbers[row * userWidth + who] = numberIn(live, names.text(of(row, who)));
+            users.numbers[row * userWidth + who] = names.internInto(live, of(row, who));
       } else {
         users.releaseAfter(head);
         users.release(head);

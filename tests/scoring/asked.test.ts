@@ -59,6 +59,26 @@ describe('the strength of a hit', () => {
   });
 });
 
+describe('what a condition costs', () => {
+  it('is measured on one leg in so many, without what the clock takes', () => {
+    const readingNs = 40;
+    const conditionNs = 25;
+    let nowNs = 0;
+    let readings = 0;
+    // Five pairs of readings say what a reading takes; between the next two lies the condition.
+    const measure = (): number => {
+      readings++;
+      const isAfterCondition = readings % 12 === 0;
+      return (nowNs += readingNs + (isAfterCondition ? conditionNs : 0));
+    };
+    const set = compileOrThrow([pattern('T01', 'active', 'tx.amountFen > 0')]);
+    const engine = createEngine(set, { measure, measuredEvery: 4 });
+    for (let hour = 1; hour <= 12; hour++) pay(engine, 1_000 + hour, hour);
+    expect(readings).toBe(3 * 12);
+    expect(engine.patternStats()[0]!.nanoseconds).toBe(3 * 4 * conditionNs);
+  });
+});
+
 describe('a pattern that throws', () => {
   it('is stopped alone: the others are asked on the same leg and ever after', () => {
     const set = compileOrThrow(['T01', 'T02', 'T03'].map((id) => pattern(id, 'active', 'tx.amountFen > 0')));

@@ -161,6 +161,12 @@ describe('enterprises that share a thing', () => {
     expect(firms.accountsOf(keyOf('device:5-0'))).toEqual(['A5-0']);
   });
 
+  it('keep the numbers of their names while there is nothing to forget: no sweep works for nothing', () => {
+    const firms = createFirms();
+    for (let i = 0; i < 20_000; i++) use(firms, `device:${i}`, `F${i}`, `A${i}`, startMs + i);
+    expect([firms.nameOfText('F0'), firms.nameOfText('A0'), firms.nameOfText('A19999')]).toEqual([0, 1, 39_999]);
+  });
+
   it('are one thing however its text is written', () => {
     const engine = createEngine(
       compileOrThrow([{ file: 'T01.yaml', text: askingPattern({ on: 'use', when: 'use.firms("24h") >= 2' }) }]),
