@@ -15,9 +15,22 @@ export function startOfDayMs(day: number): number {
 
 /** An instant as ISO 8601 in Asia/Shanghai: `2026-07-01T09:30:00+08:00`, with milliseconds only where there are some. */
 export function formatShanghai(timeMs: number): string {
-  const iso = new Date(timeMs + shanghaiOffsetMs).toISOString();
-  return `${iso.endsWith('.000Z') ? iso.slice(0, 19) : iso.slice(0, 23)}+08:00`;
+  const day = dayNumber(timeMs);
+  if (day !== formattedDay) {
+    formattedText = formatDay(day);
+    formattedDay = day;
+  }
+  const inDayMs = timeMs - startOfDayMs(day);
+  const seconds = Math.floor(inDayMs / 1_000);
+  const ms = inDayMs - seconds * 1_000;
+  const clock = `${two[Math.floor(seconds / 3_600)]}:${two[Math.floor(seconds / 60) % 60]}:${two[seconds % 60]}`;
+  return `${formattedText}T${clock}${ms === 0 ? '' : `.${String(ms).padStart(3, '0')}`}+08:00`;
 }
+
+/** The day that was written last: most that is written one after the other is of one day. */
+let formattedDay = Number.NaN;
+let formattedText = '';
+const two = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
 
 /** A day number as `2026-07-01`. */
 export function formatDay(day: number): string {

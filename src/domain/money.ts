@@ -5,8 +5,16 @@ export const amountFenMax = 10_000_000_000_000;
 
 /** Fen as a plain yuan figure with thousands separators: 1234500 → "12,345.00". */
 export function formatYuan(amountFen: number): string {
-  return (amountFen / 100).toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ',');
+  const text = (amountFen / 100).toFixed(2);
+  const first = amountFen < 0 ? 1 : 0;
+  let grouped = text.slice(-fenLength);
+  let end = text.length - fenLength;
+  for (; end - first > 3; end -= 3) grouped = `,${text.slice(end - 3, end)}${grouped}`;
+  return text.slice(0, end) + grouped;
 }
+
+/** `.00` */
+const fenLength = 3;
 
 /** Fen as Chinese readers write large sums: 98000000 → "98万元", 1234500 → "1.23万元", 99900 → "999.00元". */
 export function formatWan(amountFen: number): string {
@@ -15,6 +23,8 @@ export function formatWan(amountFen: number): string {
   return `${trimZeros((amountFen / 1_000_000).toFixed(2))}万元`;
 }
 
+/** A figure with two decimals without the zeros at its end. */
 function trimZeros(decimal: string): string {
-  return decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
+  if (decimal.endsWith('.00')) return decimal.slice(0, -3);
+  return decimal.endsWith('0') ? decimal.slice(0, -1) : decimal;
 }

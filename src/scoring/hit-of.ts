@@ -47,43 +47,49 @@ function commonOf({ view, round }: Evaluation): Common {
 }
 
 function hitOf(compiled: CompiledPattern, leg: Evaluation, common: Common): Hit {
-  const { pattern, state, shown, reasonZh, reasonEn, looksAt } = compiled;
-  const { transaction, bank, time, currency, payer, payee } = common;
+  const { pattern, state, looksAt } = compiled;
+  const { transaction, bank } = common;
   const subject = subjectOf(pattern.on, leg, common);
-  const norm = normOf(leg);
-  return {
-    id: sha256([bank, transaction, pattern.id, pattern.version, subject.id, sideOf(pattern.on, leg)].join('\n')).slice(0, 32),
+  // Field by field: with `...(x ? { x } : {})` for what may be missing it takes ten times as long.
+  const hit: Partial<Hit> = {
+    id: sha256(`${bank}\n${transaction}\n${pattern.id}\n${pattern.version}\n${subject.id}\n${sideOf(pattern.on, leg)}`).slice(
+      0,
+      32,
+    ),
     pattern: pattern.id,
     version: pattern.version,
     transaction,
-    ...(bank ? { bank } : {}),
-    time,
-    subject,
-    side: pattern.side,
-    severity: pattern.severity,
-    score: scoreOf(compiled, leg),
-    state: state === 'active' ? 'active' : 'shadow',
-    explanation: {
-      zh: reasonZh(leg),
-      en: reasonEn(leg),
-      condition: shown(leg),
-      ...(norm ? { norm } : {}),
-    },
-    evidence: pattern.on === 'use' ? [transaction] : evidence(leg, looksAt, evidenceMost),
-    amountFen: leg.view.amountFen,
-    currency,
-    payer,
-    payee,
-    family: pattern.family,
-    title: pattern.title,
-    advice: pattern.advice,
-    audience: pattern.audience,
-    ...(pattern.bankCode ? { bankCode: pattern.bankCode } : {}),
-    ...(pattern.refer.length > 0 ? { refer: pattern.refer } : {}),
-    ...(pattern.warns === 'payers' ? { warns: pattern.warns } : {}),
-    late: leg.late,
-    receivedAtMs: leg.receivedAtMs,
   };
+  if (bank) hit.bank = bank;
+  hit.time = common.time;
+  hit.subject = subject;
+  hit.side = pattern.side;
+  hit.severity = pattern.severity;
+  hit.score = scoreOf(compiled, leg);
+  hit.state = state === 'active' ? 'active' : 'shadow';
+  hit.explanation = explanationOf(compiled, leg);
+  hit.evidence = pattern.on === 'use' ? [transaction] : evidence(leg, looksAt, evidenceMost);
+  hit.amountFen = leg.view.amountFen;
+  hit.currency = common.currency;
+  hit.payer = common.payer;
+  hit.payee = common.payee;
+  hit.family = pattern.family;
+  hit.title = pattern.title;
+  hit.advice = pattern.advice;
+  hit.audience = pattern.audience;
+  if (pattern.bankCode) hit.bankCode = pattern.bankCode;
+  if (pattern.refer.length > 0) hit.refer = pattern.refer;
+  if (pattern.warns === 'payers') hit.warns = pattern.warns;
+  hit.late = leg.late;
+  hit.receivedAtMs = leg.receivedAtMs;
+  return hit as Hit;
+}
+
+function explanationOf({ shown, reasonZh, reasonEn }: CompiledPattern, leg: Evaluation): Hit['explanation'] {
+  const explanation: Hit['explanation'] = { zh: reasonZh(leg), en: reasonEn(leg), condition: shown(leg) };
+  const norm = normOf(leg);
+  if (norm) explanation.norm = norm;
+  return explanation;
 }
 
 /** The one-shot function came with Node 20.12. */
@@ -130,12 +136,11 @@ function partyOf(view: TransactionView, party: PartyView): HitParty {
   const bank = view.text(party.bankStart, party.bankEnd);
   const creditCode = view.text(party.creditCodeStart, party.creditCodeEnd);
   const region = view.text(party.regionStart, party.regionEnd);
-  return {
-    account: view.text(party.accountStart, party.accountEnd),
-    ...(name ? { name } : {}),
-    ...(kind ? { kind } : {}),
-    ...(bank ? { bank } : {}),
-    ...(creditCode ? { creditCode } : {}),
-    ...(region ? { region } : {}),
-  };
+  const shown: HitParty = { account: view.text(party.accountStart, party.accountEnd) };
+  if (name) shown.name = name;
+  if (kind) shown.kind = kind;
+  if (bank) shown.bank = bank;
+  if (creditCode) shown.creditCode = creditCode;
+  if (region) shown.region = region;
+  return shown;
 }
