@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { eventTime, instant } from './event-time.js';
 import { amountFenMax } from './money.js';
+import { accountNumber as account } from './transaction.js';
 
 /**
  * Reference data: what a bank or a centre knows besides transactions. One JSON object a line, told from a transaction by its
@@ -7,8 +9,6 @@ import { amountFenMax } from './money.js';
  */
 
 const text = (max: number) => z.string().min(1).max(max);
-const account = z.string().regex(/^[0-9A-Za-z-]{4,34}$/, 'expected 4 to 34 letters, digits or hyphens');
-const instant = z.iso.datetime({ offset: true, error: 'expected ISO 8601 with a time zone, such as 2026-07-01T09:30:00+08:00' });
 const date = z.iso.date('expected a date such as 2024-01-01');
 const fen = z.int().min(0).max(amountFenMax);
 const region = z.string().regex(/^\d{6}$/, 'expected 6 digits (GB/T 2260)');
@@ -17,7 +17,7 @@ const creditCode = z.string().regex(/^[0-9A-Z]{18}$/, 'expected 18 digits or cap
 const common = {
   id: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/, 'expected 1 to 64 printable ASCII characters without spaces'),
   /** When it happened or began to hold. */
-  time: instant,
+  time: eventTime,
   /** The reporting bank's number; the key's bank where it is left out. */
   bank: z
     .string()

@@ -58,14 +58,6 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
   return encoder.encode(JSON.stringify(ordered));
 }
 
-/**
- * Epoch milliseconds of a transaction's `time`. Digits of a second beyond the third are cut off: `Date.parse` misreads some long
- * fractions (V8 takes `.000009000000` for 9 ms), and every part of HuQi must come to the same instant.
- */
-export function transactionTimeMs(time: string): number {
-  return Date.parse(time.replace(/(\.\d{3})\d+/, '$1'));
-}
-
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventTime } from './event-time.js';
 import { amountFenMax } from './money.js';
 
 /**
@@ -16,11 +17,11 @@ export const transactionBytesMax = 16_384;
 export const transactionDepthMax = 8;
 
 const text = (max: number) => z.string().max(max);
-const accountNumber = z.string().regex(/^[0-9A-Za-z-]{4,34}$/, 'expected 4 to 34 letters, digits or hyphens');
+/** How an account's number is written. */
+export const accountForm = /^[0-9A-Za-z-]{4,34}$/;
+export const accountNumber = z.string().regex(accountForm, 'expected 4 to 34 letters, digits or hyphens');
 const bankCode = z.string().regex(/^[0-9A-Za-z]{3,14}$/, 'expected a 12-digit bank number (or a BIC)');
 const calendarDate = z.iso.date('expected a date such as 2024-01-01');
-/** ISO 8601 with a time zone: a bare local time is ambiguous and is refused. */
-const instant = z.iso.datetime({ offset: true, error: 'expected ISO 8601 with a time zone, such as 2026-07-01T09:30:00+08:00' });
 
 export const partySchema = z.object({
   account: accountNumber,
@@ -51,7 +52,7 @@ export const transactionSchema = z.object({
       /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/,
       'expected 1 to 64 printable ASCII characters without spaces, quotes or backslashes',
     ),
-  time: instant,
+  time: eventTime,
   amountFen: z.int('expected an integer number of fen').min(1, 'expected at least 1 fen').max(amountFenMax),
   currency: z
     .string()

@@ -102,7 +102,7 @@ export function absorbHit(
       amounts:
         seen.length > 0
           ? facts.amounts
-          : { ...facts.amounts, [hit.currency]: (facts.amounts[hit.currency] ?? 0) + hit.amountFen },
+          : { ...facts.amounts, [hit.currency]: sumFen(facts.amounts[hit.currency] ?? 0, hit.amountFen) },
       hitCount: facts.hitCount + 1,
       firstTime: hit.time < facts.firstTime ? hit.time : facts.firstTime,
       lastTime: hit.time > facts.lastTime ? hit.time : facts.lastTime,
@@ -112,6 +112,11 @@ export function absorbHit(
       named: told.subject.name === '' ? facts.named : facts.named ? strongerOf(facts.named, told, policy) : told,
     },
   };
+}
+
+/** A thousand payments of the largest amount are more than a double counts exactly: a sum stays at the largest exact one. */
+function sumFen(one: number, other: number): number {
+  return Math.min(one + other, Number.MAX_SAFE_INTEGER);
 }
 
 function firstFacts(hit: Hit, told: Told): WarningFacts {

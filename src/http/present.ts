@@ -1,4 +1,4 @@
-import { maskAccount, maskPartyName, maskText } from '../domain/privacy.js';
+import { maskAccount, maskNaming, maskPartyName, maskText, maskUnknownName } from '../domain/privacy.js';
 import { sharedKey, sharedKinds, type SharedKind } from '../domain/reference.js';
 import type { Level, Warning, WarningHit } from '../domain/warning.js';
 
@@ -23,20 +23,22 @@ const levelWords: Readonly<Record<Level, PresentedWarning['levelWord']>> = {
 
 export function presentWarning(warning: Warning): PresentedWarning {
   const { subject } = warning;
-  const named = subject.creditCode === undefined ? maskUnknownName(subject.name) : subject.name;
+  const named = subject.creditCode === undefined ? maskUnknownName(subject.name) : maskText(subject.name);
+  const name = subject.name === subject.account ? maskAccount(subject.name) : named;
   const shared = sharedThing(subject.key);
+  const parties = [{ name: subject.name, shown: name }, ...warning.hits.flatMap(counterpartyOf)];
   return {
     ...warning,
     subject: {
       ...subject,
       key: presentKey(subject, shared),
-      name: subject.name === subject.account ? maskAccount(subject.name) : named,
+      name,
       account: maskAccount(subject.account),
       ...(shared ? { shared } : {}),
     },
-    title: maskBoth(warning.title),
-    reason: maskBoth(warning.reason),
-    hits: warning.hits.map(presentHit),
+    title: maskBoth(warning.title, parties),
+    reason: maskBoth(warning.reason, parties),
+    hits: warning.hits.map((hit) => presentHit(hit, parties)),
     ...(warning.note === undefined ? {} : { note: maskText(warning.note) }),
     ...(warning.appeal === undefined ? {} : { appeal: { ...warning.appeal, text: maskText(warning.appeal.text) } }),
     levelWord: levelWords[warning.level],
@@ -59,9 +61,15 @@ function sharedThing(key: string): SharedThing | null {
   return { kind, value: isCode ? maskAccount(value) : maskPartyName(value, 'personal') };
 }
 
-function presentHit(hit: WarningHit): WarningHit {
+type Parties = Parameters<typeof maskNaming>[1];
+
+function counterpartyOf({ counterparty }: WarningHit): Parties {
+  return counterparty?.name === undefined ? [] : [{ name: counterparty.name, shown: maskUnknownName(counterparty.name) }];
+}
+
+function presentHit(hit: WarningHit, parties: Parties): WarningHit {
   const { counterparty } = hit;
-  const reason = maskBoth(hit.reason);
+  const reason = maskBoth(hit.reason, parties);
   if (!counterparty) return { ...hit, reason };
   return {
     ...hit,
@@ -74,15 +82,6 @@ function presentHit(hit: WarningHit): WarningHit {
   };
 }
 
-/** Endings of organisations' names; a name without one of them is taken for a person's. */
-const organisation =
-  /(公司|集团|合作社|事务所|研究院|研究所|中心|医院|学校|学院|大学|银行|支行|国库|国家金库|财政局|税务局|委员会|协会|商会|基金会|商行|商店|经营部|服务部|加工厂|工厂|总厂|厂|门市部|超市|酒店|饭店|专户|待报解预算收入)([((].*)?$|\b(ltd|inc|llc|corp|co|plc|gmbh|company|limited|bank)\.?$/i;
-
-/** A name whose holder's kind is not known: an organisation's stays, any other is masked as a person's. */
-export function maskUnknownName(name: string): string {
-  return maskPartyName(name, organisation.test(name.trim()) ? 'corporate' : 'personal');
-}
-
-function maskBoth(text: { zh: string; en: string }): { zh: string; en: string } {
-  return { zh: maskText(text.zh), en: maskText(text.en) };
+function maskBoth(text: { zh: string; en: string }, parties: Parties): { zh: string; en: string } {
+  return { zh: maskNaming(text.zh, parties), en: maskNaming(text.en, parties) };
 }

@@ -1,5 +1,5 @@
 import type { Bilingual, Hit, HitParty, Severity } from '../domain/hit.js';
-import { maskAccount, maskPartyName, maskText } from '../domain/privacy.js';
+import { maskAccount, maskNaming, maskPartyName, maskText } from '../domain/privacy.js';
 
 /** Which hits the drafts would add to what is in force, and which they would take away. */
 export interface Changes {
@@ -83,6 +83,9 @@ function createChange(state: Change | undefined): { add(hit: Hit): void; result(
 function exampleOf(hit: Hit): HitExample {
   const { pattern, version, time, transaction, amountFen, severity, subject, explanation } = hit;
   const { zh, en, condition } = explanation;
+  const parties = [hit.payer, hit.payee].flatMap(({ name, kind }) =>
+    name === undefined ? [] : [{ name, shown: maskPartyName(name, kind) }],
+  );
   return {
     pattern,
     version,
@@ -93,8 +96,8 @@ function exampleOf(hit: Hit): HitExample {
     subject: subject.kind === 'account' ? maskAccount(subject.id) : maskText(subject.id),
     payer: partyText(hit.payer),
     payee: partyText(hit.payee),
-    reason: { zh: maskText(zh), en: maskText(en) },
-    condition: maskText(condition),
+    reason: { zh: maskNaming(zh, parties), en: maskNaming(en, parties) },
+    condition: maskNaming(condition, parties),
   };
 }
 

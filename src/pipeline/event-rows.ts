@@ -4,7 +4,7 @@ import { decodeEvents, type Event } from '../domain/event.js';
 import { hitSchema } from '../domain/hit.js';
 import { encodeReference } from '../domain/reference-record.js';
 import type { Reference } from '../domain/reference.js';
-import { transactionTimeMs } from '../domain/transaction-record.js';
+import { transactionTimeMs } from '../domain/event-time.js';
 import type { DeliveryRow, EventRow, HitRow, ReferenceRow, RejectedRow, WarningRow } from '../ports/warehouse-rows.js';
 import { warningSchema } from '../domain/warning.js';
 import type { RejectedRecord } from './rejections.js';

@@ -4,7 +4,7 @@ import type { Hit } from '../domain/hit.js';
 import { encodeReference } from '../domain/reference-record.js';
 import type { Reference } from '../domain/reference.js';
 import { partitionOf } from '../domain/partition.js';
-import { transactionTimeMs } from '../domain/transaction-record.js';
+import { transactionTimeMs } from '../domain/event-time.js';
 import type { LogRecord, OutgoingRecord } from '../ports/log.js';
 import { createBatch } from '../scoring/batch.js';
 import { copyState, createStateReader } from '../scoring/snapshot-codec.js';

@@ -1,7 +1,7 @@
 import type { Forward, NoticeForward, UseForward } from '../domain/forward.js';
-import { transactionTimeMs } from '../domain/transaction-record.js';
+import { transactionTimeMs } from '../domain/event-time.js';
 import { type Reference, type SharedKind, sharedKey, sharedKinds } from '../domain/reference.js';
-import { accountKinds } from '../domain/transaction.js';
+import { accountForm, accountKinds } from '../domain/transaction.js';
 import type { ByteTable } from './byte-table.js';
 import type { Evaluation, Memory } from './evaluation.js';
 import { never } from './pair-table.js';
@@ -290,7 +290,9 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     if (reference.type === 'list') {
       lists.take(reference);
       if (reference.list === 'case-accounts' && reference.action === 'add' && keepsTraces)
-        for (const entry of reference.entries) if (ownsKey(entry)) traces.setCase(accountNumber(entry), 0, timeMs);
+        // Names and codes may stand on the list as well: they are nobody's account.
+        for (const entry of reference.entries)
+          if (accountForm.test(entry) && ownsKey(entry)) traces.setCase(accountNumber(entry), 0, timeMs);
       return;
     }
     const isOwn = ownsKey(reference.account);

@@ -57,7 +57,7 @@ export class PairTable {
     this.words = new Int32Array(this.numbers.buffer);
   }
 
-  /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed. */
+  /** The pair's number; made on first sight. `deadBeforeMs`: pairs without a payment since may be forgotten when room is needed, unless single legs of theirs are kept. */
   find(subject: number, other: number, deadBeforeMs: number): number {
     const key = subject * keyFactor + other;
     const mask = this.index.length - 1;
@@ -132,14 +132,14 @@ export class PairTable {
     return pair;
   }
 
-  /** Forgets dead pairs; doubles the index where that does not make room. */
+  /** Forgets dead pairs whose legs are gone as well; doubles the index where that does not make room. */
   private rebuild(deadBeforeMs: number): void {
     const live: number[] = [];
     for (const pair of this.index) {
       if (pair === -1) continue;
       const base = pair * this.width;
       const latest = Math.max(this.numbers[base + pairColumn.lastDebitMs]!, this.numbers[base + pairColumn.lastCreditMs]!);
-      if (latest >= deadBeforeMs) live.push(pair);
+      if (latest >= deadBeforeMs || this.words[base * 2 + pairWord.lastLeg]! >= 0) live.push(pair);
       else this.spare.push(pair);
     }
     this.size = live.length;

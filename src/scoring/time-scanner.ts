@@ -1,3 +1,4 @@
+import { isEventTime } from '../domain/event-time.js';
 import type { TransactionView } from './transaction-view.js';
 
 /** Dates and times of a record, straight from its bytes; the bounds of `json-scanner.ts` hold. */
@@ -37,7 +38,7 @@ export function scanTime(bytes: Uint8Array, at: number, end: number, view: Trans
   }
   if (bytes[p] !== 0x22) return -1;
   view.timeMs = day * 86_400_000 + (hour * 3600 + (minute - offsetMinutes) * 60 + second) * 1000 + milliseconds;
-  return p;
+  return isEventTime(view.timeMs) ? p : -1;
 }
 
 /** What `scanDate` gives for anything but a date. */

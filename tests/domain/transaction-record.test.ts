@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStrictJson } from '../../src/domain/strict-json.js';
-import { encodeTransaction, parseTransaction, transactionTimeMs } from '../../src/domain/transaction-record.js';
+import { transactionTimeMs } from '../../src/domain/event-time.js';
+import { encodeTransaction, parseTransaction } from '../../src/domain/transaction-record.js';
 import { transactionBytesMax } from '../../src/domain/transaction.js';
 
 const parse = (text: string | Uint8Array) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { maskText } from '../../src/domain/privacy.js';
-import { maskUnknownName, presentWarning } from '../../src/http/present.js';
+import { maskText, maskUnknownName } from '../../src/domain/privacy.js';
+import { presentWarning } from '../../src/http/present.js';
 import { account, counterpartyAccount, makeWarning } from './support.js';
 
 describe('a warning as it leaves the platform', () => {
@@ -11,6 +11,17 @@ describe('a warning as it leaves the platform', () => {
     for (const whole of [account, counterpartyAccount, '41010519900101123', '13812345678', '张三丰'])
       expect(shown).not.toContain(whole);
     expect(shown).toContain('91410100MA44X2Y35K');
+  });
+
+  test('names no person whole in a reason either, whoever is named there', () => {
+    const warning = makeWarning('w1');
+    const [hit] = warning.hits;
+    const said = { zh: '首次向张三丰付款3.43万元', en: 'First payment to 张三丰' };
+    const shown = presentWarning({ ...warning, reason: said, hits: [{ ...hit!, reason: said }] });
+    for (const { zh, en } of [shown.reason, shown.hits[0]!.reason]) {
+      expect(zh).toBe('首次向张**付款3.43万元');
+      expect(en).toBe('First payment to 张**');
+    }
   });
 
   test('an account that stands for an enterprise without a credit code is masked as key and as name', () => {
@@ -57,6 +68,7 @@ describe('a warning as it leaves the platform', () => {
     ['华信公司(郑州)', '华信公司(郑州)'],
     ['Acme Trading Co., Ltd.', 'Acme Trading Co., Ltd.'],
     ['John Smith', 'J*********'],
+    ['6217000012345678公司', '6217********5678公司'],
   ])('the name %s is shown as %s', (name, shown) => {
     expect(maskUnknownName(name)).toBe(shown);
   });
@@ -67,6 +79,11 @@ describe('a warning as it leaves the platform', () => {
     ['12345678901', '12345678901'],
     ['123456789012', '1234****9012'],
     ['拨打13812345678', '拨打138****5678'],
+    ['拨打138-1234-5678或139 8765 4321', '拨打138****5678或139****4321'],
+    ['卡6217 0000 1234 5678 901', '卡6217***********8901'],
+    ['卡６２１７００００１２３４５６７８', '卡6217********5678'],
+    ['证410105-19900101-123X', '证4101**********123X'],
+    ['2026-07-01 10:00，1,234,567.00元', '2026-07-01 10:00，1,234,567.00元'],
   ])('of the text %s what is shown is %s', (text, shown) => {
     expect(maskText(text)).toBe(shown);
   });

@@ -218,6 +218,15 @@ describe.each(stores)('$name', ({ isOneStore }) => {
       if (status === 'rejected') expect(result).toMatchObject({ reason: 'future-dated', field: 'time' });
     });
 
+    test.each(['0000-01-01T00:00:00+23:59', '1970-01-01T00:00:00Z', '9999-12-31T23:59:59Z'])(
+      'a time that no payment can have, %s, is refused alone',
+      async (time) => {
+        const [result, next] = await accept(`${line({ id: 'A1', time })}\n${line({ id: 'A2' })}`);
+        expect(result).toMatchObject({ status: 'rejected', reason: 'invalid', field: 'time' });
+        expect(next?.status).toBe('accepted');
+      },
+    );
+
     test('a backfill of old days is taken', async () => {
       expect(await statuses(line({ id: 'A1', time: '2019-01-05T10:00:00+08:00' }))).toEqual(['accepted']);
     });

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Hit } from '../../src/domain/hit.js';
+import { amountFenMax } from '../../src/domain/money.js';
 import type { WarningCommand } from '../../src/domain/warning-command.js';
 import { absorbHit, hitsListedMax, transactionOf, warningIdOf, type WarningFacts } from '../../src/domain/warning-facts.js';
 import { obeyCommand, settleWarning } from '../../src/domain/warning-policy.js';
-import type { Warning } from '../../src/domain/warning.js';
+import { type Warning, warningSchema } from '../../src/domain/warning.js';
 import { parseWarningPolicy, WarningPolicyError } from '../../src/pipeline/warning-policy-file.js';
 import { shippedPolicy as policy } from '../support/pipeline.js';
 import { makeHit } from '../support/hits.js';
@@ -62,6 +63,13 @@ describe('the order in which hits come in changes nothing about the warning', ()
       makeHit({ transaction: 'T2', amountFen: 900, currency: 'USD', severity: 'low' }),
     ]);
     expect(warning).toMatchObject({ amountFen: 500, currency: 'CNY' });
+  });
+
+  test('a sum beyond what is counted exactly stays a warning that everybody can read', () => {
+    const amountFen = amountFenMax;
+    const warning = warningOf(Array.from({ length: 1_000 }, (_, n) => makeHit({ transaction: `T${n}`, amountFen })));
+    expect(warning.amountFen).toBe(Number.MAX_SAFE_INTEGER);
+    expect(warningSchema.parse(warning)).toMatchObject({ hitCount: 1_000 });
   });
 
   test.each([49, 50, 51])('of %d hits at most fifty are listed, strongest first, and all are counted', (count) => {

@@ -28,12 +28,8 @@ const text = (charactersMax: number) =>
     )
     .filter((value) => Array.from(value).length <= charactersMax);
 
-const date = fc
-  .record({
-    year: fc.oneof(fc.integer({ min: 1900, max: 2100 }), fc.integer({ min: 0, max: 9999 })),
-    day: fc.integer({ min: 0, max: 365 }),
-  })
-  .map(({ year, day }) => {
+const dateIn = (...years: readonly fc.Arbitrary<number>[]) =>
+  fc.record({ year: fc.oneof(...years), day: fc.integer({ min: 0, max: 365 }) }).map(({ year, day }) => {
     const instant = new Date(0);
     instant.setUTCFullYear(year, 0, 1);
     const moved = new Date(instant.getTime() + day * 86_400_000);
@@ -41,10 +37,13 @@ const date = fc
     const at = moved.getUTCFullYear() > 9999 ? instant : moved;
     return at.toISOString().length === 24 ? at.toISOString().slice(0, 10) : '2024-02-29';
   });
+const date = dateIn(fc.integer({ min: 1900, max: 2100 }), fc.integer({ min: 0, max: 9999 }));
+/** Payments are of 1992 to 2199, in Shanghai. */
+const paymentDate = dateIn(fc.integer({ min: 2000, max: 2100 }), fc.integer({ min: 1993, max: 2198 }));
 const two = (max: number) => fc.integer({ min: 0, max }).map((value) => String(value).padStart(2, '0'));
 const time = fc
   .tuple(
-    date,
+    paymentDate,
     two(23),
     two(59),
     two(59),

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dayNumber } from '../../src/domain/bank-day.js';
-import { encodeTransaction, parseTransaction, transactionTimeMs } from '../../src/domain/transaction-record.js';
+import { transactionTimeMs } from '../../src/domain/event-time.js';
+import { encodeTransaction, parseTransaction } from '../../src/domain/transaction-record.js';
 import { transactionSchema, transactionStatuses, type Party, type Transaction } from '../../src/domain/transaction.js';
 import { readTransaction, scanTransaction } from '../../src/scoring/reader.js';
 import { hashBytes, TransactionView, type PartyView } from '../../src/scoring/transaction-view.js';
@@ -227,8 +228,12 @@ describe('the fast reader', () => {
   it.each([
     ['2026-07-01T00:00:00Z', 'fast'],
     ['2026-07-01T23:59:59.999999999999-23:59', 'fast'],
-    ['0000-01-01T00:00:00+23:59', 'fast'],
-    ['9999-12-31T23:59:59Z', 'fast'],
+    ['0000-01-01T00:00:00+23:59', 'refused'],
+    ['1991-12-31T23:59:59.999+08:00', 'refused'],
+    ['1992-01-01T00:00:00+08:00', 'fast'],
+    ['2199-12-31T23:59:59.999+08:00', 'fast'],
+    ['2200-01-01T00:00:00+08:00', 'refused'],
+    ['9999-12-31T23:59:59Z', 'refused'],
     ['2000-02-29T00:00:00Z', 'fast'],
     ['1900-02-29T00:00:00Z', 'refused'],
     ['2026-02-29T00:00:00Z', 'refused'],
