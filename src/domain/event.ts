@@ -42,6 +42,32 @@ export function encodeEvents(frame: EventFrame): Uint8Array {
   return encoder.encode(JSON.stringify(frame));
 }
 
+/**
+ * The same as frames of at most `bytesMax` bytes where the events are small enough, numbered from `sequence` on: a log takes no
+ * record of any size. None for no event.
+ */
+export function encodeEventsWithin(
+  bytesMax: number,
+  { producer, sequence }: { readonly producer: string; readonly sequence: number },
+  events: readonly Event[],
+): Uint8Array[] {
+  const frames: string[][] = [];
+  let bytes = Infinity;
+  for (const event of events) {
+    const text = JSON.stringify(event);
+    const size = Buffer.byteLength(text) + 1;
+    if (bytes + size > bytesMax) {
+      frames.push([]);
+      bytes = 0;
+    }
+    frames.at(-1)!.push(text);
+    bytes += size;
+  }
+  return frames.map((texts, part) =>
+    encoder.encode(`{"producer":${JSON.stringify(producer)},"sequence":${sequence + part},"events":[${texts.join(',')}]}`),
+  );
+}
+
 const frameSchema = z.object({
   producer: z.string(),
   sequence: z.int(),
