@@ -220,9 +220,12 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
     hitsInHand!.push(hitOf(compiled, leg));
   }
 
-  function askKnown(occasion: 'arrival' | 'use' | 'record'): void {
-    if (!hitsInHand) return;
+  /** Whether something was found. */
+  function askKnown(occasion: 'arrival' | 'use' | 'record'): boolean {
+    if (!hitsInHand) return false;
+    const before = hitsInHand.length;
     (occasion === 'arrival' ? onArrival : occasion === 'use' ? onUse : onRecord).evaluate(leg, found);
+    return hitsInHand.length > before;
   }
 
   function begin(receivedAtMs: number, hits: Hit[] | null): void {

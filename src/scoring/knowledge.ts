@@ -1,3 +1,4 @@
+import { dayMs } from '../domain/bank-day.js';
 import type { Forward, NoticeForward, UseForward } from '../domain/forward.js';
 import { transactionTimeMs } from '../domain/event-time.js';
 import { type Reference, type SharedKind, sharedKey, sharedKinds } from '../domain/reference.js';
@@ -55,7 +56,7 @@ interface Options {
   /** Undefined where all keys are this partition's. */
   readonly owns: ((key: string) => boolean) | undefined;
   /** Asks the patterns of the occasion about the leg in hand. */
-  readonly ask: (occasion: 'arrival' | 'use' | 'record') => void;
+  readonly ask: (occasion: 'arrival' | 'use' | 'record') => boolean;
 }
 
 const personalKind = accountKinds.indexOf('personal') + 1;
@@ -64,6 +65,9 @@ const seedOf = { account: 1, circle: 2 } as const;
 
 /** Bounds the look back over one account. */
 const followedLegsMax = 500;
+
+/** How much later than a use others may be that came before it and count together with it. */
+const lateUseMs = dayMs;
 
 const encoder = new TextEncoder();
 
@@ -111,7 +115,16 @@ export function createKnowledge({ plan, memory, accounts, rows, leg, owns, ask }
     leg.useKind = kind;
     leg.useKey = key;
     leg.useValue = value;
+    if (ask('use')) return;
+    // Payments of one body reach a thing's partition in any order. Those that were asked about before this one came did not count
+    // it, and it does not count them: so it is asked about once more at the hour of the latest.
+    const { timeMs } = leg.view;
+    const latestMs = firms.latestMs(key, timeMs + lateUseMs);
+    if (latestMs <= timeMs) return;
+    leg.at(latestMs);
+    leg.late = true;
     ask('use');
+    leg.at(timeMs);
   }
 
   function circleOf(account: number, party: PartyView): number {

@@ -23,6 +23,8 @@ export interface Firms {
   firms(key: number, sinceMs: number, atMs: number): number;
   /** Different accounts; likewise. */
   accounts(key: number, sinceMs: number, atMs: number): number;
+  /** Its latest use up to `untilMs` of those that are kept; `never` for none. */
+  latestMs(key: number, untilMs: number): number;
   /** Accounts that ever used it, latest first, at most 128. */
   accountsOf(key: number): readonly string[];
   bytesUsed(): number;
@@ -205,6 +207,14 @@ export function createFirms(): Firms {
     },
     nameOf: (bytes, start, end, hash) => names.intern(bytes, start, end, hash),
     nameOfText: (text) => numberIn(names, text),
+    latestMs(key, untilMs) {
+      let latest: number = never;
+      for (let row = headOf(key); row >= 0 && of(row, user.uses) > latest; row = users.next[row]!) {
+        for (let use = 0; use < usesMax && of(row, user.uses + use) > latest; use++)
+          if (of(row, user.uses + use) <= untilMs) latest = of(row, user.uses + use);
+      }
+      return latest;
+    },
     firms: (key, sinceMs, atMs) => count(key, user.firm, sinceMs, atMs),
     accounts: (key, sinceMs, atMs) => count(key, user.account, sinceMs, atMs),
     accountsOf(key) {

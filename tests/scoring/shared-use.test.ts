@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { formatShanghai } from '../../src/domain/bank-day.js';
 import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { encodeTransaction } from '../../src/domain/transaction-record.js';
@@ -165,6 +166,41 @@ describe('enterprises that share a thing', () => {
     const firms = createFirms();
     for (let i = 0; i < 20_000; i++) use(firms, `device:${i}`, `F${i}`, `A${i}`, startMs + i);
     expect([firms.nameOfText('F0'), firms.nameOfText('A0'), firms.nameOfText('A19999')]).toEqual([0, 1, 39_999]);
+  });
+
+  it('are found whatever the order in which their payments come, where they are of one day', () => {
+    const set = compileOrThrow([{ file: 'T01.yaml', text: askingPattern({ on: 'use', when: 'use.firms("24h") >= 3' }) }]);
+    const minutes = fc.uniqueArray(fc.integer({ min: 0, max: 1_439 }), { minLength: 3, maxLength: 6 });
+    fc.assert(
+      fc.property(minutes, fc.infiniteStream(fc.nat()), (some, choices) => {
+        const engine = createEngine(set);
+        const order = some
+          .map((minute, firm) => ({ minute, firm, place: choices.next().value }))
+          .toSorted((a, b) => a.place - b.place);
+        const hits: Hit[] = [];
+        for (const { minute, firm } of order) {
+          const bytes = encodeTransaction({
+            id: `t-${firm}`,
+            time: formatShanghai(startMs + minute * 60_000),
+            amountFen: 100,
+            currency: 'CNY',
+            status: 'settled',
+            payer: { account: `1000${firm}`, kind: 'corporate' },
+            payee: { account: '2000', kind: 'corporate' },
+            device: { id: 'd-1' },
+          });
+          const view = new TransactionView();
+          expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
+          engine.score(view, role.debit | role.credit, 0, 0, hits);
+        }
+        // The one that makes it three, and everyone after it: each by itself, once.
+        expect(hits.map(({ transaction }) => transaction)).toEqual(order.slice(2).map(({ firm }) => `t-${firm}`));
+        expect(hits.map(({ late }) => late)).toEqual(
+          order.slice(2).map(({ minute }, i) => order.slice(0, i + 2).filter((one) => one.minute < minute).length < 2),
+        );
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('are one thing however its text is written', () => {
