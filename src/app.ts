@@ -10,6 +10,8 @@ import { openSeededStore, workingDaysOf } from './app/places.js';
 import { openRoleWarehouse, usesWarehouse } from './app/role-warehouse.js';
 import { isUsed } from './app/stores.js';
 import { loadCatalogue } from './catalogue.js';
+import { dayNumber, formatDay } from './domain/bank-day.js';
+import { calendarEndMs, calendarNoticeMs } from './domain/calendar.js';
 import { presentWarning } from './http/present.js';
 import { createHttpServer } from './http/server.js';
 import { archiveLag } from './pipeline/archive-positions.js';
@@ -84,6 +86,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const warehouse = await openRoleStore(state);
     closers.push(() => warehouse.close());
     const { calendar } = await loadCatalogue(paths.config);
+    const endMs = calendarEndMs(calendar);
+    const lastDay = formatDay(dayNumber(endMs) - 1);
+    telemetry.calendarRead({ endMs, lastDay, isOverdue: clock.now() >= endMs - calendarNoticeMs });
     const workingDays = await workingDaysOf(paths.config);
     const patternStore = await openSeededStore(state, workingDays, paths.config, clock.now());
     const webhook = createWebhookChannel({

@@ -87,6 +87,17 @@ describe('telemetry', () => {
   });
 });
 
+describe('the working-day calendar', () => {
+  test('is measured, and its end is said once it is near', async () => {
+    const { telemetry, lines } = recording();
+    telemetry.calendarRead({ endMs: 1_798_732_800_000, lastDay: '2026-12-31', isOverdue: false });
+    expect(lines).toEqual([]);
+    telemetry.calendarRead({ endMs: 1_798_732_800_000, lastDay: '2026-12-31', isOverdue: true });
+    expect(lines.map((line) => line['lastDay'])).toEqual(['2026-12-31']);
+    expect(await telemetry.metrics()).toContain('huqi_calendar_end_timestamp_seconds 1798732800');
+  });
+});
+
 describe('dashboard and alerts', () => {
   test('ask only for metrics that exist', async () => {
     const text = await recording().telemetry.metrics();

@@ -2,8 +2,8 @@ import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { checkParts } from '../app.js';
-import { dayMs } from '../domain/bank-day.js';
-import { createCalendar } from '../domain/calendar.js';
+import { dayMs, dayNumber, formatDay } from '../domain/bank-day.js';
+import { type CalendarData, calendarEndMs, calendarNoticeMs, createCalendar } from '../domain/calendar.js';
 import { lookBackMs } from '../pipeline/pattern-warming.js';
 import type { Pattern } from '../scoring/pattern.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
@@ -81,6 +81,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   });
   await look('patterns', async () => {
     const { set, calendar } = await readPatterns(join(context.paths.config, 'patterns'), context);
+    findings.push(checkCalendar(calendar, Date.now()));
     if (kept) findings.push(checkRetention(set, createCalendar(calendar, { unknownYears: 'weekends' }), kept));
     return { verdict: 'good', detail: `${set.patterns.length} patterns load` };
   });
@@ -106,6 +107,16 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   const width = Math.max(12, ...findings.map(({ check }) => check.length));
   const signs = { good: '✓', doubtful: '!', bad: '✗' } as const;
   for (const { check, verdict, detail } of findings) context.stdout.write(`${signs[verdict]} ${check.padEnd(width)} ${detail}\n`);
+}
+
+/** Working-day windows of a year without a table take every Monday to Friday for a working day. */
+function checkCalendar(calendar: CalendarData, nowMs: number): Finding {
+  const endMs = calendarEndMs(calendar);
+  const last = formatDay(dayNumber(endMs) - 1);
+  const detail = `holidays and make-up days are known up to ${last}`;
+  if (nowMs < endMs - calendarNoticeMs) return { check: 'calendar', verdict: 'good', detail };
+  const remedy = 'add the next year of the State Council’s notice to config/catalogue/calendar.yaml';
+  return { check: 'calendar', verdict: 'doubtful', detail: `${detail}, later days count as Monday to Friday; ${remedy}` };
 }
 
 /** How long transactions stay on the log, and in the archive (days, 0 = for ever). */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dayNumber, formatDay } from './bank-day.js';
+import { dayMs, dayNumber, formatDay, startOfDayMs } from './bank-day.js';
 
 /**
  * Working days in China: Monday to Friday, less the holidays and plus the make-up days (调休上班) of the State Council's
@@ -39,6 +39,15 @@ export interface Calendar {
 export interface CalendarOptions {
   readonly unknownYears?: 'throw' | 'weekends';
 }
+
+/** The end of the last year that has a table, epoch milliseconds in Shanghai; 0 without any. */
+export function calendarEndMs({ years }: CalendarData): number {
+  const last = Math.max(0, ...Object.keys(years).map(Number));
+  return last === 0 ? 0 : startOfDayMs(firstDayOf(last + 1));
+}
+
+/** Holidays of the next year are published in November: a month before its end a calendar that goes no further is overdue. */
+export const calendarNoticeMs = 31 * dayMs;
 
 export class UnknownCalendarYear extends Error {
   readonly retriable = false;

@@ -39,6 +39,7 @@ export function createMetrics(registry: Registry) {
     patternSeconds: gauge('pattern_ask_seconds', 'Time that asking its condition took', ['pattern', 'version', 'state']),
     patternFaults: gauge('pattern_faults', 'Legs on which its condition failed', ['pattern', 'version', 'state']),
     patternsTakenBack: counter('patterns_taken_back_total', 'Patterns that the guard took out of force', ['pattern', 'to']),
+    calendarEnd: gauge('calendar_end_timestamp_seconds', 'When the last year ends whose holidays and make-up days are known'),
     patternsUndecided: gauge('patterns_undecided', 'Patterns that the guard took out of force and nobody has decided on'),
     recoverySeconds: gauge('recovery_seconds', 'How long the partition took to be ready again', ['partition']),
     snapshots: counter('snapshots_total', 'Snapshots of partitions by what became of them', ['how']),

@@ -149,6 +149,13 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.patternsTakenBack.inc({ pattern: fact.pattern, to: fact.to });
       log.warn(fact, 'the guard took a pattern out of force');
     },
+    /** `isOverdue`: the next year should be known by now. */
+    calendarRead(fact: { endMs: number; lastDay: string; isOverdue: boolean }) {
+      metrics.calendarEnd.set(fact.endMs / 1000);
+      if (!fact.isOverdue) return;
+      const { lastDay } = fact;
+      log.warn({ lastDay }, 'the working-day calendar ends: add the next year to config/catalogue/calendar.yaml');
+    },
     patternGuardFailed(error: unknown) {
       log.error({ fault: describeFault(error) }, 'the guard of the patterns failed; it looks again');
     },

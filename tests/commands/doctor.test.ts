@@ -63,6 +63,15 @@ it('says what a log that is kept for too short a time costs', async () => {
   expect((await examine(at('long'))).finding('retention')).toMatchObject({ verdict: 'good' });
 });
 
+it('says how far the holidays are known, and what to do when they end', async () => {
+  const { finding } = await examine(at('calendar'));
+  const { verdict, detail } = finding('calendar')!;
+  const known = /known up to (\d{4}-12-31)/.exec(detail)?.[1];
+  const leftMs = Date.parse(`${known}T23:59:59.999+08:00`) + 1 - Date.now();
+  expect(verdict).toBe(leftMs > 31 * 86_400_000 ? 'good' : 'doubtful');
+  if (verdict === 'doubtful') expect(detail).toContain('config/catalogue/calendar.yaml');
+});
+
 it('looks at Kafka and Redis where the settings name them, and refuses the one without the other', async () => {
   const cluster = { HUQI_KAFKA_BROKERS: '127.0.0.1:1', HUQI_REDIS_URL: 'redis://127.0.0.1:1', HUQI_REDIS_PASSWORD: 'hush-hush' };
   const away = await huqi(['doctor', '--data', at('cluster')], cluster);

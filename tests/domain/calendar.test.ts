@@ -1,13 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { loadCatalogue } from '../../src/catalogue.js';
 import { dayNumber, formatDay } from '../../src/domain/bank-day.js';
-import { calendarSchema, createCalendar, UnknownCalendarYear, type CalendarData } from '../../src/domain/calendar.js';
+import {
+  calendarEndMs,
+  calendarSchema,
+  createCalendar,
+  UnknownCalendarYear,
+  type CalendarData,
+} from '../../src/domain/calendar.js';
 
 const { calendar: data } = await loadCatalogue('config');
 const day = (text: string) => dayNumber(Date.parse(`${text}T12:00:00+08:00`));
 
 describe('the working-day calendar', () => {
   const calendar = createCalendar(data);
+
+  it('says where it ends: with its last year, at once without any', () => {
+    expect(calendarEndMs({ source: 'x', years: {} })).toBe(0);
+    const { 2024: first, 2026: last } = data.years as Record<string, CalendarData['years'][string]>;
+    expect(calendarEndMs({ source: 'x', years: { 2026: last!, 2024: first! } })).toBe(Date.parse('2027-01-01T00:00:00+08:00'));
+    const known = Math.max(...Object.keys(data.years).map(Number));
+    expect(new Date(calendarEndMs(data) + 8 * 3_600_000).toISOString()).toBe(`${known + 1}-01-01T00:00:00.000Z`);
+  });
 
   it.each([
     ['2026-07-01', true, 'an ordinary Wednesday'],
