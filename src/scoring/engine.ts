@@ -21,7 +21,7 @@ import { createLikeAmounts } from './like-amounts.js';
 import { createLists } from './lists.js';
 import { createNameHistory } from './name-history.js';
 import { createNamedWindows } from './named-windows.js';
-import { pairColumn, PairTable } from './pair-table.js';
+import { pairColumn, PairTable, pairWord } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
 import { baseBit, column, type PlannedStream } from './plan.js';
 import { createPrefetch } from './prefetch.js';
@@ -326,16 +326,18 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
     });
   }
 
-  /** Whether this very transaction is among the subject's legs of the same instant already. */
+  /** Whether this very transaction is among the pair's legs of the same instant, or of a later one where it was put, already. */
   function isCounted(): boolean {
     const { view } = leg;
-    // The clock is the latest time of all its legs: most legs need no look at the one before.
+    // The clock is the latest time of all its legs: most legs need no look at those before.
     if (leg.timeMs > leg.row[leg.base + column.clockMs]!) return false;
+    const pair = pairs.known(leg.subject, leg.otherNumber);
+    if (pair < 0) return false;
     const side = leg.isDebit ? baseBit.debit : baseBit.credit;
     for (
-      let slot = leg.row[leg.base + column.newest]!;
+      let slot = pairs.words[pair * pairs.width * 2 + pairWord.lastLeg]!;
       slot >= 0 && legs.timeMs(slot) >= leg.timeMs;
-      slot = legs.word(slot, legWord.previous)
+      slot = legs.word(slot, legWord.previousOfPair)
     ) {
       if ((legs.word(slot, legWord.streams) & side) !== 0 && legs.isOf(slot, view)) return true;
     }

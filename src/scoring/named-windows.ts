@@ -207,14 +207,13 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     if (planned.isPaired) enterPair(at, own, other, count);
   }
 
-  /** A new event, in time order; only a late one has to look for its place. */
+  /** A new event, in time order; only a late one has to look for its place, from the end that is nearer. */
   function queue(node: number, { timeMs, amountFen, slot, other, region }: StreamEvent, isByDay: boolean): number {
     const event = isByDay
       ? events.take(startOfDayMs(dayNumber(timeMs)), amountFen, -1, 1, 0)
       : events.take(timeMs, amountFen, slot, other, region);
     const ownMs = events.timeMs(event);
-    let previous = words[node * 2 + queueWord.tail]!;
-    while (previous >= 0 && events.timeMs(previous) > ownMs) previous = events.previous(previous);
+    const previous = eventBefore(node, ownMs);
     const next = previous < 0 ? words[node * 2 + queueWord.head]! : events.next(previous);
     events.setNext(event, next);
     events.setPrevious(event, previous);
@@ -223,6 +222,18 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
     if (next < 0) words[node * 2 + queueWord.tail] = event;
     else events.setPrevious(next, event);
     return event;
+  }
+
+  /** The last event up to an instant, -1 for none. Those of a body in reverse come to the head, late ones to the tail. */
+  function eventBefore(node: number, timeMs: number): number {
+    let fromTail = words[node * 2 + queueWord.tail]!;
+    let fromHead = words[node * 2 + queueWord.head]!;
+    while (fromTail >= 0 && events.timeMs(fromTail) > timeMs) {
+      if (events.timeMs(fromHead) > timeMs) return events.previous(fromHead);
+      fromTail = events.previous(fromTail);
+      fromHead = events.next(fromHead);
+    }
+    return fromTail;
   }
 
   /** The event of that day, -1 for none yet. One event a day: its `other` counts the legs. */
