@@ -45,8 +45,10 @@ export interface ShelfOptions {
 /** Warnings held in memory, so that a busy one is not parsed again for every batch. */
 const heldMax = 5_000;
 const keysMax = 5_000;
-const sweepWarnings = 20;
+/** One sweep looks at so many warnings, and stops once it has so many keys to remove. */
+const sweepWarnings = 500;
 const sweepTransactions = 2_000;
+const sweepKeysMost = 10_000;
 
 const warningKey = (id: string) => `w/${id}`;
 const transactionPrefix = (id: string) => `t/${id}/`;
@@ -151,6 +153,7 @@ export function createWarningShelf({ state, slot, settings }: ShelfOptions): War
         if (helps.length === sweepTransactions) break;
         removed.push(key);
         put.push({ key: closedKey(day, id), value: nothing });
+        if (removed.length >= sweepKeysMost) break;
       }
       for (const { key, id } of await oldest('g/', formatDay(today - settings.keepDays))) {
         removed.push(key, warningKey(id));
