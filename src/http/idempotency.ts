@@ -14,14 +14,36 @@ interface Entry<Answer> {
   readonly fingerprint: string;
   readonly keptUntilMs: number;
   readonly answer: Promise<Answer>;
+  /** Length of the answer as JSON once it is there. */
+  characters: number;
 }
+
+/** Answers hold whole warnings, of a hundred kilobytes some of them: so much is kept of all together. */
+const charactersMost = 32 * 2 ** 20;
 
 export function createIdempotencyStore<Answer>(options: {
   readonly entriesMax: number;
   readonly keepMs: number;
   readonly now: () => number;
+  readonly charactersMax?: number;
 }): IdempotencyStore<Answer> {
+  const { entriesMax, charactersMax = charactersMost } = options;
+  /** In the order they were made, so the oldest are first. */
   const entries = new Map<string, Entry<Answer>>();
+  let characters = 0;
+
+  function remove(key: string): void {
+    characters -= entries.get(key)?.characters ?? 0;
+    entries.delete(key);
+  }
+
+  function trim(nowMs: number): void {
+    for (const [key, { keptUntilMs }] of entries) {
+      const isFull = entries.size > entriesMax || (characters > charactersMax && entries.size > 1);
+      if (!isFull && keptUntilMs > nowMs) return;
+      remove(key);
+    }
+  }
 
   return {
     async once(key, content, act) {
@@ -32,24 +54,22 @@ export function createIdempotencyStore<Answer>(options: {
         if (kept.fingerprint === fingerprint) return kept.answer;
         throw new Problem(422, 'idempotency-key-reused', 'This Idempotency-Key was used for another request. Take a new one.');
       }
-      const answer = act();
-      entries.delete(key);
-      entries.set(key, { fingerprint, keptUntilMs: nowMs + options.keepMs, answer });
-      trim(entries, options.entriesMax, nowMs);
+      const entry: Entry<Answer> = { fingerprint, keptUntilMs: nowMs + options.keepMs, answer: act(), characters: 0 };
+      remove(key);
+      entries.set(key, entry);
+      trim(nowMs);
       try {
-        return await answer;
+        const answer = await entry.answer;
+        if (entries.get(key) === entry) {
+          entry.characters = JSON.stringify(answer).length;
+          characters += entry.characters;
+          trim(nowMs);
+        }
+        return answer;
       } catch (error) {
-        if (entries.get(key)?.answer === answer) entries.delete(key);
+        if (entries.get(key) === entry) remove(key);
         throw error;
       }
     },
   };
-}
-
-/** Entries are in the order they were made, so the oldest are first. */
-function trim(entries: Map<string, { keptUntilMs: number }>, entriesMax: number, nowMs: number): void {
-  for (const [key, entry] of entries) {
-    if (entries.size <= entriesMax && entry.keptUntilMs > nowMs) return;
-    entries.delete(key);
-  }
 }
