@@ -4,9 +4,10 @@ import { verdicts } from './warning.js';
 
 const about = {
   warningId: z.string().min(1).max(128),
-  subjectKey: z.string().min(1).max(64),
-  /** Who said it: a person's or an organisation's name as the caller is known. */
-  by: z.string().min(1).max(128),
+  /** The longest is that of a shared address: its kind and 200 characters. */
+  subjectKey: z.string().min(1).max(256),
+  /** Who said it, as the caller is known: the name of a key (120 characters), and behind a slash a person's (64). */
+  by: z.string().min(1).max(256),
 };
 
 /**

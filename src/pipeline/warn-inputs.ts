@@ -13,6 +13,15 @@ export interface WarnInput {
   readonly commands: readonly SaidCommand[];
 }
 
+/** What was said about a warning in a shape that is not known here. Its words stay in the archive. */
+export interface UnreadCommand {
+  readonly type: string;
+  /** Id of the warning. */
+  readonly warning: string;
+  /** What of it has another shape. */
+  readonly field: string;
+}
+
 export interface SaidCommand {
   /** Of its event. */
   readonly id: string;
@@ -25,16 +34,22 @@ export interface SaidCommand {
 export function newInputs(records: readonly LogRecord[], known: Readonly<Record<string, number>>, partition: number) {
   const marks: Record<string, number> = { ...known };
   const inputs: WarnInput[] = [];
+  const unread: UnreadCommand[] = [];
   for (const record of records) {
     const frame = frameOf(partition, record);
     if (frame.sequence <= (marks[frame.producer] ?? -1)) continue;
     marks[frame.producer] = frame.sequence;
-    inputs.push(inputOf(frame, partition, record.offset));
+    inputs.push(inputOf(frame, partition, record.offset, (command) => unread.push(command)));
   }
-  return { inputs, marks };
+  return { inputs, marks, unread };
 }
 
-function inputOf({ events, timeMs }: EventFrame, partition: number, offset: number): WarnInput {
+function inputOf(
+  { events, timeMs }: EventFrame,
+  partition: number,
+  offset: number,
+  onUnread: (command: UnreadCommand) => void,
+): WarnInput {
   const hits: Hit[] = [];
   const commands: SaidCommand[] = [];
   for (const event of events) {
@@ -44,8 +59,10 @@ function inputOf({ events, timeMs }: EventFrame, partition: number, offset: numb
       continue;
     }
     // What is no command about warnings is for somebody else.
-    const command = warningCommandSchema.safeParse(event).data;
+    if (!event.type.startsWith('warning.')) continue;
+    const { data: command, error } = warningCommandSchema.safeParse(event);
     if (command) commands.push({ id: event.id, time: event.time, command });
+    else onUnread({ type: event.type, warning: event.subject, field: error?.issues[0]?.path.join('.') ?? '' });
   }
   // Frames of earlier releases do not say when they were put on the log.
   return { timeMs: timeMs ?? Math.max(0, ...hits.map(({ receivedAtMs }) => receivedAtMs)), hits, commands };

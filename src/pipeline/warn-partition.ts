@@ -55,7 +55,7 @@ export async function openWarnPartition(
   let sweptAtMs = clock.now();
 
   async function process(batch: LogBatch): Promise<void> {
-    const { inputs, marks } = newInputs(batch.records, slot.head.producers, partition);
+    const { inputs, marks, unread } = newInputs(batch.records, slot.head.producers, partition);
     const { revisions, entries } = await decideWarnings(shelf, inputs, policy);
     const now = clock.now();
     const changes = entries.map((entry) => shelf.changesFor(entry, entry.warning, now));
@@ -66,6 +66,7 @@ export async function openWarnPartition(
       emit: revisions.map(emission),
     });
     for (const revision of revisions) report(revision, now);
+    for (const command of unread) telemetry?.warningCommandUnread({ partition, ...command });
     await sweepNowAndThen();
   }
 

@@ -25,6 +25,7 @@ const warnDefaults: WarnSettings = {
 interface WarnTelemetry {
   warningRaised(fact: { level: string; family: string; latencyMs: number }): void;
   warningUpdated(fact: { level: string; family: string; latencyMs?: number }): void;
+  warningCommandUnread(fact: { partition: number; type: string; warning: string; field: string }): void;
   consumerFailed(fact: { group: string; topic: string; error: unknown }): void;
 }
 

@@ -3,7 +3,7 @@ import { formatShanghai } from '../domain/bank-day.js';
 import { encodeEvents } from '../domain/event.js';
 import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
-import type { WarningCommand } from '../domain/warning-command.js';
+import { warningCommandSchema, type WarningCommand } from '../domain/warning-command.js';
 import type { WarningFacts } from '../domain/warning-facts.js';
 import { obeyCommand } from '../domain/warning-policy.js';
 import type { Verdict, Warning } from '../domain/warning.js';
@@ -77,7 +77,8 @@ export function createWarningCommands(options: WarningCommandsOptions): WarningC
       const stored = await findStored(options, id);
       if (!stored) return { kind: 'not-found' };
       const subjectKey = stored.warning.subject.key;
-      const command = commandOf(word, { warningId: id, subjectKey, by });
+      // Whoever reads it checks it so: what does not pass must not be answered as accepted.
+      const command = warningCommandSchema.parse(commandOf(word, { warningId: id, subjectKey, by }));
       const at = formatShanghai(clock.now());
       const outcome = obeyCommand(stored.warning, stored.facts, command, at);
       if (outcome.kind === 'refused') return { kind: 'conflict', reason: outcome.reason };

@@ -49,6 +49,10 @@ export function createMetrics(registry: Registry) {
     warnings: counter('warnings_raised_total', 'Warnings raised', ['level', 'family']),
     warningRevisions: counter('warnings_updated_total', 'Later revisions of warnings', ['level', 'family']),
     warningSeconds: histogram('warning_latency_seconds', 'From intake of the transaction to its warning', fast),
+    warningCommandsUnread: counter(
+      'warning_commands_unread_total',
+      'Words about warnings that could not be read, without effect',
+    ),
     planned: counter('deliveries_planned_total', 'Deliveries planned', ['channel', 'level']),
     unrouted: counter('warnings_unrouted_total', 'Warnings that no recipient is registered for', ['level']),
     attempts: counter('delivery_attempts_total', 'Attempts to deliver by outcome', ['channel', 'outcome']),

@@ -216,6 +216,13 @@ export function createTelemetry(options: TelemetryOptions) {
         latencies.add(Math.max(fact.latencyMs, 0));
       }
     },
+    /** What somebody said about a warning had no effect. */
+    warningCommandUnread(fact: { partition: number; type: string; warning: string; field: string }) {
+      metrics.warningCommandsUnread.inc();
+      sampled('warning-command-unread', (suppressed) =>
+        log.error({ ...fact, suppressed }, 'what was said about a warning has a shape that is not known here, it has no effect'),
+      );
+    },
 
     // Dispatch
     deliveryPlanned(fact: { channel: string; level: string }) {

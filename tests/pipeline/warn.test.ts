@@ -235,6 +235,57 @@ describe('people answer', () => {
     expect(new Set((await eventsOn(parts.log, 'commands')).map(({ id }) => id)).size).toBe(1);
   });
 
+  test.each([
+    ['device', 64],
+    ['operator', 64],
+    ['legal-rep', 64],
+    ['address', 200],
+  ] as const)('a word about enterprises that share the longest %s is obeyed, whoever says it', async (kind, characters) => {
+    const warn = await open();
+    const hit = makeHit({ subject: { kind, id: 'x'.repeat(characters) } });
+    await find(hit);
+    await drain(warn);
+    const by = `${'k'.repeat(120)}/${'王'.repeat(64)}`;
+    await openCommands().command(warningIdOf(hit), { kind: 'dispose', verdict: 'fraud', note: '核实' }, by);
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({ status: 'disposed', verdict: 'fraud', acknowledgedBy: by });
+  });
+
+  test('a word that its reader would not know is not answered as accepted', async () => {
+    const warn = await open();
+    await find(makeHit({}));
+    await drain(warn);
+    await expect(openCommands().command(warningIdOf(makeHit({})), { kind: 'acknowledge' }, 'k'.repeat(257))).rejects.toThrow(
+      'expected string to have <=256 characters',
+    );
+    expect(await eventsOn(parts.log, 'commands')).toEqual([]);
+  });
+
+  test('a word of a shape that is not known is passed over, and told to whoever runs the platform', async () => {
+    const unread: unknown[] = [];
+    const telemetry = {
+      warningRaised: () => undefined,
+      warningUpdated: () => undefined,
+      consumerFailed: () => undefined,
+      warningCommandUnread: (fact: unknown) => void unread.push(fact),
+    };
+    const warn = await createWarn({ ...options(), telemetry });
+    members.push(warn);
+    const hit = makeHit({});
+    await find(hit);
+    const event = { id: 'e', type: 'warning.dispose', source: 's', subject: 'w', time: '2026-07-01T10:00:00+08:00' };
+    const about = { warningId: warningIdOf(hit), subjectKey: subjectKeyOf(hit), by: '王警官' };
+    const events = [
+      { ...event, data: { ...about, verdict: 'of a later release' } },
+      { ...event, id: 'f', type: 'something.else', data: 5 },
+    ];
+    const value = encodeEvents({ producer: 'p', sequence: 0, events });
+    await parts.log.append([{ topic: 'commands', partition: partitionOfHit(hit), value }]);
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({ status: 'open' });
+    expect(unread).toEqual([{ partition: partitionOfHit(hit), type: 'warning.dispose', warning: 'w', field: 'data.verdict' }]);
+  });
+
   test('a word about a warning that nobody knows is told so, and one on the log does no harm', async () => {
     const warn = await open();
     expect(await openCommands().command('no such', { kind: 'acknowledge' }, '王警官')).toEqual({ kind: 'not-found' });
