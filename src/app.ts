@@ -162,6 +162,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         bodyBytesMax: settings.http.bodyBytesMax,
         concurrentRequestsMax: settings.http.requestsMax,
         concurrentIntakesMax: settings.intake.bodiesInHandMax,
+        concurrentIntakesPerKeyMax: Math.ceil((settings.intake.bodiesInHandMax * settings.http.bodiesPerKeyPercent) / 100),
+        bodyBytesPerSecondMin: settings.http.bodyBytesPerSecondMin,
         streamClientsMax: settings.http.streamClientsMax,
       },
     });

@@ -40,6 +40,8 @@ export const settingsSchema = z.strictObject({
     port: whole(0, 65_535),
     openReading: z.union([z.boolean(), z.literal('auto')], { error: 'expected true, false or auto' }),
     bodyBytesMax: bytes,
+    bodyBytesPerSecondMin: whole(1, 1_073_741_824),
+    bodiesPerKeyPercent: whole(1, 100),
     requestsMax: whole(1, 100_000),
     streamClientsMax: whole(1, 100_000),
     keysPollMs: ms,

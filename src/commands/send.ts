@@ -187,7 +187,7 @@ function createPoster(url: URL, key: string, stop: AbortSignal): (body: Uint8Arr
           throw new Busy(`${url.host} cannot be reached: ${cause}`);
         });
         const text = await response.text();
-        if (response.status === 503 || response.status === 429) throw new Busy(`${url.host} is busy`);
+        if ([408, 429, 503].includes(response.status)) throw new Busy(`${url.host} is busy`);
         if (!response.ok) throw new CommandFailure(`${url.host} answered ${response.status}: ${problemDetail(text)}`);
         return text
           .split('\n')

@@ -3,40 +3,87 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Problem } from './problem.js';
 
+export interface BodyLimits {
+  /** After decompression. */
+  readonly bodyBytesMax: number;
+  /** On the wire, over each `slowBodyMs`. */
+  readonly bodyBytesPerSecondMin: number;
+  readonly slowBodyMs: number;
+}
+
 /**
- * Reads a request's body whole, at most `bytesMax` bytes after decompression. Throws `Problem` 413 for more,
- * 415 for an encoding other than gzip, 400 for a broken gzip stream or a connection that ended early.
+ * Reads a request's body whole. Throws `Problem` 413 for one that is too long, 415 for an encoding other than gzip, 400 for a
+ * broken gzip stream or a connection that ended early, 408 for a body that comes too slowly: it would keep others waiting.
  */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new Problem(415, 'unsupported-media-type', `Content-Encoding ${clip(encoding)} is not supported; use gzip or none.`, {
       headers: { 'accept-encoding': 'gzip, identity' },
     });
   }
+  const bytesMax = limits.bodyBytesMax;
   const declared = Number(request.headers['content-length'] ?? NaN);
   if (declared > bytesMax) {
     await drain(request, declared);
     throw tooLarge(bytesMax);
   }
-  if (encoding === 'identity') return collect(request, bytesMax, () => drain(request, bytesMax));
-  const gunzip = createGunzip();
-  request.on('error', (error) => gunzip.destroy(error));
-  request.on('close', () => {
-    if (!request.complete) gunzip.destroy(new Error('connection ended early'));
-  });
-  request.pipe(gunzip);
-  return collect(gunzip, bytesMax, async () => {
-    request.unpipe(gunzip);
-    gunzip.destroy();
-    await drain(request, bytesMax);
-  });
+  const pace = watchPace(request, limits);
+  try {
+    if (encoding === 'identity') return await collect(request, bytesMax, pace.slow, () => drain(request, bytesMax));
+    const gunzip = createGunzip();
+    request.on('error', (error) => gunzip.destroy(error));
+    request.on('close', () => {
+      if (!request.complete) gunzip.destroy(new Error('connection ended early'));
+    });
+    request.pipe(gunzip);
+    return await collect(gunzip, bytesMax, pace.slow, async () => {
+      request.unpipe(gunzip);
+      gunzip.destroy();
+      await drain(request, bytesMax);
+    });
+  } finally {
+    pace.stop();
+  }
 }
 
-async function collect(stream: Readable, bytesMax: number, onTooLarge: () => Promise<void>): Promise<Buffer> {
+/** `slow` rejects once a stretch of `slowBodyMs` has brought too little. The server's own time-out bounds the request as a whole. */
+function watchPace(request: IncomingMessage, limits: BodyLimits): { readonly slow: Promise<never>; stop(): void } {
+  const bytesMin = (limits.bodyBytesPerSecondMin * limits.slowBodyMs) / 1000;
+  let bytes = 0;
+  const count = (chunk: Buffer) => void (bytes += chunk.length);
+  request.on('data', count);
+  let timer: NodeJS.Timeout | undefined;
+  let look: NodeJS.Immediate | undefined;
+  const slow = new Promise<never>((_resolve, reject) => {
+    timer = setInterval(() => {
+      // What came while this process was busy is read before it is judged.
+      look = setImmediate(() => {
+        if (bytes < bytesMin && !request.readableEnded) reject(tooSlow(limits));
+        bytes = 0;
+      });
+    }, limits.slowBodyMs);
+  });
+  slow.catch(() => undefined);
+  return {
+    slow,
+    stop() {
+      clearInterval(timer);
+      clearImmediate(look);
+      request.off('data', count);
+    },
+  };
+}
+
+async function collect(
+  stream: Readable,
+  bytesMax: number,
+  slow: Promise<never>,
+  onTooLarge: () => Promise<void>,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const outcome = await new Promise<'whole' | 'too-large'>((resolve, reject) => {
+  const whole = new Promise<'whole' | 'too-large'>((resolve, reject) => {
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       if (size <= bytesMax) return void chunks.push(chunk);
@@ -49,6 +96,7 @@ async function collect(stream: Readable, bytesMax: number, onTooLarge: () => Pro
     stream.once('error', () => reject(new Problem(400, 'malformed', 'The body is not a valid gzip stream or ended early.')));
     stream.once('close', () => reject(new Problem(400, 'malformed', 'The connection ended before the body was complete.')));
   });
+  const outcome = await Promise.race([whole, slow]);
   if (outcome === 'too-large') {
     await onTooLarge();
     throw tooLarge(bytesMax);
@@ -83,6 +131,11 @@ async function drain(request: IncomingMessage, declared: number): Promise<void> 
 function tooLarge(bytesMax: number): Problem {
   const detail = `The body is larger than ${bytesMax} bytes (after decompression). Send it in smaller pieces.`;
   return new Problem(413, 'body-too-large', detail, { headers: { connection: 'close' } });
+}
+
+function tooSlow({ bodyBytesPerSecondMin }: BodyLimits): Problem {
+  const detail = `The body comes slower than ${bodyBytesPerSecondMin} bytes a second. Send it again whole.`;
+  return new Problem(408, 'body-too-slow', detail, { headers: { connection: 'close' } });
 }
 
 const quote = 0x22;

@@ -43,6 +43,8 @@ export interface RequestFault {
 }
 
 export interface Caller {
+  /** Of the key: two keys may have one name. */
+  readonly id: string;
   readonly role: 'bank' | 'centre' | 'enterprise';
   /** Bank number; set for banks. */
   readonly bank?: string;

@@ -107,3 +107,27 @@ export function createGate(max: number): { enter(): (() => void) | null; readonl
     },
   };
 }
+
+/** The same with a bound for each holder besides: nobody can take the places of all. `enter` gives what is in the way. */
+export function createSharedGate(max: number, holderMax: number): { enter(holder: string): (() => void) | 'full' | 'share' } {
+  const all = createGate(max);
+  const holders = new Map<string, ReturnType<typeof createGate>>();
+  return {
+    enter(holder) {
+      const own = holders.get(holder) ?? createGate(holderMax);
+      const leaveOwn = own.enter();
+      if (!leaveOwn) return 'share';
+      const leaveAll = all.enter();
+      if (!leaveAll) {
+        leaveOwn();
+        return 'full';
+      }
+      holders.set(holder, own);
+      return () => {
+        leaveOwn();
+        leaveAll();
+        if (own.inside === 0) holders.delete(holder);
+      };
+    },
+  };
+}

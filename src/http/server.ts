@@ -44,6 +44,11 @@ export interface HttpLimits {
   readonly concurrentRequestsMax: number;
   /** Bodies of transactions in memory at once. */
   readonly concurrentIntakesMax: number;
+  /** Of these, those that one key may have: one slow bank leaves places to the others. */
+  readonly concurrentIntakesPerKeyMax: number;
+  /** A body that comes slower than this over `slowBodyMs` is given up. */
+  readonly bodyBytesPerSecondMin: number;
+  readonly slowBodyMs: number;
   readonly streamClientsMax: number;
   readonly streamHeartbeatMs: number;
   /** A client that takes nothing for so long is cut off; it resumes by Last-Event-ID. */
@@ -56,7 +61,10 @@ const closeGraceMs = 10_000;
 const defaults: HttpLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
   concurrentRequestsMax: 256,
-  concurrentIntakesMax: 16,
+  concurrentIntakesMax: 64,
+  concurrentIntakesPerKeyMax: 16,
+  bodyBytesPerSecondMin: 1024,
+  slowBodyMs: 5_000,
   streamClientsMax: 256,
   streamHeartbeatMs: 15_000,
   streamStalledMsMax: 60_000,

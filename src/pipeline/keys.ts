@@ -55,6 +55,8 @@ export interface KeySummary extends KeyInput {
 }
 
 export interface Caller {
+  /** Of the key. */
+  readonly id: string;
   readonly role: (typeof keyRoles)[number];
   /** The one bank that a bank's key may report for; absent where it may report for any. */
   readonly bank?: string;
@@ -178,8 +180,8 @@ function checkInput(input: KeyInput): KeyInput {
   return checked;
 }
 
-function callerOf({ role, name, bank }: KeySummary): Caller {
-  return bank === undefined || bank === '*' ? { role, name } : { role, name, bank };
+function callerOf({ id, role, name, bank }: KeySummary): Caller {
+  return bank === undefined || bank === '*' ? { id, role, name } : { id, role, name, bank };
 }
 
 function hashOf(key: string): Buffer {

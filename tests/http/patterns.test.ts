@@ -10,11 +10,11 @@ import { bearer, createPlatform } from './support.js';
 
 /** The real patterns in a real store behind a real listening server; two people of the centre, and a bank. */
 
-const holders: Readonly<Record<string, { role: 'centre' | 'bank'; name: string }>> = {
-  'li-key': { role: 'centre', name: 'Li' },
-  'li-other-key': { role: 'centre', name: 'Li' },
-  'wang-key': { role: 'centre', name: 'Wang' },
-  'bank-key': { role: 'bank', name: 'Wang' },
+const holders: Readonly<Record<string, { id: string; role: 'centre' | 'bank'; name: string }>> = {
+  'li-key': { id: '1', role: 'centre', name: 'Li' },
+  'li-other-key': { id: '2', role: 'centre', name: 'Li' },
+  'wang-key': { id: '3', role: 'centre', name: 'Wang' },
+  'bank-key': { id: '4', role: 'bank', name: 'Wang' },
 };
 
 let parts: ReturnType<typeof temporaryEmbedded>;

@@ -19,12 +19,14 @@ import { createHttpServer, type HttpOptions, type HttpServer } from '../../src/h
 
 export const centreKey = 'centre-key';
 export const bankKey = 'bank-key';
+export const otherBankKey = 'other-bank-key';
 export const enterpriseKey = 'enterprise-key';
 
 const callers: Readonly<Record<string, Caller>> = {
-  [centreKey]: { role: 'centre', name: 'zhengzhou-centre' },
-  [bankKey]: { role: 'bank', bank: '102491002011', name: 'icbc-zhengzhou' },
-  [enterpriseKey]: { role: 'enterprise', name: 'huaxin' },
+  [centreKey]: { id: 'c1', role: 'centre', name: 'zhengzhou-centre' },
+  [bankKey]: { id: 'b1', role: 'bank', bank: '102491002011', name: 'icbc-zhengzhou' },
+  [otherBankKey]: { id: 'b2', role: 'bank', bank: '103491002011', name: 'abc-zhengzhou' },
+  [enterpriseKey]: { id: 'e1', role: 'enterprise', name: 'huaxin' },
 };
 
 export const account = '4100123456789012345';

@@ -84,14 +84,14 @@ describe('API keys', () => {
     expect(shown).toEqual(expect.arrayContaining([first, 'confirmed', 'discarded']));
     const keys = await keysIn();
     expect(await keys.ensureFirstKeys(() => Promise.reject(new Error('nothing to show')))).toBeNull();
-    expect(keys.authenticate(first.centre)).toEqual({ role: 'centre', name: 'anti-fraud centre' });
-    expect(keys.authenticate(first.bank)).toEqual({ role: 'bank', name: 'sample bank' });
+    expect(keys.authenticate(first.centre)).toMatchObject({ role: 'centre', name: 'anti-fraud centre' });
+    expect(keys.authenticate(first.bank)).toEqual({ id: expect.any(String) as string, role: 'bank', name: 'sample bank' });
   });
 
   test("a bank's key names the one bank that it may report for", async () => {
     const keys = await keysIn();
-    const { key } = await keys.make({ name: 'ICBC Zhengzhou', role: 'bank', bank: '102491002011' });
-    expect(keys.authenticate(key)).toEqual({ role: 'bank', name: 'ICBC Zhengzhou', bank: '102491002011' });
+    const { id, key } = await keys.make({ name: 'ICBC Zhengzhou', role: 'bank', bank: '102491002011' });
+    expect(keys.authenticate(key)).toEqual({ id, role: 'bank', name: 'ICBC Zhengzhou', bank: '102491002011' });
     await expect(keys.make({ name: 'no bank', role: 'bank' })).rejects.toThrow(/names its bank/);
     await expect(keys.make({ name: 'centre with a bank', role: 'centre', bank: '102' })).rejects.toThrow(/only a bank/);
   });

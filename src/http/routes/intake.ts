@@ -5,7 +5,7 @@ import type { LineResult } from '../dependencies.js';
 import { jsonArrayToLines, readBody } from '../body.js';
 import { Problem } from '../problem.js';
 import { lineResultSchema } from '../schemas.js';
-import { createGate } from '../security.js';
+import { createSharedGate } from '../security.js';
 import type { App, RouteContext } from '../server.js';
 import { problems } from './answers.js';
 
@@ -21,14 +21,14 @@ export interface IntakeAddress {
 
 /** Addresses that take NDJSON, in a scope of their own: here a body is bytes, never parsed or validated by the framework. */
 export function intakeRoutes(app: App, { dependencies, limits }: RouteContext, addresses: readonly IntakeAddress[]): void {
-  const gate = createGate(limits.concurrentIntakesMax);
+  const gate = createSharedGate(limits.concurrentIntakesMax, limits.concurrentIntakesPerKeyMax);
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/x-ndjson', (_request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(payload, limits.bodyBytesMax),
+    readBody(payload, limits),
   );
   app.addContentTypeParser('application/json', async (_request: FastifyRequest, payload: IncomingMessage) =>
-    jsonArrayToLines(await readBody(payload, limits.bodyBytesMax)),
+    jsonArrayToLines(await readBody(payload, limits)),
   );
   app.addContentTypeParser('*', () => {
     throw new Problem(
@@ -56,11 +56,9 @@ export function intakeRoutes(app: App, { dependencies, limits }: RouteContext, a
           },
         },
         // A body in memory costs megabytes: places are taken before it is read.
-        onRequest: (_request, reply, done) => {
-          const leave = gate.enter();
-          if (!leave) {
-            return done(new Problem(503, 'busy', 'Too many bodies are being taken in. Send it again.', { retryAfterS: 1 }));
-          }
+        onRequest: (request, reply, done) => {
+          const leave = gate.enter(request.caller?.id ?? '');
+          if (typeof leave === 'string') return done(new Problem(503, 'busy', inTheWay[leave], { retryAfterS: 1 }));
           reply.raw.once('close', leave);
           done();
         },
@@ -77,6 +75,11 @@ export function intakeRoutes(app: App, { dependencies, limits }: RouteContext, a
     );
   }
 }
+
+const inTheWay = {
+  full: 'Too many bodies are being taken in. Send it again.',
+  share: 'Too many bodies of this key are being taken in. Send it again when one of them is answered.',
+};
 
 function emptyBody(holds: string): Problem {
   return new Problem(400, 'malformed', `The body holds no ${holds}.`);
