@@ -27,7 +27,8 @@ export interface SecurityOptions {
   readonly concurrentRequestsMax: number;
 }
 
-export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {
+/** The answer tells whether a request that was let in would be let in now: its key may have been removed meanwhile. */
+export function installSecurity(app: FastifyInstance, options: SecurityOptions): (request: FastifyRequest) => boolean {
   boundConcurrency(app, options.concurrentRequestsMax);
   app.decorateRequest('caller', null);
   // A route without a declared access would be open by mistake: it cannot be added at all.
@@ -41,6 +42,10 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     if (refusal) return done(refusal);
     done();
   });
+  return (request) => {
+    const access = request.routeOptions.config.access;
+    return access === undefined || access === 'open' || decide(request, access, options) === null;
+  };
 }
 
 function decide(request: FastifyRequest, access: Access, options: SecurityOptions): Problem | null {

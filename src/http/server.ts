@@ -84,6 +84,8 @@ export interface RouteContext {
   readonly dependencies: HttpDependencies;
   readonly limits: HttpLimits;
   readonly now: () => number;
+  /** Whether a request that takes long would still be let in. */
+  readonly mayGoOn: (request: FastifyRequest) => boolean;
 }
 
 export type App = ReturnType<typeof withZod>;
@@ -111,14 +113,14 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
   app.setSerializerCompiler(serializerCompiler);
   await app.register(fastifyHelmet, helmetOptions);
   installProblems(app, (fault) => dependencies.onFault(fault), options.operationsOnly);
-  installSecurity(app, {
+  const mayGoOn = installSecurity(app, {
     openReading: options.openReading,
     authenticate: (key) => dependencies.authenticate(key),
     concurrentRequestsMax: limits.concurrentRequestsMax,
   });
   await app.register(fastifySwagger, openApiOptions(options.version));
 
-  const context: RouteContext = { dependencies, limits, now: options.now };
+  const context: RouteContext = { dependencies, limits, now: options.now, mayGoOn };
   operationRoutes(app, context);
   const streams = options.operationsOnly === undefined ? await addInterface(app, context, options) : null;
   await app.ready();

@@ -64,6 +64,32 @@ test('a quiet stream is kept alive by comments', async () => {
   await stream.close();
 });
 
+test('a stream whose key is removed ends with the next comment, and nothing more is told on it', async () => {
+  raise(1, 3);
+  const quiet = await openStream(url, {}, '?from=now');
+  const told = await openStream(url);
+  await until(() => told.events.length === 3 && quiet.state.comments > 0);
+  platform.removedKeys.add(centreKey);
+  raise(4, 4);
+  await until(() => quiet.state.ended && told.state.ended);
+  expect(told.events).toHaveLength(3);
+  expect(quiet.events).toEqual([]);
+  expect(server.streamClients()).toBe(0);
+  expect((await openStream(url)).response.status).toBe(401);
+});
+
+test('with open reading a stream without a key goes on when a key is removed', async () => {
+  const open = await startServer(platform, { openReading: true, limits: { streamHeartbeatMs: 20 } });
+  const response = await fetch(`${open.url}/v1/stream`);
+  platform.removedKeys.add(centreKey);
+  raise(1, 1);
+  const reader = response.body!.getReader();
+  let text = '';
+  while (!text.includes('id: 1')) text += new TextDecoder().decode((await reader.read()).value);
+  await reader.cancel();
+  await open.server.close();
+});
+
 test('the number of clients is bounded, and a place is free again when one leaves', async () => {
   const streams = await Promise.all([openStream(url), openStream(url), openStream(url)]);
   const refused = await openStream(url);

@@ -99,6 +99,8 @@ export interface Platform {
   /** Called by `feed.read`, to see who pulls. */
   reads: number;
   failure: Error | null;
+  /** Keys that are not known any more. */
+  readonly removedKeys: Set<string>;
   /** What is being ridden out. */
   troubles: string[];
   raise(warning: Warning): void;
@@ -114,6 +116,7 @@ export function createPlatform(): Platform {
     items,
     received: [],
     commands: [],
+    removedKeys: new Set(),
     faults: [],
     reads: 0,
     failure: null,
@@ -209,7 +212,7 @@ export function createPlatform(): Platform {
         html: async () => null,
         cancel: () => false,
       },
-      authenticate: (key) => callers[key] ?? null,
+      authenticate: (key) => (platform.removedKeys.has(key) ? null : (callers[key] ?? null)),
       status: async () => platform.status,
       health: () => platform.troubles,
       readiness: async () =>

@@ -14,7 +14,7 @@ const pageItems = 50;
 const recentItems = 500;
 
 /** GET /v1/stream: the live feed as server-sent events. Each client pulls from the log at its own pace. */
-export function streamRoutes(app: App, { dependencies, limits }: RouteContext): { end(): void; count(): number } {
+export function streamRoutes(app: App, { dependencies, limits, mayGoOn }: RouteContext): { end(): void; count(): number } {
   const { feed } = dependencies;
   const gate = createGate(limits.streamClientsMax);
   const ending = new AbortController();
@@ -50,7 +50,7 @@ export function streamRoutes(app: App, { dependencies, limits }: RouteContext): 
         const headers = { ...(reply.getHeaders() as OutgoingHttpHeaders), ...eventHeaders };
         reply.hijack();
         reply.raw.writeHead(200, headers);
-        await pump(feed, first, reply.raw, { ...limits, ending: ending.signal });
+        await pump(feed, first, reply.raw, { ...limits, ending: ending.signal, mayGoOn: () => mayGoOn(request) });
       } catch (error) {
         if (!reply.raw.headersSent) throw error;
         // The client comes back with Last-Event-ID and is then told what is wrong.
@@ -84,14 +84,15 @@ interface PumpOptions {
   readonly streamHeartbeatMs: number;
   readonly streamStalledMsMax: number;
   readonly ending: AbortSignal;
+  readonly mayGoOn: () => boolean;
 }
 
-/** Writes pages of the feed until the client goes or the server ends; never more than one page is waiting. */
+/** Writes pages of the feed until the client goes, its key does, or the server ends; never more than one page is waiting. */
 async function pump(
   feed: Feed,
   first: { items: readonly FeedItem[]; cursor: string },
   raw: ServerResponse,
-  { streamHeartbeatMs, streamStalledMsMax, ending }: PumpOptions,
+  { streamHeartbeatMs, streamStalledMsMax, ending, mayGoOn }: PumpOptions,
 ): Promise<void> {
   const gone = new AbortController();
   const stop = () => gone.abort();
@@ -104,7 +105,8 @@ async function pump(
     let page = first;
     while (!gone.signal.aborted) {
       const hasMore = page.items.length > 0 || (await feed.wait(page.cursor, streamHeartbeatMs, gone.signal));
-      if (gone.signal.aborted) break;
+      // Before every word, and at least with every comment. A client that comes back is told that its key is not known.
+      if (gone.signal.aborted || !mayGoOn()) break;
       const text = hasMore ? page.items.map(renderEvent).join('') : ': still here\n\n';
       if (text !== '' && !raw.write(text)) await drained(raw, gone.signal, streamStalledMsMax);
       page = await feed.read(page.cursor, pageItems);
