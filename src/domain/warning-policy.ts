@@ -3,7 +3,7 @@ import type { Audience } from './hit.js';
 import type { WarningCommand } from './warning-command.js';
 import { strength, union, type WarningFacts } from './warning-facts.js';
 import type { WarningPolicy } from './warning-policy-schema.js';
-import { levels, type Level, type Verdict, type Warning } from './warning.js';
+import { dispositionsKeptMax, levels, type Level, type Verdict, type Warning } from './warning.js';
 
 /**
  * How hits become a warning and what people's words do to it. Pure: what a warning says follows from the set of its hits, never
@@ -25,7 +25,9 @@ export function settleWarning(
   const level = levelOf(facts, score, policy);
   const change = !before ? 'raised' : levels.indexOf(level) > levels.indexOf(before.level) ? 'level-risen' : 'grown';
   const life =
-    before && change === 'grown' ? lifeOf(before) : { ...(before ? told(before) : {}), ...opened(before, level, policy, nowMs) };
+    before && change === 'grown'
+      ? lifeOf(before)
+      : { ...(before ? kept(before, told) : {}), ...opened(before, level, policy, nowMs) };
   const warning: Warning = {
     id: facts.id,
     revision: (before?.revision ?? 0) + 1,
@@ -76,10 +78,19 @@ export function obeyCommand(warning: Warning, facts: WarningFacts, command: Warn
       };
     case 'warning.dispose': {
       const { verdict, note, by } = command.data;
-      if (warning.status === 'disposed' && warning.verdict === verdict && (note ?? warning.note) === warning.note) {
-        return { kind: 'unchanged' };
-      }
-      const disposed: Warning = { ...next, status: 'disposed', verdict, audience: audienceOf(facts, verdict), ...noted(note) };
+      // A warning of an earlier release does not say who has disposed of it.
+      const isSame = warning.verdict === verdict && (note ?? warning.note) === warning.note && (warning.disposedBy ?? by) === by;
+      if (warning.status === 'disposed' && isSame) return { kind: 'unchanged' };
+      const disposed: Warning = {
+        ...next,
+        status: 'disposed',
+        verdict,
+        audience: audienceOf(facts, verdict),
+        ...noted(note),
+        disposedBy: by,
+        disposedAt: at,
+        dispositions: [...(warning.dispositions ?? []), { verdict, ...noted(note), by, at }].slice(-dispositionsKeptMax),
+      };
       return {
         kind: 'changed',
         change: 'disposed',
@@ -123,16 +134,19 @@ function highest(found: readonly Level[]): Level {
   return levels[Math.max(...found.map((level) => levels.indexOf(level)))] ?? 'blue';
 }
 
-type Life = Pick<Warning, 'status' | 'raisedAt' | 'dueAt'> &
-  Pick<Warning, 'verdict' | 'note' | 'acknowledgedAt' | 'acknowledgedBy' | 'appeal'>;
+/** What people have said stays; that somebody has seen it does not where the level rises. */
+const told = ['verdict', 'note', 'disposedBy', 'disposedAt', 'dispositions', 'appeal'] as const;
+const seen = ['acknowledgedAt', 'acknowledgedBy'] as const;
+
+type Life = Pick<Warning, 'status' | 'raisedAt' | 'dueAt' | (typeof told)[number] | (typeof seen)[number]>;
 
 function lifeOf(warning: Warning): Life {
   return {
     status: warning.status,
     raisedAt: warning.raisedAt,
     dueAt: warning.dueAt,
-    ...told(warning),
-    ...acknowledgement(warning),
+    ...kept(warning, told),
+    ...kept(warning, seen),
   };
 }
 
@@ -152,19 +166,10 @@ function opened(
   };
 }
 
-function told(warning: Warning): Pick<Life, 'verdict' | 'note' | 'appeal'> {
-  return {
-    ...(warning.verdict === undefined ? {} : { verdict: warning.verdict }),
-    ...(warning.note === undefined ? {} : { note: warning.note }),
-    ...(warning.appeal === undefined ? {} : { appeal: warning.appeal }),
-  };
-}
-
-function acknowledgement(warning: Warning): Pick<Life, 'acknowledgedAt' | 'acknowledgedBy'> {
-  return {
-    ...(warning.acknowledgedAt === undefined ? {} : { acknowledgedAt: warning.acknowledgedAt }),
-    ...(warning.acknowledgedBy === undefined ? {} : { acknowledgedBy: warning.acknowledgedBy }),
-  };
+/** The fields that are there. */
+function kept<F extends keyof Warning>(warning: Warning, fields: readonly F[]): Pick<Warning, F> {
+  const there = fields.filter((field) => warning[field] !== undefined).map((field) => [field, warning[field]]);
+  return Object.fromEntries(there) as Pick<Warning, F>;
 }
 
 function seenBy(by: string, at: string): { acknowledgedAt: string; acknowledgedBy: string } {

@@ -40,6 +40,17 @@ export const warningHitSchema = z.object({
 });
 export type WarningHit = z.infer<typeof warningHitSchema>;
 
+const dispositionSchema = z.object({
+  verdict: z.enum(verdicts),
+  note: z.string().optional(),
+  by: z.string(),
+  /** ISO 8601, when it was said. */
+  at: z.string(),
+});
+
+/** Most dispositions that a warning keeps, the latest ones. */
+export const dispositionsKeptMax = 20;
+
 /**
  * What people are told: the hits of one enterprise (or account), one pattern family and one calendar day
  * (Asia/Shanghai), with a level and a life-cycle. Accounts are whole here; masking is done where they are shown.
@@ -60,6 +71,11 @@ export const warningSchema = z.object({
   status: z.enum(warningStatuses),
   verdict: z.enum(verdicts).optional(),
   note: z.string().optional(),
+  /** Of the disposition that stands: who found it and when. */
+  disposedBy: z.string().optional(),
+  disposedAt: z.string().optional(),
+  /** Every disposition, the one that stands last, at most `dispositionsKeptMax`. Warnings of earlier releases have none. */
+  dispositions: z.array(dispositionSchema).optional(),
   /** The sum of the distinct transactions that hit, in fen. */
   amountFen: z.int(),
   currency: z.string(),

@@ -40,6 +40,7 @@ export function presentWarning(warning: Warning): PresentedWarning {
     reason: maskBoth(warning.reason, parties),
     hits: warning.hits.map((hit) => presentHit(hit, parties)),
     ...(warning.note === undefined ? {} : { note: maskText(warning.note) }),
+    ...(warning.dispositions === undefined ? {} : { dispositions: warning.dispositions.map(presentDisposition) }),
     ...(warning.appeal === undefined ? {} : { appeal: { ...warning.appeal, text: maskText(warning.appeal.text) } }),
     levelWord: levelWords[warning.level],
   };
@@ -65,6 +66,11 @@ type Parties = Parameters<typeof maskNaming>[1];
 
 function counterpartyOf({ counterparty }: WarningHit): Parties {
   return counterparty?.name === undefined ? [] : [{ name: counterparty.name, shown: maskUnknownName(counterparty.name) }];
+}
+
+function presentDisposition(disposition: NonNullable<Warning['dispositions']>[number]) {
+  const { note } = disposition;
+  return note === undefined ? disposition : { ...disposition, note: maskText(note) };
 }
 
 function presentHit(hit: WarningHit, parties: Parties): WarningHit {

@@ -1,5 +1,6 @@
 import { derivedId } from '../domain/identity.js';
 import type { Event } from '../domain/event.js';
+import type { Warning } from '../domain/warning.js';
 import { canonicalJson, digestOf } from './verify-tally.js';
 import type { Revision } from './warn-decisions.js';
 
@@ -8,13 +9,19 @@ import type { Revision } from './warn-decisions.js';
  */
 export interface ToldBook {
   expect(revision: Revision): void;
-  /** `ahead`: above the highest revision that is expected, or of a warning of which none is. */
-  find(event: Event): 'first' | 'again' | 'other' | 'ahead' | 'malformed';
+  /**
+   * `ahead`: above the highest revision that is expected, or of a warning of which none is. `less`: it tells less of who has
+   * disposed of it, and nothing else.
+   */
+  find(event: Event): 'first' | 'again' | 'other' | 'less' | 'ahead' | 'malformed';
   unfound(): Iterable<{ readonly id: string; readonly revision: number; readonly timeMs: number; readonly hasOther: boolean }>;
 }
 
 interface Expected {
   readonly digest: number;
+  /** Without the record of dispositions, and how many it has. */
+  readonly bareDigest: number;
+  readonly dispositions: number;
   readonly timeMs: number;
   found: boolean;
   hasOther: boolean;
@@ -27,7 +34,14 @@ export function createToldBook(): ToldBook {
     expect({ warning, timeMs }) {
       const revisions = book.get(warning.id) ?? [];
       book.set(warning.id, revisions);
-      revisions.push({ digest: digestOf(canonicalJson(warning)), timeMs, found: false, hasOther: false });
+      revisions.push({
+        digest: digestOf(canonicalJson(warning)),
+        bareDigest: digestOf(canonicalJson(bare(warning))),
+        dispositions: dispositionsOf(warning),
+        timeMs,
+        found: false,
+        hasOther: false,
+      });
     },
     find({ id, type, subject, data }) {
       const { id: warningId, revision } = data as { id?: unknown; revision?: unknown };
@@ -41,7 +55,9 @@ export function createToldBook(): ToldBook {
       if (!expected) return 'ahead';
       if (expected.digest !== digestOf(canonicalJson(data))) {
         expected.hasOther = true;
-        return 'other';
+        const isLess =
+          dispositionsOf(data) < expected.dispositions && digestOf(canonicalJson(bare(data))) === expected.bareDigest;
+        return isLess ? 'less' : 'other';
       }
       if (expected.found) return 'again';
       expected.found = true;
@@ -55,4 +71,18 @@ export function createToldBook(): ToldBook {
       }
     },
   };
+}
+
+/** Whether a warning differs from what it is expected to be in this alone, that an earlier release did not keep who disposed of it. */
+export function tellsLess(warning: unknown, expected: unknown): boolean {
+  return dispositionsOf(warning) < dispositionsOf(expected) && canonicalJson(bare(warning)) === canonicalJson(bare(expected));
+}
+
+function bare(warning: unknown): object {
+  const { disposedBy: _by, disposedAt: _at, dispositions: _all, ...rest } = (warning ?? {}) as Partial<Warning>;
+  return rest;
+}
+
+function dispositionsOf(warning: unknown): number {
+  return ((warning ?? {}) as Partial<Warning>).dispositions?.length ?? 0;
 }

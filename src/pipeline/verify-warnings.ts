@@ -10,7 +10,7 @@ import { ownedHeadKey } from './owned-slot.js';
 import { createRegrouping, everyWarning, halves, isIn, TooMany, type Bucket, type Regrouping } from './verify-regroup.js';
 import { eachRecord, endsOfTopics, placeOf, producerOf, readEvents, type VerifyProgress } from './verify-scan.js';
 import { canonicalJson, createTally, type Finding, type Tally } from './verify-tally.js';
-import { createToldBook, type ToldBook } from './verify-told.js';
+import { createToldBook, tellsLess, type ToldBook } from './verify-told.js';
 import { warnSlot } from './warn-partition.js';
 
 /**
@@ -140,6 +140,8 @@ async function verifyTold(
         return tally.repeated();
       case 'other':
         return differs(event, { kind: 'different', id, at });
+      case 'less':
+        return tally.incomparable();
       case 'ahead':
         // Above the end it may have been told meanwhile.
         return isOld ? differs(event, { kind: 'phantom', id, at }) : undefined;
@@ -207,14 +209,15 @@ async function verifyStored(work: Work, bucket: Bucket, regrouping: Regrouping, 
 
   function settle(id: string, value: Uint8Array | null): void {
     if (isAsGrouped(id, value)) return tally.equal();
-    const facts = warnings.get(id)?.facts;
+    const { facts, warning: expected } = warnings.get(id) ?? {};
     const difference = { id, at: `${slot} in the state` };
     if (!value) {
       // A warning leaves the state long after its last change.
       if (facts && Date.parse(facts.lastTime) < nowMs - keepDays * dayMs) return tally.incomparable();
       return tally.differs({ kind: 'missing', ...difference });
     }
-    if (receivedMs(storedSchema.parse(decodeJson(value)).warning) <= hitsSinceMs) return tally.incomparable();
+    const { warning } = storedSchema.parse(decodeJson(value));
+    if (receivedMs(warning) <= hitsSinceMs || tellsLess(warning, expected)) return tally.incomparable();
     tally.differs({ kind: facts ? 'different' : 'phantom', ...difference });
   }
 }

@@ -6,11 +6,20 @@ import { account, counterpartyAccount, makeWarning } from './support.js';
 describe('a warning as it leaves the platform', () => {
   test('shows no account, phone or ID number whole, wherever it stands', () => {
     const said = `卡号${counterpartyAccount}，身份证41010519900101123X，电话13812345678`;
-    const warning = makeWarning('w1', { note: said, appeal: { by: '华信', text: said, at: '2026-07-01T10:00:00+08:00' } });
+    const at = '2026-07-01T10:00:00+08:00';
+    const warning = makeWarning('w1', {
+      note: said,
+      appeal: { by: '华信', text: said, at },
+      dispositions: [
+        { verdict: 'false-alarm', note: said, by: '李警官', at },
+        { verdict: 'fraud', by: '王警官', at },
+      ],
+    });
     const shown = JSON.stringify(presentWarning({ ...warning, reason: { zh: said, en: said } }));
     for (const whole of [account, counterpartyAccount, '41010519900101123', '13812345678', '张三丰'])
       expect(shown).not.toContain(whole);
     expect(shown).toContain('91410100MA44X2Y35K');
+    expect(presentWarning(warning).dispositions?.map(({ by }) => by)).toEqual(['李警官', '王警官']);
   });
 
   test('names no person whole in a reason either, whoever is named there', () => {

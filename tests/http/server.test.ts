@@ -312,6 +312,16 @@ describe('warnings', () => {
     expect(first.items[0]).toMatchObject({ warning: { levelWord: { zh: '红色预警' } } });
   });
 
+  test('tell who disposed of one, and every disposition before', async () => {
+    const dispositions = [
+      { verdict: 'false-alarm' as const, note: '正常货款', by: 'centre/李警官', at: '2026-07-01T10:00:00+08:00' },
+      { verdict: 'fraud' as const, note: '已立案', by: 'centre/王警官', at: '2026-07-01T11:00:00+08:00' },
+    ];
+    const { by: disposedBy, at: disposedAt } = dispositions[1]!;
+    platform.raise(makeWarning('w1', { status: 'disposed', disposedBy, disposedAt, dispositions }));
+    expect(await (await get('/v1/warnings/w1')).json()).toMatchObject({ disposedBy, disposedAt, dispositions });
+  });
+
   test('a command is done once for one Idempotency-Key, and answered the same again', async () => {
     platform.raise(makeWarning('w1'));
     const key = { 'idempotency-key': 'k-1' };

@@ -47,7 +47,7 @@ beforeAll(async () => {
     await pipeline.intake.accept(body(references));
     for (let at = from; at < from + third; at += 50) await pipeline.intake.accept(body(lines.slice(at, at + 50)));
     await pipeline.drained();
-    if (from === third) await acknowledgeOne();
+    if (from === third) await answerOne();
     await pipeline.drained();
     await pipeline.stop();
   }
@@ -57,11 +57,17 @@ beforeAll(async () => {
 
 afterAll(() => parts.remove());
 
-async function acknowledgeOne(): Promise<void> {
-  const [event] = await eventsOn(parts.log, 'warnings');
+/** Acknowledges one warning and disposes of another one. */
+async function answerOne(): Promise<void> {
+  const told = await eventsOn(parts.log, 'warnings');
+  const [one, other] = new Set(told.map(({ subject }) => subject));
   const commands = createWarningCommands({ ...parts, partitions: 2, clock: Date, newId: randomUUID });
-  const result = await commands.command(event!.subject, { kind: 'acknowledge', note: 'seen' }, 'officer');
-  expect(result.kind).toBe('accepted');
+  for (const [id, word] of [
+    [one!, { kind: 'acknowledge', note: 'seen' }],
+    [other!, { kind: 'dispose', verdict: 'fraud', note: 'rang the owner' }],
+  ] as const) {
+    expect((await commands.command(id, word, 'officer')).kind).toBe('accepted');
+  }
 }
 
 describe('a store that nobody has touched', () => {
@@ -79,6 +85,7 @@ describe('a store that nobody has touched', () => {
     expect(sumOf(report, 'warnings', 'equal')).toBeGreaterThan(20);
     expect(sumOf(report, 'told', 'equal')).toBe(new Set(warnings.map(({ id, revision }) => `${id}#${revision}`)).size);
     expect(warnings.some(({ status }) => status === 'acknowledged')).toBe(true);
+    expect(warnings.some(({ disposedBy }) => disposedBy === 'officer')).toBe(true);
     for (const check of ['hits', 'warnings'] as const) {
       expect(sumOf(report, check, 'pending')).toBe(0);
       expect(sumOf(report, check, 'incomparable')).toBe(0);
@@ -226,6 +233,43 @@ describe('a warning', () => {
     expect(differencesOf(await verifyStore({ ...parts, log: twisted }))).toEqual({
       told: { missing: 0, phantom: 0, different: 1 },
     });
+  });
+});
+
+describe('a warning that an earlier release has seen disposed of', () => {
+  const earlier = (change: Partial<Warning> = {}) => {
+    const forget = ({ disposedBy, disposedAt: _at, dispositions: _all, ...warning }: Warning) => ({
+      ...warning,
+      ...(disposedBy === undefined ? {} : change),
+    });
+    return {
+      state: tamperedState(parts.state, (key, value) =>
+        key.startsWith('w/')
+          ? rewritten<{ warning: Warning | null }>(value, ({ warning, ...rest }) => ({
+              ...rest,
+              warning: warning && forget(warning),
+            }))
+          : value,
+      ),
+      log: tamperedLog(parts.log, (value, { topic }) =>
+        topic === 'warnings'
+          ? withEvents(value, ({ events }) => events.map((event) => ({ ...event, data: forget(event.data as Warning) })))
+          : value,
+      ),
+    };
+  };
+
+  test('does not say by whom, which is not comparable', async () => {
+    const report = await verifyStore({ ...parts, ...earlier() });
+    expect(differencesOf(report)).toEqual({});
+    expect(sumOf(report, 'warnings', 'incomparable')).toBe(1);
+    expect(sumOf(report, 'told', 'incomparable')).toBe(warnings.filter(({ disposedBy }) => disposedBy !== undefined).length);
+  });
+
+  test('is different where it says something else besides', async () => {
+    const differences = differencesOf(await verifyStore({ ...parts, ...earlier({ note: 'nothing' }) }));
+    expect(differences['warnings']).toEqual({ missing: 0, phantom: 0, different: 1 });
+    expect(differences['told']?.different).toBeGreaterThan(0);
   });
 });
 

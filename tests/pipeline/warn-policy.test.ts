@@ -256,6 +256,59 @@ describe('the life of a warning', () => {
     expect(obeyCommand(disposed.warning, facts, command('warning.acknowledge', {}), at).kind).toBe('refused');
   });
 
+  test('it tells who disposed of it and when, and what was found before by whom; saying the same again changes nothing', () => {
+    const { warning, facts } = settled([makeHit({ severity: 'high', score: 0.1 })]);
+    const say = (before: Warning, data: object, when: string) => {
+      const outcome = obeyCommand(before, facts, command('warning.dispose', data), when);
+      if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+      return outcome.warning;
+    };
+    const [first, second] = ['2026-07-01T10:00:00+08:00', '2026-07-01T11:00:00+08:00'];
+    const found = { verdict: 'false-alarm', note: '正常货款', by: '李警官' };
+    const corrected = { verdict: 'fraud', note: '已立案', by: '王警官' };
+    const once = say(warning, found, first);
+    expect(once).toMatchObject({ disposedBy: '李警官', disposedAt: first, dispositions: [{ ...found, at: first }] });
+    const twice = say(once, corrected, second);
+    expect(twice).toMatchObject({
+      verdict: 'fraud',
+      note: '已立案',
+      disposedBy: '王警官',
+      disposedAt: second,
+      acknowledgedBy: '李警官',
+      dispositions: [
+        { ...found, at: first },
+        { ...corrected, at: second },
+      ],
+    });
+    expect(obeyCommand(twice, facts, command('warning.dispose', corrected), second)).toEqual({ kind: 'unchanged' });
+    expect(say(twice, { ...corrected, by: '赵警官' }, second).dispositions).toHaveLength(3);
+
+    const risen = settled([makeHit({ severity: 'high', score: 0.1 }), makeHit({ severity: 'critical', pattern: 'V02' })]).facts;
+    const reopened = settleWarning(twice, risen, policy, nowMs).warning;
+    expect(reopened).toMatchObject({ status: 'open', disposedBy: '王警官', disposedAt: second });
+    expect(reopened.dispositions).toEqual(twice.dispositions);
+    expect(warningSchema.parse(reopened)).toEqual(reopened);
+  });
+
+  test('of many dispositions the latest twenty are kept', () => {
+    let { warning, facts } = settled([makeHit({})]);
+    for (let n = 1; n <= 25; n++) {
+      const outcome = obeyCommand(warning, facts, command('warning.dispose', { verdict: 'fraud', note: `第${n}次` }), at);
+      if (outcome.kind === 'changed') ({ warning } = outcome);
+    }
+    expect(warning.dispositions?.map(({ note }) => note)).toEqual(Array.from({ length: 20 }, (_, n) => `第${n + 6}次`));
+  });
+
+  test('one that an earlier release has disposed of is read, and its record begins with the next disposition', () => {
+    const { warning, facts } = settled([makeHit({})]);
+    const old = warningSchema.parse({ ...warning, status: 'disposed', verdict: 'fraud', note: '已立案' });
+    const same = command('warning.dispose', { verdict: 'fraud', note: '已立案' });
+    expect(obeyCommand(old, facts, same, at)).toEqual({ kind: 'unchanged' });
+    expect(obeyCommand(old, facts, command('warning.dispose', { verdict: 'false-alarm', note: '撤案' }), at)).toMatchObject({
+      warning: { dispositions: [{ verdict: 'false-alarm', note: '撤案', by: '李警官', at }] },
+    });
+  });
+
   test('an appeal is kept with who made it and when', () => {
     const { warning, facts } = settled([makeHit({})]);
     const outcome = obeyCommand(warning, facts, command('warning.appeal', { text: '这是我公司的正常付款' }), at);

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { AddressRefused, createAddressGuard } from '../../../src/adapters/channel/address-guard.js';
 import { createWebhookChannel, webhookBytesMax, type WebhookOptions } from '../../../src/adapters/channel/webhook.js';
 import { presentWarning } from '../../../src/http/present.js';
+import type { Warning } from '../../../src/domain/warning.js';
 import type { Message } from '../../../src/ports/channel.js';
 import { startReceiver } from '../../../src/simulate/receiver.js';
 import { account, counterpartyAccount, makeWarning } from '../../http/support.js';
@@ -72,6 +73,23 @@ describe('a delivery', () => {
     ]);
     const text = JSON.stringify(events);
     for (const hidden of [account, counterpartyAccount, '三丰', secret]) expect(text).not.toContain(hidden);
+  });
+
+  test('does not carry what was found before: a firm that was tricked is not told that it was suspected', async () => {
+    const events: unknown[] = [];
+    const receiver = await startReceiver({ secretFor: () => secret, onWarning: (event) => events.push(event) });
+    closers.push(() => receiver.close());
+    const dispositions = Array.from({ length: 20 }, () => ({
+      verdict: 'fraud' as const,
+      note: '疑'.repeat(500),
+      by: '李警官',
+      at: '2026-07-01T10:00:00+08:00',
+    }));
+    const warning = makeWarning('w1', { verdict: 'tricked', disposedBy: '王警官', dispositions });
+    await openChannel().deliver(message(`${receiver.url}/huaxin`, { warning }), never);
+    expect(events).toEqual([expect.objectContaining({ data: expect.objectContaining({ id: 'w1' }) as unknown })]);
+    expect(JSON.stringify(events)).not.toContain('疑');
+    expect((events[0] as { data: Warning }).data.hits).toHaveLength(1);
   });
 
   test('signed with another secret is refused by the receiver and tried again later', async () => {
