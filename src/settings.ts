@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jaroWinkler } from '@skyra/jaro-winkler';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { topics, type Topic } from './ports/log.js';
@@ -208,6 +209,20 @@ const shortNames: Readonly<Record<string, string>> = {
   HUQI_LOG_LEVEL: 'telemetry.level',
 };
 
+/** Variables that are no settings: of commands, of whoever receives webhooks, of tests. */
+const otherNames: ReadonlySet<string> = new Set([
+  'HUQI_KEY',
+  'HUQI_APPROVER_KEY',
+  'HUQI_SECRET',
+  'HUQI_RELEASE_BEFORE',
+  'HUQI_IMAGES',
+  'HUQI_TEST_REDIS',
+  'HUQI_TEST_VALKEY',
+]);
+/** So Kubernetes tells every container of a service named `huqi…` beside it. */
+const serviceName = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/;
+const serviceAddress = /^(tcp|udp|sctp):\/\//;
+
 export interface LoadSettingsOptions {
   /** A file that holds what differs from the defaults. */
   readonly file?: string | undefined;
@@ -229,7 +244,7 @@ export function loadSettings(options: LoadSettingsOptions): Settings {
     const own = readTree(options.file, problems);
     for (const [path, value] of own ? leaves(own) : []) place(tree, path, value, options.file, origins);
   }
-  placeEnvironment(tree, paths, options.env, origins);
+  problems.push(...placeEnvironment(tree, paths, options.env, origins));
   for (const [path, value] of leaves(options.overrides ?? {})) {
     if (value !== undefined) place(tree, path, value, commandLine, origins);
   }
@@ -274,19 +289,34 @@ function readTree(file: string, problems: SettingsProblem[]): Tree | null {
   return null;
 }
 
+/** The answer are variables that look like settings and are none. */
 function placeEnvironment(
   tree: Tree,
   paths: readonly string[],
   env: LoadSettingsOptions['env'],
   origins: Map<string, string>,
-): void {
+): SettingsProblem[] {
+  const problems: SettingsProblem[] = [];
   const pathByName = new Map(paths.map((path) => [environmentName(path), path]));
   for (const [name, path] of Object.entries(shortNames)) pathByName.set(name, path);
   for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('HUQI_') || text === undefined || text === '') continue;
     const path = pathByName.get(name);
-    if (path === undefined || text === undefined || text === '') continue;
-    place(tree, path, fromText(text, valueAt(tree, path)), name, origins);
+    if (path !== undefined) place(tree, path, fromText(text, valueAt(tree, path)), name, origins);
+    else if (!isOthers(name, text)) problems.push(unknownName(name, [...pathByName.keys()]));
   }
+  return problems;
+}
+
+function isOthers(name: string, text: string): boolean {
+  return otherNames.has(name) || serviceName.test(name) || serviceAddress.test(text);
+}
+
+function unknownName(name: string, known: readonly string[]): SettingsProblem {
+  const word = name.slice('HUQI_'.length);
+  const alike = known.map((other) => ({ other, likeness: jaroWinkler(word, other.slice('HUQI_'.length)) }));
+  const nearest = alike.reduce((best, one) => (one.likeness > best.likeness ? one : best));
+  return { path: name, message: `there is no such setting; the nearest is ${nearest.other}`, origin: 'environment' };
 }
 
 /** Text of the environment in the shape of the default: lists by commas, numbers where the default is one or `auto`, booleans. */

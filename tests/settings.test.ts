@@ -87,6 +87,36 @@ describe('settings', () => {
     expect(byPath.get('http.hots')?.message).toContain('no such setting');
   });
 
+  test.each([
+    ['HUQI_DATA', 'HUQI_DATA_DIR'],
+    ['HUQI_PROT', 'HUQI_PORT'],
+    ['HUQI_HTTP_OPENREADING', 'HUQI_HTTP_OPEN_READING'],
+    ['HUQI_SCORE_THREAD', 'HUQI_SCORE_THREADS'],
+    ['HUQI_CLICKHOUSE_URI', 'HUQI_CLICKHOUSE_URL'],
+  ])('the variable %s is refused by its name, and %s is named', (name, nearest) => {
+    expect(problemsOf(() => loadSettings({ env: { [name]: '1', HUQI_PORT: '99999' } }))).toEqual([
+      { path: name, message: `there is no such setting; the nearest is ${nearest}`, origin: 'environment' },
+      expect.objectContaining({ path: 'http.port', origin: 'HUQI_PORT' }),
+    ]);
+  });
+
+  test('variables of commands, of tests and of Kubernetes are no settings, nor is an empty one', () => {
+    const env = {
+      HUQI_KEY: 'huqi_bank_x',
+      HUQI_APPROVER_KEY: 'huqi_centre_x',
+      HUQI_SECRET: 'whsec_x',
+      HUQI_RELEASE_BEFORE: '/before',
+      HUQI_TEST_REDIS: '/usr/bin/redis-server',
+      HUQI_SERVICE_HOST: '10.0.0.1',
+      HUQI_SERVICE_PORT_HTTP: '8080',
+      HUQI_WEB_PORT: 'tcp://10.0.0.1:8080',
+      HUQI_PORT_8080_TCP_ADDR: '10.0.0.1',
+      HUQI_PROT: '',
+      HOME: '/root',
+    };
+    expect(loadSettings({ env })).toEqual(loadSettings({ env: {} }));
+  });
+
   test('a file that is missing or no YAML is named in one sentence', () => {
     expect(problemsOf(() => loadSettings({ file: join(directory, 'none.yaml'), env: {} }))[0]?.message).toContain(
       'could not be read',
