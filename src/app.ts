@@ -43,7 +43,7 @@ export interface PlatformOptions {
   /** What this process does; all of it where left out. Needs Kafka and Redis. */
   readonly roles?: ReadonlySet<Role> | undefined;
   /** Where log lines go. */
-  readonly logTo?: TelemetryOptions['destination'];
+  readonly logTo?: TelemetryOptions['destination'] | undefined;
 }
 
 export interface Platform {

@@ -7,6 +7,18 @@ import { registerLife } from './patterns-life.js';
 import { registerViews } from './patterns-view.js';
 import { table } from './table.js';
 
+const help = `
+Each command has --help of its own. With --to and --key they act on a running platform, with --data on a data directory.
+
+Examples:
+  $ huqi patterns check my-patterns/
+  $ huqi patterns push my-patterns/V01.yaml --to http://127.0.0.1:8080 --key "$HUQI_KEY" --note "smaller amounts too"
+  $ huqi patterns activate V01 --to http://127.0.0.1:8080 --key "$HUQI_APPROVER_KEY"
+  $ huqi patterns list
+  $ huqi patterns log V01
+
+Exit codes: 0 done, 1 refused, 2 wrong arguments.`;
+
 const completeHelp = `
 Fields, functions and streams of the language, with types, usage and meaning, for an editor's completion.
 
@@ -29,7 +41,8 @@ export function registerPatterns(program: Command, context: CommandContext): voi
   const patterns = program
     .command('patterns')
     .summary('the life of fraud patterns')
-    .description('The fraud patterns: data in the state store, seeded from config/patterns.');
+    .description('The fraud patterns: data in the state store, seeded from config/patterns.')
+    .addHelpText('after', help);
   registerFiles(patterns, context);
   registerViews(patterns, context);
   registerLife(patterns, context);

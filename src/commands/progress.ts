@@ -34,3 +34,17 @@ export function createProgress({ stderr, clock }: Pick<CommandContext, 'stderr' 
     },
   };
 }
+
+/** Where log lines go on a terminal: each begins on a line of its own, and the progress is shown again below. Undefined for none. */
+export function logAbove(
+  { stderr }: Pick<CommandContext, 'stderr'>,
+  progress: Pick<Progress, 'clear'>,
+): { write(line: string): void } | undefined {
+  if (!stderr.isTTY) return undefined;
+  return {
+    write(line) {
+      progress.clear();
+      stderr.write(line);
+    },
+  };
+}

@@ -99,10 +99,12 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
         else {
           const reason = result.reason ?? result.status;
           total.refused[reason] = (total.refused[reason] ?? 0) + 1;
-          if (shown++ < shownMax)
+          if (shown++ < shownMax) {
+            progress.clear();
             context.stderr.write(
               `${file}:${line + result.line} refused, ${reason}: ${result.field ? `${result.field} ` : ''}${result.message ?? ''}\n`,
             );
+          }
         }
       }
       line += batch.lines;

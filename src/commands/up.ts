@@ -7,7 +7,7 @@ import { loadSettings, type Settings } from '../settings.js';
 import { startReceiver, type Receiver } from '../simulate/receiver.js';
 import { playSample, sampleVictims } from '../simulate/sample.js';
 import { type CommandContext, CommandFailure, plainReason, wholeNumber } from './context.js';
-import { createProgress } from './progress.js';
+import { createProgress, logAbove, type Progress } from './progress.js';
 import { table } from './table.js';
 
 interface Flags {
@@ -71,12 +71,20 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
   // The sample day is for looking around, never for a store that others may share.
   const mayPlay = flags.sample && !isClustered(loaded);
   const settings = withSample(loaded, mayPlay);
-  const platform = await startPlatform({ settings, version, paths: context.paths, clock: context.clock, roles: only });
+  const progress = createProgress(context, 0);
+  const platform = await startPlatform({
+    settings,
+    version,
+    paths: context.paths,
+    clock: context.clock,
+    roles: only,
+    logTo: logAbove(context, progress),
+  });
   let receiver: Receiver | undefined;
   try {
     showStart(platform, settings, context);
     const playing = mayPlay && (await shouldPlay(platform));
-    if (playing) receiver = await demonstrate(platform, rate, context);
+    if (playing) receiver = await demonstrate(platform, rate, progress, context);
     else if (!isClustered(settings)) await forgetDemonstration(platform);
     // A run that was cut off after the last record has nothing left to play, but must end as well.
     const work = mayPlay && flags.exitAfterSample ? platform.pipeline.drained(context.stop) : stopAsked(context.stop);
@@ -134,7 +142,7 @@ const recipientIds = { centre: 'sample-centre', bank: 'sample-bank' };
 const sampleEnterprises = 3;
 
 /** Registers recipients on loopback, plays the sample, waits until all of it is stored, prints the table. */
-async function demonstrate(platform: Platform, rate: number, context: CommandContext): Promise<Receiver> {
+async function demonstrate(platform: Platform, rate: number, progress: Progress, context: CommandContext): Promise<Receiver> {
   const { pipeline, status, url } = platform;
   const directory = join(context.paths.config, 'sample');
   await forgetDemonstration(platform);
@@ -150,7 +158,6 @@ async function demonstrate(platform: Platform, rate: number, context: CommandCon
     await register(`sample-enterprise-${i + 1}`, 'enterprise', creditCode, name);
 
   context.stdout.write(`playing the sample day at ${rate.toLocaleString('en')} records a second; watch the warnings at ${url}\n`);
-  const progress = createProgress(context, 0);
   const sent = await Promise.race([
     playSample({
       directory,

@@ -25,6 +25,11 @@ describe.each(documents)('%s', (document) => {
     const named = [...text.matchAll(/`((?:src|tests|config)\/[\w./-]+)`/g)].map((match) => match[1] ?? '');
     expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
+
+  it('says where `huqi simulate` writes to', () => {
+    const commands = [...text.matchAll(/npx huqi simulate [^`\n]*/g)].map(([command]) => command);
+    expect(commands.filter((command) => !/ --out \S/.test(command))).toEqual([]);
+  });
 });
 
 function isThere(document: string, target: string): boolean {
