@@ -26,6 +26,7 @@ export type Routes = z.infer<typeof routesSchema>;
 /** What dispatch remembers of a warning: the latest revision seen and the level that each recipient was told over each channel. */
 export const toldSchema = z.object({
   revision: z.int(),
+  /** Decides nothing any more; processes of an earlier release read it during a rolling upgrade. */
   acknowledgedAt: z.string().nullable(),
   withdrawn: z.boolean(),
   /** `recipient/channel` → level. */
@@ -47,8 +48,8 @@ export type DispatchDecision =
       readonly kind: 'act';
       readonly reason: 'told' | 'nothing-new' | 'nobody-registered' | 'withdrawn';
       readonly plan: readonly PlannedDelivery[];
-      /** What is planned and not sent yet is given up for this reason, before `plan` is added. */
-      readonly cancel: 'acknowledged' | 'withdrawn' | null;
+      /** What is planned and not sent yet is given up for this reason, for every recipient, before `plan` is added. */
+      readonly cancel: 'withdrawn' | null;
       readonly told: Told;
     };
 
@@ -56,8 +57,9 @@ export type DispatchDecision =
 const recipientsPerWarningMax = 200;
 
 /**
- * Each recipient is told once when the warning concerns them first and once more for each rise in level. An acknowledgement
- * cancels what is not sent, and so does a disposal; a rise after an acknowledgement is told again, because it is news.
+ * Each recipient is told once when the warning concerns them first and once more for each rise in level. A disposal cancels what
+ * is not sent, because the warning is closed for all. An acknowledgement does not: that one recipient knows tells nothing to the
+ * others, whose systems often acknowledge by themselves.
  */
 export function decideDispatch(
   previous: Told | null,
@@ -70,8 +72,6 @@ export function decideDispatch(
   if (previous && warning.revision < previous.revision) return { kind: 'ignore', reason: 'older' };
 
   const withdrawn = warning.status === 'disposed';
-  const acknowledgedAt = warning.acknowledgedAt ?? null;
-  const newlyAcknowledged = acknowledgedAt !== null && acknowledgedAt !== (previous?.acknowledgedAt ?? null);
   const toldLevels: Record<string, Level> = { ...previous?.levels };
   const concerned = recipientsOf(warning, recipients).slice(0, recipientsPerWarningMax);
   // A firm that turns out to be tricked is told by the very disposal that says so; nobody else hears of a closed warning.
@@ -98,8 +98,14 @@ export function decideDispatch(
     kind: 'act',
     reason: plan.length > 0 ? 'told' : withdrawn ? 'withdrawn' : concerned.length === 0 ? 'nobody-registered' : 'nothing-new',
     plan,
-    cancel: withdrawn && !previous?.withdrawn ? 'withdrawn' : newlyAcknowledged ? 'acknowledged' : null,
-    told: { revision: warning.revision, acknowledgedAt, withdrawn, levels: toldLevels, seenAtMs: nowMs },
+    cancel: withdrawn && !previous?.withdrawn ? 'withdrawn' : null,
+    told: {
+      revision: warning.revision,
+      acknowledgedAt: warning.acknowledgedAt ?? null,
+      withdrawn,
+      levels: toldLevels,
+      seenAtMs: nowMs,
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { formatShanghai } from '../domain/bank-day.js';
 import type { Delivery } from '../domain/delivery.js';
-import { nextAttempt } from '../domain/dispatch-policy.js';
+import { nextAttempt, rank } from '../domain/dispatch-policy.js';
 import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
 import type { WarningCommandEvent } from '../domain/warning-command.js';
@@ -14,6 +14,14 @@ import type { RegisteredRecipient } from './recipients.js';
 
 type Finding = Outcome | { readonly kind: 'cancelled'; readonly reason: string };
 
+/** Where a delivery waits for its time. */
+export interface Waiting {
+  /** It waits for its next attempt. */
+  again(delivery: PendingDelivery): void;
+  /** It comes up at once where it waits; one under way is left alone. */
+  hasten(delivery: PendingDelivery): void;
+}
+
 /**
  * One attempt, from the warning's latest text to the recorded outcome. Resolves when the outcome is durable and on the log.
  * Rejects only where it could not be recorded; the delivery is then made again after a restart, under the same id.
@@ -22,7 +30,7 @@ export async function attemptDelivery(
   options: DispatchOptions,
   partition: DispatchPartition,
   delivery: PendingDelivery,
-  again: (delivery: PendingDelivery) => void,
+  waiting: Waiting,
 ): Promise<'answered' | 'failed'> {
   const [warning, registered] = await Promise.all([
     readWarning(options.state, partition.name, delivery.warningId),
@@ -34,7 +42,13 @@ export async function attemptDelivery(
   // The process goes down: what became of the attempt is not known, and it stays planned.
   if (finding === 'stopped') return 'answered';
   const revision = warning?.revision ?? delivery.revision;
-  await settle(options, partition, delivery, { finding, revision, by: recipient?.name ?? delivery.recipient, startedMs }, again);
+  await settle(
+    options,
+    partition,
+    delivery,
+    { finding, revision, by: recipient?.name ?? delivery.recipient, startedMs },
+    waiting,
+  );
   return finding.kind === 'retry' ? 'failed' : 'answered';
 }
 
@@ -75,7 +89,7 @@ async function settle(
   partition: DispatchPartition,
   delivery: PendingDelivery,
   { finding, revision, by, startedMs }: Result,
-  again: (delivery: PendingDelivery) => void,
+  waiting: Waiting,
 ): Promise<void> {
   const nowMs = options.clock.now();
   if (finding.kind !== 'cancelled') delivery.attempts++;
@@ -95,15 +109,28 @@ async function settle(
     ...(result.outcome === 'retried' ? { nextAt: formatShanghai(result.dueMs) } : {}),
   };
   const emit = [deliveryEmission(options.log, partition.name, nowMs, data)];
-  if (finding.kind === 'delivered' && finding.acknowledged) emit.push(acknowledgement(options, partition, delivery, by, nowMs));
+  const isAcknowledged = finding.kind === 'delivered' && finding.acknowledged;
+  if (isAcknowledged) emit.push(acknowledgement(options, partition, delivery, by, nowMs));
+  const superseded = isAcknowledged ? supersededBy(partition, delivery) : [];
+  for (const other of superseded) other.cancelled = 'acknowledged';
 
   if (result.outcome === 'retried') delivery.dueMs = result.dueMs;
-  await partition.slot.commit({ ...bookkeeping(partition, delivery, result.outcome === 'retried'), emit });
+  const { put = [], ...change } = bookkeeping(partition, delivery, result.outcome === 'retried');
+  await partition.slot.commit({ ...change, put: [...put, ...superseded.map(pendingEntry)], emit });
   options.telemetry.deliveryAttempted({ ...data, delivery: delivery.id });
+  for (const other of superseded) waiting.hasten(other);
   if (result.outcome !== 'retried') return;
   // Cancelled while this very outcome was being written: it comes up once more at once, and is dropped then.
   if (delivery.cancelled) delivery.dueMs = nowMs;
-  again(delivery);
+  waiting.again(delivery);
+}
+
+/** What the recipient need not be told any more once it has acknowledged this delivery: the same warning at no higher level. */
+function supersededBy({ pending }: DispatchPartition, delivery: PendingDelivery): PendingDelivery[] {
+  const { id, recipient, level, warningId } = delivery;
+  return [...(pending.get(warningId)?.values() ?? [])].filter(
+    (other) => other.id !== id && other.recipient === recipient && !other.cancelled && rank(other.level) <= rank(level),
+  );
 }
 
 type Judgement =

@@ -135,7 +135,7 @@ function plan(draft: Draft, warning: Warning, planned: PlannedDelivery, before: 
   addPending(partition, delivery);
 }
 
-function cancelPending(draft: Draft, warning: Warning, why: 'acknowledged' | 'withdrawn'): void {
+function cancelPending(draft: Draft, warning: Warning, why: 'withdrawn'): void {
   const { options, partition } = draft;
   const timeMs = options.clock.now();
   for (const delivery of partition.pending.get(warning.id)?.values() ?? []) {

@@ -25,7 +25,7 @@ const pendingSchema = z.object({
   attempts: z.int(),
   plannedAtMs: z.number(),
   dueMs: z.number(),
-  /** The warning was settled while an attempt was under way: no other attempt is made. */
+  /** The warning was withdrawn amid an attempt, or its recipient acknowledged another delivery of it: no other attempt is made. */
   cancelled: z.enum(['acknowledged', 'withdrawn']).optional(),
 });
 type StoredDelivery = z.infer<typeof pendingSchema>;

@@ -32,7 +32,7 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
     attempt: async (delivery) => {
       const partition = owners.get(delivery);
       if (!partition || partition.closing) return 'answered';
-      const attempt = attemptDelivery(options, partition, delivery, again);
+      const attempt = attemptDelivery(options, partition, delivery, { again, hasten });
       partition.underWay.add(attempt);
       try {
         const result = await attempt;
@@ -50,6 +50,13 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
 
   function again(delivery: PendingDelivery): void {
     if (owners.get(delivery)?.closing === false) lanes.add([delivery]);
+  }
+
+  function hasten(delivery: PendingDelivery): void {
+    if (owners.get(delivery)?.closing !== false || !lanes.remove(delivery)) return;
+    // Changed only while it is in no queue: queues are ordered by it.
+    delivery.dueMs = clock.now();
+    lanes.add([delivery]);
   }
 
   const membership = await log.join('dispatch', 'warnings', async (number) => {

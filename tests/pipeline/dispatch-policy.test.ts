@@ -91,11 +91,11 @@ describe('when they are told again', () => {
     expect(after(memory, { level: 'orange', revision: 2 }).plan).toHaveLength(shippedRoutes.channels.orange.centre.length);
   });
 
-  test('an acknowledgement cancels once; a rise after it is news', () => {
+  test('an acknowledgement by one cancels nothing for the others; a rise after it is news', () => {
     const acknowledged = { status: 'acknowledged', acknowledgedAt: '2026-07-01T09:31:00+08:00' } as const;
     const first = after(null, { level: 'yellow' });
     const second = after(first.told, { level: 'yellow', revision: 2, ...acknowledged });
-    expect(second).toMatchObject({ cancel: 'acknowledged', plan: [] });
+    expect(second).toMatchObject({ cancel: null, plan: [], reason: 'nothing-new' });
     const third = after(second.told, { level: 'red', revision: 3, ...acknowledged });
     expect(third.cancel).toBeNull();
     expect(third.plan.length).toBeGreaterThan(0);

@@ -167,7 +167,58 @@ describe('dispatch', () => {
     expect(command?.data).toEqual({ warningId: 'w1', subjectKey: enterprise.creditCode, by: 'centre a' });
   });
 
-  test('an acknowledged warning is not sent any more, not even by an attempt that was under way', async () => {
+  test("one recipient's acknowledgement ends nobody else's deliveries", async () => {
+    await register(['firm', 'bank', 'centre']);
+    const { channel, sent } = scriptedChannel(({ target }, times) => {
+      if (target.recipient === 'firm') return { kind: 'delivered', status: 200, acknowledged: true };
+      return times < 3 ? { kind: 'retry', reason: 'answered 503' } : accept;
+    });
+    const dispatch = await startDispatch(parts, { channels: [channel] });
+    await tell(parts.log, warningOf('w1'));
+    await until(
+      () => eventsOn(parts.log, 'commands'),
+      (all) => all.length > 0,
+    );
+    await tell(
+      parts.log,
+      warningOf('w1', { revision: 2, status: 'acknowledged', acknowledgedAt: '2026-07-01T09:31:00+08:00', acknowledgedBy: 'x' }),
+    );
+    const found = await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.filter(({ outcome }) => outcome === 'delivered').length === 3,
+    );
+    expect(dispatch.pending()).toBe(0);
+    await dispatch.leave();
+    expect(found.filter(({ outcome }) => outcome === 'cancelled')).toEqual([]);
+    expect(sent.filter(({ recipient }) => recipient !== 'firm')).toHaveLength(6);
+  });
+
+  test('who acknowledged a warning is not sent an older delivery of it any more', async () => {
+    await register(['a', 'b']);
+    const { channel, sent } = scriptedChannel(({ deliveryId: id, target }) => {
+      if (id === deliveryId('w1', 'yellow', target.recipient, 'webhook')) return { kind: 'retry', reason: 'answered 503' };
+      return { kind: 'delivered', status: 200, acknowledged: target.recipient === 'a' };
+    });
+    const routes = { ...quickRoutes, retry: { ...quickRoutes.retry, atSeconds: [0, 30] } };
+    const dispatch = await startDispatch(parts, { channels: [channel], routes });
+    await tell(parts.log, warningOf('w1', { level: 'yellow' }));
+    await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.length === 2,
+    );
+    await tell(parts.log, warningOf('w1', { level: 'red', revision: 2 }));
+    const found = await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.some(({ outcome }) => outcome === 'cancelled') && all.length === 5,
+    );
+    expect(dispatch.pending()).toBe(1);
+    await dispatch.leave();
+    const cancelled = found.filter(({ outcome }) => outcome === 'cancelled');
+    expect(cancelled).toMatchObject([{ recipient: 'a', level: 'yellow', reason: 'the warning was acknowledged' }]);
+    expect(sent).toHaveLength(4);
+  });
+
+  test('a withdrawn warning is not sent any more, not even by an attempt that was under way', async () => {
     await register(['waits', 'slow']);
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -188,10 +239,7 @@ describe('dispatch', () => {
       () => deliveriesOn(parts.log),
       (all) => all.length === 1,
     );
-    await tell(
-      parts.log,
-      warningOf('w1', { revision: 2, status: 'acknowledged', acknowledgedAt: '2026-07-01T09:31:00+08:00', acknowledgedBy: 'x' }),
-    );
+    await tell(parts.log, warningOf('w1', { revision: 2, status: 'disposed', verdict: 'false-alarm' }));
     await until(
       () => deliveriesOn(parts.log),
       (all) => all.some(({ recipient, outcome }) => recipient === 'waits' && outcome === 'cancelled'),

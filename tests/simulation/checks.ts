@@ -168,8 +168,6 @@ function checkDeliveries({ around, recipients }: Goal): string[] {
     }
   }
   for (const warning of storedWarnings(around).values()) {
-    // What is acknowledged by one is not sent to the others any more.
-    if ([...told.values()].some(({ id, acknowledgedAt }) => id === warning.id && acknowledgedAt !== undefined)) continue;
     for (const recipient of recipientsOf(warning, recipients)) {
       if (!routes.channels[warning.level][recipient.kind].includes('webhook')) continue;
       wanted.set(
