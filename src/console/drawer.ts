@@ -169,6 +169,10 @@ function outcome(ui: Ui, warning: PresentedWarning): HTMLElement[] {
     const at = formatFull(warning.acknowledgedAt);
     lines.push(element('p', {}, ui.t('acknowledgedBy', { at, by: warning.acknowledgedBy ?? '—' })));
   }
+  for (const { at, by, note } of warning.acknowledgedAgain ?? []) {
+    const text = ui.t('acknowledgedBy', { at: formatFull(at), by });
+    lines.push(element('p', {}, note === undefined ? text : `${text} · ${note}`));
+  }
   if (warning.verdict !== undefined) {
     lines.push(
       element('p', {}, element('strong', {}, ui.t(warning.verdict)), warning.note === undefined ? '' : ` · ${warning.note}`),

@@ -64,13 +64,25 @@ export type CommandOutcome =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What a person's word does to a warning. `at` is when it was said, ISO 8601. */
-export function obeyCommand(warning: Warning, facts: WarningFacts, command: WarningCommand, at: string): CommandOutcome {
+/** Who says it: a person, or a recipient's system in its answer to a webhook. */
+export type Speaker = 'person' | 'receiver';
+
+/** Most further acknowledgements of one warning. */
+const acknowledgedAgainMax = 20;
+
+/** What somebody's word does to a warning. `at` is when it was said, ISO 8601. */
+export function obeyCommand(
+  warning: Warning,
+  facts: WarningFacts,
+  command: WarningCommand,
+  at: string,
+  speaker: Speaker = 'person',
+): CommandOutcome {
   const next = { ...warning, revision: warning.revision + 1 };
   switch (command.type) {
     case 'warning.acknowledge':
       if (warning.status === 'disposed') return { kind: 'refused', reason: 'the warning is disposed of already' };
-      if (warning.status === 'acknowledged') return { kind: 'unchanged' };
+      if (warning.status === 'acknowledged') return acknowledgeAgain(warning, command.data, at, speaker);
       return {
         kind: 'changed',
         change: 'acknowledged',
@@ -105,6 +117,27 @@ export function obeyCommand(warning: Warning, facts: WarningFacts, command: Warn
   }
 }
 
+/** What a person adds is kept; a further system that has it tells people nothing, and stands among the deliveries. */
+function acknowledgeAgain(
+  warning: Warning,
+  { by, note }: { readonly by: string; readonly note?: string | undefined },
+  at: string,
+  speaker: Speaker,
+): CommandOutcome {
+  const again = warning.acknowledgedAgain ?? [];
+  const isSaid =
+    (warning.acknowledgedBy === by && (note ?? warning.note) === warning.note) ||
+    again.some((said) => said.by === by && (note ?? said.note) === said.note);
+  if (speaker === 'receiver' || isSaid) return { kind: 'unchanged' };
+  if (again.length >= acknowledgedAgainMax) {
+    const reason = `the warning was acknowledged ${acknowledgedAgainMax + 1} times already; say what was found by a disposition`;
+    return { kind: 'refused', reason };
+  }
+  const acknowledgedAgain = [...again, { by, at, ...noted(note) }];
+  const next = { ...warning, revision: warning.revision + 1, ...noted(warning.note ?? note), acknowledgedAgain };
+  return { kind: 'changed', change: 'acknowledged', warning: next };
+}
+
 /**
  * Whom the warning reaches. A suspected mule is never told (反洗钱法 2024, art. 35: reports of suspicion are confidential),
  * until a person found that the firm was tricked: then it is a victim and must be told.
@@ -135,7 +168,7 @@ function highest(found: readonly Level[]): Level {
 }
 
 /** What people have said stays; that somebody has seen it does not where the level rises. */
-const told = ['verdict', 'note', 'disposedBy', 'disposedAt', 'dispositions', 'appeal'] as const;
+const told = ['verdict', 'note', 'disposedBy', 'disposedAt', 'dispositions', 'acknowledgedAgain', 'appeal'] as const;
 const seen = ['acknowledgedAt', 'acknowledgedBy'] as const;
 
 type Life = Pick<Warning, 'status' | 'raisedAt' | 'dueAt' | (typeof told)[number] | (typeof seen)[number]>;

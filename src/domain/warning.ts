@@ -94,6 +94,8 @@ export const warningSchema = z.object({
   dueAt: z.string(),
   acknowledgedAt: z.string().optional(),
   acknowledgedBy: z.string().optional(),
+  /** People who acknowledged it after somebody else had, or said more; in the order they did. */
+  acknowledgedAgain: z.array(z.object({ by: z.string(), at: z.string(), note: z.string().optional() })).optional(),
   appeal: z.object({ by: z.string(), text: z.string(), at: z.string() }).optional(),
 });
 export type Warning = z.infer<typeof warningSchema>;

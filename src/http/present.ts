@@ -40,7 +40,8 @@ export function presentWarning(warning: Warning): PresentedWarning {
     reason: maskBoth(warning.reason, parties),
     hits: warning.hits.map((hit) => presentHit(hit, parties)),
     ...(warning.note === undefined ? {} : { note: maskText(warning.note) }),
-    ...(warning.dispositions === undefined ? {} : { dispositions: warning.dispositions.map(presentDisposition) }),
+    ...(warning.dispositions === undefined ? {} : { dispositions: warning.dispositions.map(maskNote) }),
+    ...(warning.acknowledgedAgain === undefined ? {} : { acknowledgedAgain: warning.acknowledgedAgain.map(maskNote) }),
     ...(warning.appeal === undefined ? {} : { appeal: { ...warning.appeal, text: maskText(warning.appeal.text) } }),
     levelWord: levelWords[warning.level],
   };
@@ -68,11 +69,6 @@ function counterpartyOf({ counterparty }: WarningHit): Parties {
   return counterparty?.name === undefined ? [] : [{ name: counterparty.name, shown: maskUnknownName(counterparty.name) }];
 }
 
-function presentDisposition(disposition: NonNullable<Warning['dispositions']>[number]) {
-  const { note } = disposition;
-  return note === undefined ? disposition : { ...disposition, note: maskText(note) };
-}
-
 function presentHit(hit: WarningHit, parties: Parties): WarningHit {
   const { counterparty } = hit;
   const reason = maskBoth(hit.reason, parties);
@@ -86,6 +82,10 @@ function presentHit(hit: WarningHit, parties: Parties): WarningHit {
       ...(counterparty.name === undefined ? {} : { name: maskUnknownName(counterparty.name) }),
     },
   };
+}
+
+function maskNote<T extends { readonly note?: string | undefined }>(said: T): T {
+  return said.note === undefined ? said : { ...said, note: maskText(said.note) };
 }
 
 function maskBoth(text: { zh: string; en: string }, parties: Parties): { zh: string; en: string } {

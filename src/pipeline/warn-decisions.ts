@@ -82,11 +82,11 @@ function absorb(shelved: Shelved, hits: readonly Hit[], policy: WarningPolicy): 
 /** One revision a warning: what is told is the last word. */
 function obey(shelved: Shelved, commands: readonly SaidCommand[]) {
   const outcomes = new Map<ShelvedWarning, { warning: Warning; change: WarningChange }>();
-  for (const { id, time, command } of commands) {
+  for (const { id, time, command, speaker } of commands) {
     const entry = shelved(command.data.warningId);
     const before = outcomes.get(entry)?.warning ?? entry.warning;
     if (!before || entry.obeyed.includes(id)) continue;
-    const outcome = obeyCommand(before, factsOf(entry), command, time);
+    const outcome = obeyCommand(before, factsOf(entry), command, time, speaker);
     if (outcome.kind !== 'changed') continue;
     entry.obeyed = [...entry.obeyed, id].slice(-obeyedMax);
     const revision = outcomes.get(entry)?.warning.revision ?? outcome.warning.revision;

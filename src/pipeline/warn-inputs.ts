@@ -1,5 +1,6 @@
 import { decodeEvents, type Event, type EventFrame } from '../domain/event.js';
 import { hitSchema, type Hit } from '../domain/hit.js';
+import type { Speaker } from '../domain/warning-policy.js';
 import { warningCommandSchema, type WarningCommand } from '../domain/warning-command.js';
 import type { LogRecord } from '../ports/log.js';
 import { LogDamaged } from './transaction-frames.js';
@@ -28,6 +29,7 @@ export interface SaidCommand {
   /** ISO 8601, when it was said. */
   readonly time: string;
   readonly command: WarningCommand;
+  readonly speaker: Speaker;
 }
 
 /** The records that were not taken before, and the marks that then stand. Throws `LogDamaged`. */
@@ -61,11 +63,16 @@ function inputOf(
     // What is no command about warnings is for somebody else.
     if (!event.type.startsWith('warning.')) continue;
     const { data: command, error } = warningCommandSchema.safeParse(event);
-    if (command) commands.push({ id: event.id, time: event.time, command });
+    if (command) commands.push({ id: event.id, time: event.time, command, speaker: speakerOf(event) });
     else onUnread({ type: event.type, warning: event.subject, field: error?.issues[0]?.path.join('.') ?? '' });
   }
   // Frames of earlier releases do not say when they were put on the log.
   return { timeMs: timeMs ?? Math.max(0, ...hits.map(({ receivedAtMs }) => receivedAtMs)), hits, commands };
+}
+
+/** Dispatch alone speaks for recipients' systems. */
+function speakerOf({ source }: Event): Speaker {
+  return source.startsWith('huqi/dispatch/') ? 'receiver' : 'person';
 }
 
 function hitOf(event: Event, partition: number, offset: number): Hit {

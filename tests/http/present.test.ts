@@ -61,6 +61,12 @@ describe('a warning as it leaves the platform', () => {
     expect(presentWarning(makeWarning('w1', { hits: [alone] })).hits[0]).not.toHaveProperty('counterparty');
   });
 
+  test('masks what people noted on acknowledging', () => {
+    const acknowledgedAgain = [{ by: 'Li', at: '2026-07-01T09:31:00+08:00', note: 'rang 13812345678' }];
+    const presented = presentWarning(makeWarning('w1', { acknowledgedAgain }));
+    expect(presented.acknowledgedAgain).toMatchObject([{ by: 'Li', note: 'rang 138****5678' }]);
+  });
+
   test('leaves the warning itself untouched', () => {
     const warning = makeWarning('w1');
     const before = structuredClone(warning);

@@ -242,6 +242,44 @@ describe('the life of a warning', () => {
     expect(reopened.note).toBe('已联系');
   });
 
+  test('what a person says after a receiver has acknowledged is kept with the note; the same words again change nothing', () => {
+    const { warning, facts } = settled([makeHit({})]);
+    const acknowledge = (before: Warning, data: object, speaker?: 'receiver') =>
+      obeyCommand(before, facts, command('warning.acknowledge', data), at, speaker);
+    const changed = (outcome: ReturnType<typeof acknowledge>): Warning => {
+      if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+      return outcome.warning;
+    };
+    const byReceiver = changed(acknowledge(warning, { by: 'ACME' }, 'receiver'));
+    expect(acknowledge(byReceiver, { by: '样例银行' }, 'receiver').kind).toBe('unchanged');
+    const byPerson = changed(acknowledge(byReceiver, { note: '已致电' }));
+    expect(byPerson).toMatchObject({
+      revision: 3,
+      acknowledgedBy: 'ACME',
+      note: '已致电',
+      acknowledgedAgain: [{ by: '李警官', at, note: '已致电' }],
+    });
+    expect(acknowledge(byPerson, { note: '已致电' }).kind).toBe('unchanged');
+    expect(acknowledge(byPerson, {}).kind).toBe('unchanged');
+    const more = changed(acknowledge(byPerson, { note: '付款已停' }));
+    expect(more.note).toBe('已致电');
+    expect(more.acknowledgedAgain?.map(({ note }) => note)).toEqual(['已致电', '付款已停']);
+    expect(settleWarning(more, facts, policy, nowMs).warning.acknowledgedAgain).toHaveLength(2);
+  });
+
+  test('a warning keeps 20 further acknowledgements, and refuses the next one with a reason', () => {
+    const { warning, facts } = settled([makeHit({})]);
+    let last = warning;
+    for (let i = 0; i <= 20; i++) {
+      const outcome = obeyCommand(last, facts, command('warning.acknowledge', { by: `officer ${i}` }), at);
+      if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+      last = outcome.warning;
+    }
+    expect(last.acknowledgedAgain).toHaveLength(20);
+    const refused = obeyCommand(last, facts, command('warning.acknowledge', { by: 'one more' }), at);
+    expect(refused).toMatchObject({ kind: 'refused', reason: expect.stringContaining('disposition') });
+  });
+
   test('disposed of, it can be disposed of otherwise but not acknowledged any more', () => {
     const { warning, facts } = settled([makeHit({})]);
     const disposed = obeyCommand(warning, facts, command('warning.dispose', { verdict: 'false-alarm', note: '正常货款' }), at);

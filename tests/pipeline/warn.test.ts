@@ -185,6 +185,24 @@ describe('what is sent again is dropped', () => {
 });
 
 describe('people answer', () => {
+  test('an officer acknowledges after a receiver has: the note is stored and told', async () => {
+    const warn = await open();
+    const hit = makeHit({});
+    await find(hit);
+    await drain(warn);
+    const id = warningIdOf(hit);
+    for (const by of ['ACME', '样例银行']) await answerAsReceiver(hit, by);
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({ status: 'acknowledged', revision: 2 });
+    const answer = await openCommands().command(id, { kind: 'acknowledge', note: '已致电' }, '王警官');
+    expect(answer).toMatchObject({
+      kind: 'accepted',
+      warning: { revision: 3, acknowledgedAgain: [{ by: '王警官', note: '已致电' }] },
+    });
+    await drain(warn);
+    expect(await stored(hit)).toMatchObject({ revision: 3, acknowledgedAgain: [{ by: '王警官', note: '已致电' }] });
+  });
+
   test('acknowledged, disposed of and appealed against, each in its own revision', async () => {
     const warn = await open();
     const hit = makeHit({});
@@ -374,6 +392,16 @@ async function find(...hits: readonly Hit[]): Promise<void> {
   }));
   const value = encodeEvents({ producer: 'score/0', sequence: ++sequence, events });
   await parts.log.append([{ topic: 'hits', partition: partitionOfHit(hits[0]!), value }]);
+}
+
+/** As dispatch does where the answer to a webhook holds a disposition. */
+async function answerAsReceiver(hit: Hit, by: string): Promise<void> {
+  const [id, subjectKey] = [warningIdOf(hit), subjectKeyOf(hit)];
+  const data = { warningId: id, subjectKey, by };
+  const time = '2026-07-01T10:00:00+08:00';
+  const event = { id: by, type: 'warning.acknowledge', source: 'huqi/dispatch/0', subject: id, time, data };
+  const value = encodeEvents({ producer: `answer/${by}`, sequence: 0, events: [event] });
+  await parts.log.append([{ topic: 'commands', partition: partitionOfHit(hit), value }]);
 }
 
 async function drain(member: Membership): Promise<void> {

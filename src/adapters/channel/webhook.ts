@@ -82,8 +82,9 @@ function refusedNetwork(host: string): string {
 
 /** CloudEvents-named JSON. */
 function renderBody(message: Message, present: WebhookOptions['present']): string {
-  // What was found before is for those who look into it: it may have been a suspicion of the very firm that is told now.
-  const { dispositions: _, ...data } = present(message.warning);
+  // What was found before is for those who look into it: it may have been a suspicion of the very firm that is told now. What further
+  // people noted stays in the house as well, and could fill the body.
+  const { dispositions: _found, acknowledgedAgain: _noted, ...data } = present(message.warning);
   let hits = data.hits;
   for (;;) {
     const body = JSON.stringify({

@@ -125,6 +125,19 @@ describe('a delivery', () => {
     expect(data.hitCount).toBe(180);
   });
 
+  test('what further people noted on acknowledging is not sent: it could fill the body', async () => {
+    let body = '';
+    const url = await serve((request, response) => {
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => response.end());
+    });
+    const note = '已'.repeat(500);
+    const acknowledgedAgain = Array.from({ length: 20 }, () => ({ by: 'Li', at: '2026-07-01T09:31:00+08:00', note }));
+    await openChannel().deliver(message(url, { warning: makeWarning('w1', { acknowledgedAgain }) }), never);
+    expect(Buffer.byteLength(body)).toBeLessThan(webhookBytesMax);
+    expect(body).not.toContain('已已');
+  });
+
   test('carries a signature that another implementation computes alike', async () => {
     let headers: Record<string, string> = {};
     let body = '';
