@@ -122,6 +122,8 @@ type Answer =
   | { readonly kind: 'refused-address' }
   | { readonly kind: 'failed'; readonly reason: string; readonly stale: boolean };
 
+const stoppedReason = 'stopped before it was answered';
+
 interface PostOptions {
   readonly url: URL;
   readonly body: string;
@@ -134,6 +136,8 @@ interface PostOptions {
 
 /** One POST, no redirect followed; never rejects. A body that does not end in time counts as empty once the status is known. */
 function post({ url, body, headers, signal, timeoutMs, lookup, agent }: PostOptions): Promise<Answer> {
+  // Before there is a request: one that is destroyed with nobody listening to its errors ends the process.
+  if (signal.aborted) return Promise.resolve({ kind: 'failed', reason: stoppedReason, stale: false });
   return new Promise((resolve) => {
     let status = 0;
     let retryAfter: string | undefined;
@@ -150,11 +154,9 @@ function post({ url, body, headers, signal, timeoutMs, lookup, agent }: PostOpti
       else answered();
       request.destroy();
     };
-    const onAbort = () => giveUp('stopped before it was answered');
+    const onAbort = () => giveUp(stoppedReason);
     const timer = setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), timeoutMs);
     signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRREFUSED') settle({ kind: 'refused-address' });
       else if (status === 0)

@@ -245,6 +245,22 @@ describe('what a recipient answers', () => {
     expect(Date.now() - atMs).toBeLessThan(1_000);
   });
 
+  test('a stop before the attempt begins ends it without a request, and without a fault that nobody catches', async () => {
+    let requests = 0;
+    const url = await serve((_request, response) => {
+      requests++;
+      response.end();
+    });
+    const uncaught: unknown[] = [];
+    const note = (fault: unknown) => void uncaught.push(fault);
+    process.on('uncaughtException', note);
+    closers.push(() => void process.off('uncaughtException', note));
+    expect(await openChannel().deliver(message(url), AbortSignal.abort())).toMatchObject({ kind: 'retry' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(uncaught).toEqual([]);
+    expect(requests).toBe(0);
+  });
+
   test('a secret that cannot be used is refused without being shown', async () => {
     const target = { recipient: 'r', url: 'http://127.0.0.1:1/', secret: 'whsec_%%%not-base64' };
     const outcome = await openChannel().deliver(message('', { target }), never);
