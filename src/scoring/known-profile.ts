@@ -5,6 +5,8 @@ import { enterpriseStatuses, type Profile } from '../domain/reference.js';
 export interface KnownProfile {
   readonly id: string;
   readonly timeMs: number;
+  /** The bank that reported it. */
+  readonly bank: string;
   readonly name: string;
   readonly creditCode: string;
   readonly capitalFen: number;
@@ -34,6 +36,7 @@ export function knownProfile(profile: Profile): KnownProfile {
   return {
     id: profile.id,
     timeMs: Date.parse(profile.time),
+    bank: profile.bank ?? '',
     name: profile.name ?? '',
     creditCode: profile.creditCode ?? '',
     capitalFen: profile.capitalFen ?? NaN,
@@ -60,7 +63,7 @@ export function knownProfile(profile: Profile): KnownProfile {
 
 /** About what a profile takes, in bytes. */
 export function profileBytes(profile: KnownProfile): number {
-  let bytes = 25 * 8;
+  let bytes = 26 * 8;
   for (const value of Object.values(profile) as (string | number | ReadonlySet<string>)[]) {
     if (typeof value === 'string') bytes += textBytes(value);
     else if (typeof value === 'object') for (const text of value) bytes += textBytes(text) + 32;
@@ -68,10 +71,15 @@ export function profileBytes(profile: KnownProfile): number {
   return bytes;
 }
 
-/** A profile that was stored and read again, without an empty set of its own. */
-export function storedProfile(profile: KnownProfile): KnownProfile {
-  const { related, employees } = profile;
-  return { ...profile, related: related.size === 0 ? nobody : related, employees: employees.size === 0 ? nobody : employees };
+/** A profile that was stored and read again, without an empty set of its own. Earlier releases stored no bank. */
+export function storedProfile(profile: Omit<KnownProfile, 'bank'> & { readonly bank?: string }): KnownProfile {
+  const { related, employees, bank = '' } = profile;
+  return {
+    ...profile,
+    bank,
+    related: related.size === 0 ? nobody : related,
+    employees: employees.size === 0 ? nobody : employees,
+  };
 }
 
 const nobody: ReadonlySet<string> = new Set();

@@ -5,6 +5,7 @@ import { callHelper, partyCode, type Typed } from '../typed-code.js';
 import { openedKey } from '../shared-firms.js';
 import { hashBytes, type PartyView } from '../transaction-view.js';
 import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
+import { ownProfile } from './profiles.js';
 
 /** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
 
@@ -145,14 +146,14 @@ function stop(name: 'stopped' | 'kinStopped', doc: string): FunctionDefinition {
 }
 
 function isEmployee(leg: Evaluation, party: PartyView): boolean {
-  const employees = leg.memory.records.profile(leg.subject)?.employees;
+  const employees = ownProfile(leg)?.employees;
   if (!employees || employees.size === 0) return false;
   const holder = leg.view.text(party.nameStart, party.nameEnd);
   return (holder !== '' && employees.has(holder)) || employees.has(leg.view.text(party.accountStart, party.accountEnd));
 }
 
 function isRelated(leg: Evaluation, party: PartyView): boolean {
-  const profile = leg.memory.records.profile(leg.subject);
+  const profile = ownProfile(leg);
   if (!profile) return false;
   const holder = leg.view.text(party.nameStart, party.nameEnd);
   if (holder !== '' && (profile.legalRep === holder || profile.related.has(holder))) return true;

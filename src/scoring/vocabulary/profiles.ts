@@ -11,7 +11,18 @@ import type { FieldDefinition } from './definitions.js';
 /** Profiles are kept where the account's own legs are; of the other side nothing is known here. */
 function profileOf(leg: Evaluation, who: Who): KnownProfile | undefined {
   const isSelf = who === 'self' || (who === 'payer' ? leg.isDebit : who === 'payee' && !leg.isDebit);
-  return isSelf ? leg.memory.records.profile(leg.subject) : undefined;
+  return isSelf ? ownProfile(leg) : undefined;
+}
+
+/**
+ * The profile of the account in hand. One that another bank has sent does not count where the payment names the bank that keeps
+ * the account: a profile silences patterns. A bank's number may be named by its first digits, as where recipients are registered.
+ */
+export function ownProfile({ memory, subject, view, self }: Evaluation): KnownProfile | undefined {
+  const profile = memory.records.profile(subject);
+  if (!profile || profile.bank === '' || self.bankStart < 0) return profile;
+  const keeper = view.text(self.bankStart, self.bankEnd);
+  return keeper.startsWith(profile.bank) || profile.bank.startsWith(keeper) ? profile : undefined;
 }
 
 interface ProfileField {
