@@ -35,6 +35,8 @@ export interface RecipientsOptions {
   readonly state: State;
   readonly clock: { now(): number };
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Why nothing could be delivered to an address; null where it may. Asked before a recipient is kept. */
+  readonly whyNot?: ((url: string) => Promise<string | null>) | undefined;
   readonly settings: { readonly recipientsMax: number; readonly recipientsPollMs: number };
   readonly telemetry: {
     recipientChanged(fact: { recipient: string; kind: string; how: 'registered' | 'changed' | 'removed' }): void;
@@ -58,6 +60,9 @@ export function createRecipients(options: RecipientsOptions): Recipients {
   return {
     async put(id, input) {
       const recipient = check(id, input);
+      // Else every delivery to it would be refused for good, and its warnings be lost.
+      const reason = await options.whyNot?.(recipient.webhook.url);
+      if (reason) throw new RecipientRefused([{ path: 'webhook.url', message: reason }]);
       for (let attempt = 0; attempt < triesMax; attempt++) {
         const { all, version } = await load();
         const before = all.get(id);

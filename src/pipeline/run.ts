@@ -95,7 +95,9 @@ const frameViewBytesMax = 128 * 2 ** 20;
 
 export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
   const { log, state, warehouse, patternStore, settings, telemetry, clock, newId, roles: runs = everything } = parts;
-  const recipients = createRecipients({ ...parts, settings: settings.dispatch });
+  const webhook = parts.channels.find(({ name }) => name === 'webhook');
+  const whyNot = webhook?.whyNot?.bind(webhook);
+  const recipients = createRecipients({ ...parts, whyNot, settings: settings.dispatch });
   const keys = await createKeys(parts);
   const { readingThreads } = settings.intake;
   const openReader = (options: LineReaderOptions): BodyReader =>

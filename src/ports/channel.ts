@@ -4,6 +4,8 @@ import type { Warning } from '../domain/warning.js';
 export interface Channel {
   readonly name: 'webhook' | 'feed';
   deliver(message: Message, signal: AbortSignal): Promise<Outcome>;
+  /** Why nothing could be delivered to this address, in words; null where it may, or where it cannot be said yet. */
+  whyNot?(url: string): Promise<string | null>;
 }
 
 export interface Message {

@@ -107,9 +107,10 @@ export async function tell(log: Log, ...warnings: readonly Warning[]): Promise<v
   }
 }
 
-export function recipientsIn({ state }: Pick<EmbeddedParts, 'state'>) {
+export function recipientsIn({ state }: Pick<EmbeddedParts, 'state'>, channel?: Channel) {
   return createRecipients({
     state,
+    whyNot: channel?.whyNot?.bind(channel),
     clock: Date,
     randomBytes,
     settings: { recipientsMax: 100, recipientsPollMs: 20 },

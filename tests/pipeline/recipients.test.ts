@@ -5,7 +5,7 @@ import type { RecipientInput } from '../../src/domain/recipient.js';
 import { createKeys } from '../../src/pipeline/keys.js';
 import { RecipientRefused } from '../../src/pipeline/recipients.js';
 import { temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
-import { quiet, recipientsIn } from './dispatch-support.js';
+import { loopbackWebhook, quiet, recipientsIn } from './dispatch-support.js';
 
 let parts: EmbeddedParts & { remove(): Promise<void> };
 beforeEach(() => {
@@ -26,6 +26,22 @@ describe('recipients', () => {
     expect(listed).toEqual([{ id: 'icbc', ...bank, name: 'ICBC' }]);
     expect(JSON.stringify(listed)).not.toContain('whsec_');
     expect((await recipients.registered()).get('icbc')?.secret).toBe(secret);
+  });
+
+  test('an address that nothing may be delivered to is refused with the reason, and nothing is kept', async () => {
+    const channel = loopbackWebhook();
+    const recipients = recipientsIn(parts, channel);
+    for (const url of ['http://10.20.0.5/huqi', 'http://[fd00::1]/huqi', 'https://user:password@bank.example/hook']) {
+      const refusal: unknown = await recipients.put('icbc', { ...bank, webhook: { url } }).catch((error: unknown) => error);
+      if (!(refusal instanceof RecipientRefused)) throw new Error(`${url} was accepted`);
+      expect(refusal.problems.map(({ path }) => path)).toEqual(['webhook.url']);
+      if (!url.includes('@')) expect(refusal.message).toContain('dispatch.webhookAllowPrivate');
+    }
+    expect(await recipients.list()).toEqual([]);
+    expect(await recipients.put('icbc', { ...bank, webhook: { url: 'http://127.0.0.1:1/huqi' } })).toMatchObject({
+      created: true,
+    });
+    channel.close();
   });
 
   test('what one process registers another one sees', async () => {

@@ -1,9 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
+import { isIP } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import type { Warning } from '../../domain/warning.js';
 import type { Channel, Message, Outcome } from '../../ports/channel.js';
-import { createAddressGuard, type AddressGuard } from './address-guard.js';
+import { AddressRefused, createAddressGuard, type AddressGuard } from './address-guard.js';
 
 export interface WebhookOptions {
   /** From connecting to the end of the answer. */
@@ -24,6 +25,8 @@ export const webhookBytesMax = 20_000;
 const answerBytesMax = 64 * 1024;
 const retryAfterMsMax = 3_600_000;
 const socketsPerHostMax = 8;
+/** How long a registration waits for the name of its address. */
+const resolveMsMax = 2_000;
 
 /**
  * Delivers a warning to a recipient's address, signed after Standard Webhooks 1.0.0.
@@ -39,9 +42,8 @@ export function createWebhookChannel(options: WebhookOptions): Channel & { close
   return {
     name: 'webhook',
     async deliver(message, signal) {
-      const url = URL.canParse(message.target.url) ? new URL(message.target.url) : null;
-      const refusal = url === null ? 'the address is not a URL' : refuseUrl(url, guard);
-      if (url === null || refusal !== null) return { kind: 'refused', reason: refusal ?? '' };
+      const { url, refusal } = readUrl(message.target.url, guard);
+      if (url === null) return { kind: 'refused', reason: refusal };
       const body = renderBody(message, options.present);
       const headers = signedHeaders(message, body, options);
       if (headers === null)
@@ -62,11 +64,35 @@ export function createWebhookChannel(options: WebhookOptions): Channel & { close
       const answer = first.kind === 'failed' && first.stale ? await send() : first;
       return toOutcome(answer, url.host, options.now());
     },
+    async whyNot(address) {
+      const { url, refusal } = readUrl(address, guard);
+      if (url === null) return refusal;
+      return (await leadsAstray(url.hostname, guard)) ? refusedNetwork(url.host) : null;
+    },
     close() {
       agents.http.destroy();
       agents.https.destroy();
     },
   };
+}
+
+function readUrl(address: string, guard: AddressGuard): { url: URL; refusal: null } | { url: null; refusal: string } {
+  if (!URL.canParse(address)) return { url: null, refusal: 'the address is not a URL' };
+  const url = new URL(address);
+  const refusal = refuseUrl(url, guard);
+  return refusal === null ? { url, refusal } : { url: null, refusal };
+}
+
+/** Whether the name leads to a network that may not be reached; false where it does not resolve, or not in time. */
+function leadsAstray(hostname: string, guard: AddressGuard): Promise<boolean> {
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), resolveMsMax);
+    guard.lookup(hostname, { all: true }, (error) => {
+      clearTimeout(timer);
+      resolve(error instanceof AddressRefused);
+    });
+  });
 }
 
 function refuseUrl(url: URL, guard: AddressGuard): string | null {

@@ -324,6 +324,24 @@ describe('where a delivery may not go', () => {
     expect(reached).toBe(false);
   });
 
+  test('is told before anybody registers it: a private address, and a name that leads to one; a name unknown yet may be', async () => {
+    const channel = openChannel({
+      allowPrivate: ['10.20.0.0/16'],
+      guard: createAddressGuard(['10.20.0.0/16'], (name, callback) => {
+        if (name === 'gone.example') return callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
+        callback(null, [{ address: name === 'inner.example' ? '10.21.0.5' : '93.184.216.34', family: 4 }]);
+      }),
+    });
+    const told = (url: string) => channel.whyNot!(url);
+    expect(await told('http://10.21.0.5/huqi?token=t0p')).toMatch(
+      /^10\.21\.0\.5 is on a private .* \(dispatch\.webhookAllowPrivate\)$/,
+    );
+    expect(await told('https://inner.example/hook')).toContain('inner.example');
+    expect(await told('not an address')).toContain('not a URL');
+    for (const url of ['http://10.20.0.5/huqi', 'https://outer.example/', 'https://gone.example/'])
+      expect(await told(url)).toBeNull();
+  });
+
   test('a range that the installation allows is reached, its neighbour is not', () => {
     const guard = createAddressGuard(['10.20.0.0/16', 'fd00::/8']);
     expect(guard.checkHost('10.20.255.255')).toBe('allowed');
