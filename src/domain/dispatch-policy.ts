@@ -150,7 +150,12 @@ function centreTest({ audience, subject }: Warning): (match: string) => boolean 
 }
 
 export type NextAttempt =
-  | { readonly kind: 'at'; readonly dueMs: number }
+  | {
+      readonly kind: 'at';
+      readonly dueMs: number;
+      /** The time of the schedule that the attempt stands for, in milliseconds from when the delivery was planned. */
+      readonly slotMs: number;
+    }
   | { readonly kind: 'exhausted'; readonly reason: string };
 
 /** Shortest wait between two attempts of one delivery. */
@@ -158,24 +163,27 @@ const gapMsMin = 250;
 
 /**
  * When to try again: the next time of the schedule that is still ahead, so that times missed while the platform was down
- * are not made up for. `chance` is 0 to 1. `afterMs` is what the endpoint asked for (Retry-After), respected within bounds.
+ * are not made up for. `lastSlotMs` is the one that the attempt just made stood for: made early by jitter, it is not made for
+ * the same time once more. `chance` is 0 to 1. `afterMs` is what the endpoint asked for (Retry-After), respected within bounds.
  */
 export function nextAttempt(input: {
   readonly plannedAtMs: number;
   readonly nowMs: number;
+  readonly lastSlotMs?: number | undefined;
   readonly afterMs?: number | undefined;
   readonly chance: number;
   readonly retry: Routes['retry'];
 }): NextAttempt {
   const { plannedAtMs, nowMs, retry } = input;
   const askedMs = Math.min(Math.max(input.afterMs ?? 0, 0), retry.retryAfterSecondsMax * 1000);
-  const slotMs = plannedAtMs + nextSlotMs(nowMs - plannedAtMs + gapMsMin, retry);
+  const nextMs = nextSlotMs(Math.max(nowMs - plannedAtMs, input.lastSlotMs ?? 0) + gapMsMin, retry);
+  const slotMs = plannedAtMs + nextMs;
   const jittered = (slotMs - nowMs) * (1 + retry.jitter * (2 * input.chance - 1));
   const dueMs = Math.round(nowMs + Math.max(jittered, gapMsMin, askedMs));
   const deadlineMs = plannedAtMs + retry.deadlineSeconds * 1000;
   // Jitter may push the last slot over the deadline; the slot itself decides.
   if (slotMs > deadlineMs) return { kind: 'exhausted', reason: `not delivered within ${retry.deadlineSeconds} s` };
-  return { kind: 'at', dueMs: Math.min(dueMs, Math.max(deadlineMs, nowMs + gapMsMin)) };
+  return { kind: 'at', dueMs: Math.min(dueMs, Math.max(deadlineMs, nowMs + gapMsMin)), slotMs: nextMs };
 }
 
 function nextSlotMs(elapsedMs: number, retry: Routes['retry']): number {

@@ -114,7 +114,7 @@ async function settle(
   const superseded = isAcknowledged ? supersededBy(partition, delivery) : [];
   for (const other of superseded) other.cancelled = 'acknowledged';
 
-  if (result.outcome === 'retried') delivery.dueMs = result.dueMs;
+  if (result.outcome === 'retried') [delivery.dueMs, delivery.slotMs] = [result.dueMs, result.slotMs];
   const { put = [], ...change } = bookkeeping(partition, delivery, result.outcome === 'retried');
   await partition.slot.commit({ ...change, put: [...put, ...superseded.map(pendingEntry)], emit });
   options.telemetry.deliveryAttempted({ ...data, delivery: delivery.id });
@@ -134,7 +134,7 @@ function supersededBy({ pending }: DispatchPartition, delivery: PendingDelivery)
 }
 
 type Judgement =
-  | { readonly outcome: 'retried'; readonly reason: string; readonly dueMs: number }
+  | { readonly outcome: 'retried'; readonly reason: string; readonly dueMs: number; readonly slotMs: number }
   | { readonly outcome: 'delivered' | 'refused' | 'exhausted' | 'cancelled'; readonly reason: string };
 
 function judge(options: DispatchOptions, delivery: PendingDelivery, finding: Finding, nowMs: number): Judgement {
@@ -149,13 +149,14 @@ function judge(options: DispatchOptions, delivery: PendingDelivery, finding: Fin
       const next = nextAttempt({
         plannedAtMs: delivery.plannedAtMs,
         nowMs,
+        lastSlotMs: delivery.slotMs,
         afterMs: finding.afterMs,
         chance: options.random(),
         retry: options.routes.retry,
       });
       if (next.kind === 'exhausted')
         return { outcome: 'exhausted', reason: `${next.reason}; the last answer: ${finding.reason}` };
-      return { outcome: 'retried', reason: finding.reason, dueMs: next.dueMs };
+      return { outcome: 'retried', reason: finding.reason, dueMs: next.dueMs, slotMs: next.slotMs };
     }
   }
 }

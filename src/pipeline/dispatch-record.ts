@@ -25,6 +25,8 @@ const pendingSchema = z.object({
   attempts: z.int(),
   plannedAtMs: z.number(),
   dueMs: z.number(),
+  /** What of the schedule the attempt at `dueMs` stands for, in milliseconds from `plannedAtMs`; absent before the second one. */
+  slotMs: z.number().optional(),
   /** The warning was withdrawn amid an attempt, or its recipient acknowledged another delivery of it: no other attempt is made. */
   cancelled: z.enum(['acknowledged', 'withdrawn']).optional(),
 });

@@ -141,19 +141,31 @@ describe('when an attempt is made again', () => {
   });
 
   test('waits are stretched and shortened by a fifth at most', () => {
-    expect(next(0, 0)).toEqual({ kind: 'at', dueMs: 1600 });
-    expect(next(0, 1)).toEqual({ kind: 'at', dueMs: 2400 });
+    expect(next(0, 0)).toMatchObject({ kind: 'at', dueMs: 1600 });
+    expect(next(0, 1)).toMatchObject({ kind: 'at', dueMs: 2400 });
+  });
+
+  test.each([0, 0.1, 0.5, 0.9, 1])('jitter adds no attempts: with chance %d each time of the schedule has one', (chance) => {
+    const times: number[] = [];
+    let slotMs: number | undefined;
+    for (let nowMs = 0; times.length < 8;) {
+      const attempt = nextAttempt({ plannedAtMs: 0, nowMs, lastSlotMs: slotMs, chance, retry });
+      if (attempt.kind === 'exhausted') throw new Error(attempt.reason);
+      [nowMs, slotMs] = [attempt.dueMs, attempt.slotMs];
+      times.push(slotMs / 1000);
+    }
+    expect(times).toEqual([2, 5, 15, 30, 60, 120, 300, 900]);
   });
 
   test('times missed while the platform was down are not made up for', () => {
-    expect(next(3600)).toEqual({ kind: 'at', dueMs: 4_500_000 });
+    expect(next(3600)).toMatchObject({ kind: 'at', dueMs: 4_500_000 });
   });
 
   test('what an endpoint asks for is respected, up to 15 minutes', () => {
-    expect(next(0, 0.5, 10_000)).toEqual({ kind: 'at', dueMs: 10_000 });
-    expect(next(0, 0.5, 900_000)).toEqual({ kind: 'at', dueMs: 900_000 });
-    expect(next(0, 0.5, 900_001)).toEqual({ kind: 'at', dueMs: 900_000 });
-    expect(next(0, 0.5, 10)).toEqual({ kind: 'at', dueMs: 2000 });
+    expect(next(0, 0.5, 10_000)).toMatchObject({ kind: 'at', dueMs: 10_000 });
+    expect(next(0, 0.5, 900_000)).toMatchObject({ kind: 'at', dueMs: 900_000 });
+    expect(next(0, 0.5, 900_001)).toMatchObject({ kind: 'at', dueMs: 900_000 });
+    expect(next(0, 0.5, 10)).toMatchObject({ kind: 'at', dueMs: 2000 });
   });
 
   test('after a day it is given up', () => {

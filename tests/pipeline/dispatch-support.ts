@@ -133,6 +133,7 @@ export interface StartOptions {
   readonly channels: readonly Channel[];
   readonly settings?: Partial<DispatchSettings>;
   readonly routes?: Routes;
+  readonly random?: () => number;
 }
 
 export function startDispatch(parts: Pick<EmbeddedParts, 'log' | 'state'>, options: StartOptions): Promise<Dispatch> {
@@ -144,7 +145,7 @@ export function startDispatch(parts: Pick<EmbeddedParts, 'log' | 'state'>, optio
     routes: options.routes ?? quickRoutes,
     settings: { ...quickSettings, ...options.settings },
     clock: Date,
-    random: Math.random,
+    random: options.random ?? Math.random,
     newId: randomUUID,
     telemetry: quiet(),
   });

@@ -134,6 +134,23 @@ describe('dispatch', () => {
     expect(new Set(sent.map(({ id }) => id)).size).toBe(1);
   });
 
+  test('an attempt that jitter made early is not made again for the same time', async () => {
+    await register(['a']);
+    const { channel } = scriptedChannel(() => ({ kind: 'retry', reason: 'answered 500' }));
+    const routes = { ...quickRoutes, retry: { ...quickRoutes.retry, atSeconds: [0, 2, 9], jitter: 0.9, everySeconds: 60 } };
+    const dispatch = await startDispatch(parts, { channels: [channel], routes, random: () => 0 });
+    const atMs = Date.now();
+    await tell(parts.log, warningOf('w1'));
+    await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.length === 2,
+    );
+    await dispatch.leave();
+    expect(Date.now() - atMs).toBeLessThan(1500);
+    const [entry] = await parts.state.scan('dispatch/0', { prefix: 'pending/', limit: 10 });
+    expect(JSON.parse(Buffer.from(entry!.value).toString())).toMatchObject({ attempts: 2, slotMs: 9000 });
+  });
+
   test('after the deadline a delivery is given up as exhausted, and one that is refused is not tried again', async () => {
     await register(['a', 'b']);
     const { channel } = scriptedChannel(({ target }) =>
