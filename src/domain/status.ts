@@ -2,6 +2,8 @@
 export interface StatusSummary {
   /** ISO 8601. */
   readonly startedAt: string;
+  /** ISO 8601: when what follows was counted in the warehouse; `pending`, `archiveLag` and latencies are of now. */
+  readonly countedAt: string;
   /** Id of the pattern set in force. */
   readonly patternSet?: string;
   /** Id of a set that was decided on and that not every partition scores under yet. */

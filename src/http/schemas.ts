@@ -102,6 +102,7 @@ const counts = z.record(z.string(), z.int());
 export const statusSchema = z
   .object({
     startedAt: z.string(),
+    countedAt: z.string().meta({ description: 'when the counts were made; pending, archiveLag and latencyMs are of now' }),
     patternSet: z.string().optional(),
     patternSetPending: z.string().optional().meta({ description: 'decided on, and not taken by every partition yet' }),
     patternsTakenBack: z

@@ -7,7 +7,10 @@ import type { Telemetry } from '../telemetry/telemetry.js';
  * did it, from the latest warnings of this process.
  */
 export interface Status {
-  /** Counted at most every `cacheMs`, less often where counting is slow. Throws the warehouse's error where nothing was counted yet. */
+  /**
+   * Counted at most every `cacheMs`, less often where counting is slow; `countedAt` says when. Throws the warehouse's error where
+   * nothing was counted yet.
+   */
   summary(): Promise<StatusSummary>;
   /** Counted now, whatever that costs. */
   fresh(): Promise<StatusSummary>;
@@ -49,6 +52,10 @@ export interface StatusOptions {
 /** A count that took a while is not made again before ten times as long has passed. */
 const restFactor = 10;
 const restMsMax = 60_000;
+/** Counts older than this many times `cacheMs` are not given while new ones are being made … */
+const agedFactor = 3;
+/** … unless these take longer than this. */
+const freshWaitMsMax = 5_000;
 /** Readiness waits for a store no longer than this. */
 const probeMsMax = 2_000;
 /** More records behind than this: the warnings come too late to be called ready. */
@@ -58,24 +65,26 @@ export function createStatus(options: StatusOptions): Status {
   const { warehouse, telemetry, clock, settings } = options;
   const startedMs = clock.now();
   const stopped = watchStops(options.consumers);
-  let counts: Counts | null = null;
+  let counts: DatedCounts | null = null;
   let freshUntilMs = Number.NEGATIVE_INFINITY;
-  let counting: Promise<Counts> | null = null;
+  let counting: Promise<DatedCounts> | null = null;
   let warehouseProblem: string | null = null;
 
-  async function current(): Promise<Counts> {
+  async function current(): Promise<DatedCounts> {
     if (counts && clock.now() < freshUntilMs) return counts;
     counting ??= recount().finally(() => {
       counting = null;
     });
-    // While a slow count is under way the last one is good enough.
-    return counts ?? counting;
+    if (!counts) return counting;
+    // Amid polls the last count is good enough; after a silence it may be of any age.
+    const isAged = clock.now() - counts.atMs > agedFactor * settings.cacheMs;
+    return isAged ? orAfter(freshWaitMsMax, counting, counts) : counts;
   }
 
-  async function recount(): Promise<Counts> {
+  async function recount(): Promise<DatedCounts> {
     const beganMs = clock.now();
     try {
-      counts = await countAll(warehouse);
+      counts = { atMs: beganMs, ...(await countAll(warehouse)) };
       warehouseProblem = null;
       return counts;
     } catch (error) {
@@ -103,6 +112,7 @@ export function createStatus(options: StatusOptions): Status {
     const patterns = await options.patterns?.();
     return {
       startedAt: new Date(startedMs).toISOString(),
+      countedAt: new Date(found.atMs).toISOString(),
       ...(patternSet === undefined ? {} : { patternSet }),
       ...patterns,
       transactions: {
@@ -192,6 +202,14 @@ function within<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, limit]);
 }
 
+/** What the work gives, or `other` where that takes longer. */
+function orAfter<T>(ms: number, work: Promise<T>, other: T): Promise<T> {
+  const limit = new Promise<T>((resolve) => {
+    setTimeout(() => resolve(other), ms).unref();
+  });
+  return Promise.race([work, limit]);
+}
+
 function watchStops(consumers: readonly WatchedConsumer[]): Set<string> {
   const stopped = new Set<string>();
   for (const { name, done } of consumers) {
@@ -202,6 +220,9 @@ function watchStops(consumers: readonly WatchedConsumer[]): Set<string> {
   }
   return stopped;
 }
+
+/** `atMs`: when counting began. */
+type DatedCounts = Counts & { readonly atMs: number };
 
 interface Counts {
   readonly transactions: number;

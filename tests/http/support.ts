@@ -122,6 +122,7 @@ export function createPlatform(): Platform {
     failure: null,
     troubles: [],
     status: {
+      countedAt: '2026-07-01T01:00:00.000Z',
       startedAt: '2026-07-01T08:00:00+08:00',
       patternSet: 'a1b2c3d4',
       transactions: { accepted: 31_284, duplicates: 12, conflicts: 1, scored: 31_284 },

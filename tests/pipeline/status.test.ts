@@ -111,6 +111,27 @@ describe('status', () => {
     expect(queries).toBe(2 * perCount);
   });
 
+  test('says when it counted, and counts anew for whoever asks after a silence', async () => {
+    const now = { ms: 1_000_000 };
+    let found = 7;
+    const counted: Warehouse = {
+      ...warehouse,
+      query: (sql, parameters) =>
+        sql.includes('FROM transactions ') ? Promise.resolve([{ count: found }] as never) : warehouse.query(sql, parameters),
+    };
+    const { status } = statusOver(counted, [], now);
+    const summary = async () => {
+      const { countedAt, transactions } = await status.summary();
+      return [Date.parse(countedAt), transactions.accepted];
+    };
+    expect(await summary()).toEqual([1_000_000, 7]);
+    found = 8;
+    now.ms += 1_999;
+    expect(await summary()).toEqual([1_000_000, 7]);
+    now.ms += 90_000;
+    expect(await summary()).toEqual([1_091_999, 8]);
+  });
+
   test('is not ready when a consumer has stopped, is far behind, or the warehouse is away, and says which', async () => {
     const healthy = { name: 'score', done: new Promise<void>(() => undefined), ...idle };
     expect(await statusOver(warehouse, [healthy]).status.readiness()).toEqual({ ready: true, problems: [] });
