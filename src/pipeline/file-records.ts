@@ -82,8 +82,8 @@ export function createRecordReader({ sink, nowMs, onRejected }: RecordReaderOpti
   let line = 0;
   let splitter = createLineSplitter(referenceBytesMax, visit);
 
-  function visit(bytes: Uint8Array, start: number, end: number): void {
-    line++;
+  function visit(bytes: Uint8Array, start: number, end: number, number: number): void {
+    line = number;
     totals.lines++;
     const isInChunk = bytes === chunkInHand;
     if ((!isInChunk || mayHaveType(start, end)) && isReferenceRecord(bytes, start, end)) return visitReference(bytes, start, end);

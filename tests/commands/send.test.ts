@@ -61,6 +61,33 @@ it(
     expect(second.code).toBe(1);
     expect(JSON.parse(second.stdout)).toMatchObject({ sent: 21, accepted: 10, duplicates: 10, refused: { malformed: 1 } });
     expect(second.stderr).toMatch(/mixed\.ndjson:5 refused, malformed: \S/);
+
+    // Blank lines count, in one request and over several; what is not shown is told, listed and written.
+    const broken = Array.from({ length: 12 }, (_, n) => `\n{"id":"cut off ${n}`);
+    writeFileSync(at('blank.ndjson'), ['\r', lines[0], ...broken, '', lines[1]].join('\n'));
+    const numbers = broken.map((_, n) => 4 + 2 * n);
+    for (const batch of ['5', '100']) {
+      const third = await huqi([
+        'send',
+        at('blank.ndjson'),
+        ...to,
+        '--batch',
+        batch,
+        '--json',
+        '--refused',
+        at('refused.ndjson'),
+      ]);
+      expect(third.code, third.stderr).toBe(1);
+      const { refused, refusals } = JSON.parse(third.stdout) as { refused: object; refusals: { line: number }[] };
+      expect(refused).toEqual({ malformed: 12 });
+      expect(refusals.map(({ line }) => line)).toEqual(numbers);
+      const written = readFileSync(at('refused.ndjson'), 'utf8').trim().split('\n');
+      expect(written.map((text) => JSON.parse(text) as object)).toEqual(refusals);
+      expect(third.stderr.match(/blank\.ndjson:(\d+) refused/g)).toHaveLength(10);
+      expect(third.stderr).toContain(`2 more were refused; all are in ${at('refused.ndjson')}`);
+    }
+    const onItself = await huqi(['send', at('blank.ndjson'), ...to, '--refused', at('blank.ndjson')]);
+    expect(failureOf(onItself)).toEqual({ code: 2, lines: 1, hasStack: false });
     await expect.poll(() => acceptedAt(url), { timeout: 90_000 }).toBe(1_010);
   },
 );

@@ -1,34 +1,23 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLineSplitter, eachLine } from '../../src/scoring/lines.js';
+import { createLineSplitter } from '../../src/scoring/lines.js';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array, start: number, end: number) => new TextDecoder().decode(bytes.subarray(start, end));
 
-function linesOf(text: string, isLast: boolean): { lines: string[]; rest: number } {
-  const bytes = encode(text);
+function linesOf(text: string): string[] {
   const lines: string[] = [];
-  const rest = eachLine(bytes, 0, bytes.length, isLast, (start, end) => lines.push(decode(bytes, start, end)));
-  return { lines, rest };
+  const splitter = createLineSplitter(100, (bytes, start, end, line) => lines.push(`${line} ${decode(bytes, start, end)}`));
+  splitter.push(encode(text));
+  splitter.finish();
+  return lines;
 }
 
 describe('lines of a body', () => {
-  it('are told apart by LF or CR LF, and empty ones are skipped', () => {
-    expect(linesOf('a\r\n\n \nb c\n\r\nd', true)).toEqual({ lines: ['a', 'b c', 'd'], rest: 13 });
-    expect(linesOf('', true)).toEqual({ lines: [], rest: 0 });
-    expect(linesOf('\n', true)).toEqual({ lines: [], rest: 1 });
-  });
-
-  it('leave an unfinished last one to the next call', () => {
-    expect(linesOf('a\nbc', false)).toEqual({ lines: ['a'], rest: 2 });
-    expect(linesOf('a\n', false)).toEqual({ lines: ['a'], rest: 2 });
-  });
-
-  it('stay within the part of the buffer that was named', () => {
-    const bytes = encode('xx\na\nb\nyy');
-    const lines: string[] = [];
-    expect(eachLine(bytes, 3, 6, true, (start, end) => lines.push(decode(bytes, start, end)))).toBe(6);
-    expect(lines).toEqual(['a', 'b']);
+  it('are told apart by LF or CR LF, and empty ones are skipped and counted', () => {
+    expect(linesOf('a\r\n\n \nb c\n\r\nd')).toEqual(['1 a', '4 b c', '6 d']);
+    expect(linesOf('')).toEqual([]);
+    expect(linesOf('\n\nend\n')).toEqual(['3 end']);
   });
 });
 
@@ -40,14 +29,14 @@ describe('lines over the borders of chunks', () => {
         fc.array(fc.nat(12)),
         (text, cuts) => {
           const bytes = encode(text);
-          const lines: string[] = [];
-          const splitter = createLineSplitter(500, (chunk, start, end) => lines.push(decode(chunk, start, end)));
+          const lines: [number, string][] = [];
+          const splitter = createLineSplitter(500, (chunk, start, end, line) => lines.push([line, decode(chunk, start, end)]));
           let at = 0;
           for (const cut of cuts) splitter.push(bytes.subarray(at, (at += cut)));
           splitter.push(bytes.subarray(at));
           splitter.finish();
-          const expected = text.split('\n').map((line) => line.replace(/^[ \r]+|[ \r]+$/g, ''));
-          expect(lines).toEqual(expected.filter((line) => line !== ''));
+          const expected = text.split('\n').map((line, i) => [i + 1, line.replace(/^[ \r]+|[ \r]+$/g, '')]);
+          expect(lines).toEqual(expected.filter(([, line]) => line !== ''));
         },
       ),
       { numRuns: 1000 },
