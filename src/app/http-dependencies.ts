@@ -39,6 +39,7 @@ export function httpDependencies(
       if (pipeline.score) telemetry.patternsCounted(await desk.counts());
       return telemetry.metrics();
     },
+    onTurnedAway: () => telemetry.intakeBusy('requests'),
     onFault: (fault) => telemetry.requestFailed(fault),
   };
 }

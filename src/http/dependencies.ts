@@ -31,6 +31,8 @@ export interface HttpDependencies {
   health(): readonly string[];
   /** Prometheus text format 0.0.4. */
   metrics(): Promise<string>;
+  /** Told of every body that was answered 503 before it was read: intake has not seen it. */
+  onTurnedAway(): void;
   /** Told of every fault that was answered 500; the message never reaches the caller. */
   onFault(fault: RequestFault): void;
 }

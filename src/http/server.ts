@@ -148,6 +148,10 @@ async function addInterface(
 ): Promise<ReturnType<typeof streamRoutes>> {
   const streams = streamRoutes(app, context);
   await app.register(async (scope: FastifyInstance) => {
+    scope.addHook('onResponse', (request, reply, done) => {
+      if (reply.statusCode === 503 && request.body === undefined) context.dependencies.onTurnedAway();
+      done();
+    });
     intakeRoutes(withZod(scope), context, [transactionAddress, referenceAddress]);
   });
   warningRoutes(app, context);

@@ -290,18 +290,20 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function report(body: Body, bytes: number): LineResult[] {
     const counts = new Map<string, number>();
-    const transactions = { accepted: 0, duplicate: 0 };
+    const acceptedBy = new Map<string, number>();
+    let duplicates = 0;
     const references = { accepted: 0, duplicate: 0 };
     const results = body.lines.map((line): LineResult => {
       const result = resultOf(line);
       const { status, reason = 'conflict' } = result;
       if (status === 'rejected' || status === 'conflict') counts.set(reason, (counts.get(reason) ?? 0) + 1);
-      else (line.kind === 'candidate' && line.partitions ? references : transactions)[status]++;
+      else if (line.kind === 'candidate' && line.partitions) references[status]++;
+      else if (status === 'duplicate') duplicates++;
+      else acceptedBy.set(line.bank, (acceptedBy.get(line.bank) ?? 0) + 1);
       return result;
     });
-    const { accepted, duplicate } = transactions;
-    if (accepted > 0) telemetry?.transactionsAccepted(accepted, body.bank ?? (body.candidates[0]?.bank || undefined));
-    if (duplicate > 0) telemetry?.transactionsDuplicate(duplicate);
+    for (const [bank, count] of acceptedBy) telemetry?.transactionsAccepted(count, bank || undefined);
+    if (duplicates > 0) telemetry?.transactionsDuplicate(duplicates);
     if (references.accepted > 0) telemetry?.referencesAccepted(references.accepted);
     if (references.duplicate > 0) telemetry?.referencesDuplicate(references.duplicate);
     for (const [reason, count] of counts) telemetry?.transactionRejected(reason, count);

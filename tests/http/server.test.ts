@@ -150,6 +150,31 @@ describe('sending transactions', () => {
     expect(await statuses[0]?.json()).toMatchObject({ detail: expect.stringContaining('application/x-ndjson') as string });
   });
 
+  test('a body that finds no place is turned away unread, and counted', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const taken = platform.dependencies.intake.accept;
+    platform.dependencies.intake.accept = async (...body) => (await held, taken(...body));
+    const small = await startServer(platform, { limits: { concurrentIntakesMax: 1 } });
+    const send = () =>
+      fetch(`${small.url}/v1/transactions`, {
+        method: 'POST',
+        body: '{"id":"a"}',
+        headers: { ...bearer(bankKey), 'content-type': 'application/x-ndjson' },
+      });
+    const first = send();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await send()).status).toBe(503);
+    await expect.poll(() => platform.turnedAway).toBe(1);
+    release();
+    expect((await first).status).toBe(200);
+    platform.failure = Object.assign(new Error('queue full'), { retriable: true });
+    expect((await send()).status).toBe(503);
+    // Intake itself has seen that one.
+    expect(platform.turnedAway).toBe(1);
+    await small.server.close();
+  });
+
   test('when intake is full the sender is told to come back', async () => {
     platform.failure = Object.assign(new Error('queue full'), { retriable: true });
     const response = await post('/v1/transactions', '{"id":"a"}', ndjson);

@@ -103,6 +103,8 @@ export interface Platform {
   readonly removedKeys: Set<string>;
   /** What is being ridden out. */
   troubles: string[];
+  /** Bodies answered 503 before they were read. */
+  turnedAway: number;
   raise(warning: Warning): void;
 }
 
@@ -121,6 +123,7 @@ export function createPlatform(): Platform {
     reads: 0,
     failure: null,
     troubles: [],
+    turnedAway: 0,
     status: {
       countedAt: '2026-07-01T01:00:00.000Z',
       startedAt: '2026-07-01T08:00:00+08:00',
@@ -219,6 +222,7 @@ export function createPlatform(): Platform {
       readiness: async () =>
         platform.failure ? { ready: false, problems: [platform.failure.message] } : { ready: true, problems: [] },
       metrics: async () => 'huqi_transactions_total 31284\n',
+      onTurnedAway: () => void platform.turnedAway++,
       onFault: (fault) => void platform.faults.push(fault),
     },
   };

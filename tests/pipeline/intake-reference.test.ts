@@ -172,6 +172,22 @@ describe('the rules of transactions hold for reference records', () => {
     expect(counted('huqi_references_accepted_total')).toBe(2);
     expect(counted('huqi_references_duplicate_total')).toBe(1);
   });
+
+  test('of a mixed body each bank has its own count', async () => {
+    const counted: [string | undefined, number][] = [];
+    const telemetry = {
+      ...createTelemetry({ level: 'silent', now: () => nowMs }),
+      transactionsAccepted: (count: number, of: string | undefined) => void counted.push([of, count]),
+    };
+    intake = open({ telemetry });
+    const paid = (id: string, by?: string) => ({ ...payment(id), payer: { account: '410010001', ...(by ? { bank: by } : {}) } });
+    await accept([paid('A1', '102'), login, paid('B1', '103'), paid('A2', '102'), paid('C1'), paid('A1', '102')]);
+    expect(counted).toEqual([
+      ['102', 2],
+      ['103', 1],
+      [undefined, 1],
+    ]);
+  });
 });
 
 describe('an address for reference records only', () => {
