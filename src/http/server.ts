@@ -13,6 +13,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { HttpDependencies } from './dependencies.js';
 import { installProblems, Problem } from './problem.js';
+import { withRecords } from './record-schemas.js';
 import { intakeRoutes } from './routes/intake.js';
 import { backtestRoutes } from './routes/backtests.js';
 import { patternRoutes } from './routes/patterns.js';
@@ -118,7 +119,7 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
     authenticate: (key) => dependencies.authenticate(key),
     concurrentRequestsMax: limits.concurrentRequestsMax,
   });
-  await app.register(fastifySwagger, openApiOptions(options.version));
+  await app.register(fastifySwagger, openApiOptions(options.version, options.operationsOnly === undefined));
 
   const context: RouteContext = { dependencies, limits, now: options.now, mayGoOn };
   operationRoutes(app, context);
@@ -227,7 +228,7 @@ const helmetOptions = {
   referrerPolicy: { policy: 'no-referrer' as const },
 };
 
-function openApiOptions(version: string) {
+function openApiOptions(version: string, hasRecords: boolean) {
   return {
     openapi: {
       openapi: '3.1.0',
@@ -241,7 +242,8 @@ function openApiOptions(version: string) {
       security: [{ key: [] }],
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document: Parameters<typeof jsonSchemaTransformObject>[0]) =>
+      hasRecords ? withRecords(jsonSchemaTransformObject(document)) : jsonSchemaTransformObject(document),
   };
 }
 

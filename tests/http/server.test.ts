@@ -441,6 +441,20 @@ describe('operation', () => {
       ].filter((path) => path !== '/metrics'),
     );
     expect(document.components.schemas['Warning']?.properties).toHaveProperty('levelWord');
+    const { Transaction, ProfileRecord } = document.components.schemas;
+    expect(Transaction).toMatchObject({
+      required: ['id', 'time', 'amountFen', 'payer', 'payee'],
+      properties: { remark: { maxLength: 200 }, amountFen: { type: 'integer', minimum: 1, maximum: 10_000_000_000_000 } },
+    });
+    expect(ProfileRecord).toMatchObject({
+      required: ['id', 'time', 'type', 'account'],
+      properties: { type: { const: 'profile' }, creditCode: { pattern: '^[0-9A-Z]{18}$' } },
+    });
+    const body = JSON.stringify(document.paths['/v1/transactions']?.['post']);
+    const records = [...body.matchAll(/"#\/components\/schemas\/(Transaction|\w+Record)"/g)].map(([, name]) => name!);
+    expect(new Set(records).size).toBe(8);
+    for (const name of records) expect(document.components.schemas).toHaveProperty(name);
+    expect(JSON.stringify(document.paths['/v1/reference']?.['post'])).not.toContain('schemas/Transaction"');
     expect(JSON.stringify(document.paths['/v1/warnings']?.['get']?.responses)).toContain('#/components/schemas/WarningsPage');
   });
 
