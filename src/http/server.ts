@@ -11,6 +11,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { answerClientError } from './client-errors.js';
 import type { HttpDependencies } from './dependencies.js';
 import { installProblems, Problem } from './problem.js';
 import { withRecords } from './record-schemas.js';
@@ -56,6 +57,8 @@ export interface HttpLimits {
   readonly streamStalledMsMax: number;
 }
 
+const getOnly = { headers: { allow: 'GET' } };
+
 /** Requests in hand get so long to end when the server closes. */
 const closeGraceMs = 10_000;
 
@@ -100,6 +103,7 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
       requestTimeout: 60_000,
       keepAliveTimeout: 65_000,
       routerOptions: { maxParamLength: 200 },
+      clientErrorHandler: (error, socket) => answerClientError(error, socket),
       // Fastify's own plain answer would come before our hooks.
       frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
         void reply
@@ -118,6 +122,11 @@ export async function createHttpServer(dependencies: HttpDependencies, options: 
     openReading: options.openReading,
     authenticate: (key) => dependencies.authenticate(key),
     concurrentRequestsMax: limits.concurrentRequestsMax,
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    const isHead = request.method === 'HEAD' && request.routeOptions.config.longLived === true;
+    // Answered as GET is, it would not end before the stream does.
+    done(isHead ? new Problem(405, 'method-not-allowed', 'This address answers GET, not HEAD.', getOnly) : undefined);
   });
   await app.register(fastifySwagger, openApiOptions(options.version, options.operationsOnly === undefined));
 

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HttpServer } from '../../src/http/server.js';
@@ -456,6 +457,43 @@ describe('operation', () => {
     for (const name of records) expect(document.components.schemas).toHaveProperty(name);
     expect(JSON.stringify(document.paths['/v1/reference']?.['post'])).not.toContain('schemas/Transaction"');
     expect(JSON.stringify(document.paths['/v1/warnings']?.['get']?.responses)).toContain('#/components/schemas/WarningsPage');
+  });
+
+  test('HEAD of the stream is answered at once, not when the stream ends', async () => {
+    const response = await fetch(`${url}/v1/stream`, {
+      method: 'HEAD',
+      headers: bearer(centreKey),
+      signal: AbortSignal.timeout(5_000),
+    });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('GET');
+    expect((await fetch(`${url}/healthz`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test.each([
+    [
+      'headers that are too large',
+      `GET /healthz HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers-too-large',
+    ],
+    ['what is no HTTP', 'what is this\r\n\r\n', 400, 'malformed'],
+    [
+      'a chunked body that is cut off',
+      `POST /v1/transactions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${bankKey}\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"id"\r\nzz\r\n`,
+      400,
+      'malformed',
+    ],
+  ])('%s is answered as a problem', async (_, text, status, kind) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.write(text);
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
+    expect(JSON.parse(answer.slice(answer.lastIndexOf('\r\n\r\n')))).toMatchObject({ type: `/problems/${kind}`, status });
   });
 
   test('no more requests than allowed run at once', async () => {
