@@ -100,10 +100,16 @@ function creditCodeOf(name: string): string {
 
 /** `p1` written out is described by `p{n}`. */
 function patternOf(pattern: Pattern, name: string): Pattern['accounts'][string] | undefined {
-  const found = Object.entries(pattern.accounts).find(
-    ([key]) => key.includes('{n}') && new RegExp(`^${key.replace('{n}', '\\d+')}$`).test(name),
-  );
+  const found = Object.entries(pattern.accounts).find(([key]) => isNumbered(key, name));
   return found?.[1];
+}
+
+/** Whether the name is what a repetition makes of the template. Templates are anybody's text: no regular expression is made of one. */
+function isNumbered(template: string, name: string): boolean {
+  const at = template.indexOf('{n}');
+  if (at < 0) return false;
+  const digits = /^\d*/.exec(name.slice(at))![0];
+  return Array.from(digits, (_, i) => digits.slice(0, i + 1)).some((number) => template.replaceAll('{n}', number) === name);
 }
 
 /** Every name of an account in the example: in reference records they stand for the accounts' numbers. */
