@@ -14,7 +14,7 @@ import { withDrafts } from '../pipeline/backtest-sets.js';
 import { createFileScorer, type FileScorer } from '../pipeline/score-file.js';
 import { createTwoThreadScorer } from '../pipeline/score-threads.js';
 import { parseWarningPolicy } from '../pipeline/warning-policy-file.js';
-import { readPatternFiles } from '../pipeline/pattern-store.js';
+import { readPatternFiles } from '../pipeline/pattern-files.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import { writeBankDay } from '../simulate/write.js';
 import { type CommandContext, CommandFailure, wholeNumber } from './context.js';

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadCatalogue } from '../catalogue.js';
 import { createCalendar } from '../domain/calendar.js';
-import { describeProblem, readPatternFiles } from '../pipeline/pattern-store.js';
-import { runExamples } from '../scoring/example-runner.js';
-import { parsePattern } from '../scoring/pattern.js';
-import { compilePatternSet, type PatternSource } from '../scoring/pattern-set.js';
+import { readPatternFiles } from '../pipeline/pattern-files.js';
+import { describeProblem } from '../pipeline/pattern-store.js';
+import { withoutBroken } from '../pipeline/pattern-push.js';
+import { type ExampleOutcome, problemsOf, runExamples } from '../scoring/example-runner.js';
+import { parsePattern, type PatternProblem } from '../scoring/pattern.js';
+import { compilePatternSet, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
 import { type CommandContext, CommandFailure } from './context.js';
 import { type PatternPlace, type PlaceFlags, remotePlace, withPlace, withPlaceOptions } from './pattern-place.js';
 import { tell } from './patterns-life.js';
@@ -64,35 +66,62 @@ export function registerFiles(patterns: Command, context: CommandContext): void 
 async function check(paths: readonly string[], { json }: { json?: boolean }, context: CommandContext): Promise<void> {
   const sources = await readAll(paths.length > 0 ? paths : [join(context.paths.config, 'patterns')]);
   const { calendar } = await loadCatalogue(context.paths.config);
-  const result = compilePatternSet(sources, createCalendar(calendar, { unknownYears: 'weekends' }));
-  if (result.kind === 'broken') {
-    context.setExitCode(1);
-    context.stdout.write(
-      json
-        ? `${JSON.stringify({ ok: false, problems: result.problems })}\n`
-        : `${result.problems.map(describeProblem).join('\n')}\n${counted(result.problems.length, 'problem')}\n`,
-    );
-    return;
-  }
-  const outcomes = result.set.patterns.flatMap(({ pattern }) => runExamples(result.set, pattern));
-  const failed = outcomes.filter(({ expected, found }) => expected !== found);
-  if (failed.length > 0) context.setExitCode(1);
+  const workingDays = createCalendar(calendar, { unknownYears: 'weekends' });
+  const result = compilePatternSet(sources, workingDays);
+  // What stands beside a broken file is tried as well: all mistakes are said at once.
+  const good = result.kind === 'broken' ? compilePatternSet(withoutBroken(sources, result.problems), workingDays) : result;
+  const { outcomes, problems } = good.kind === 'compiled' ? tried(sources, good.set) : { outcomes: [], problems: [] };
+  if (result.kind === 'broken') problems.unshift(...result.problems);
+  const failed = outcomes.filter(({ expected, found }) => found !== 'broken' && expected !== found);
+  const isGood = problems.length + failed.length === 0;
+  if (!isGood) context.setExitCode(1);
   if (json) {
-    context.stdout.write(
-      `${JSON.stringify({ ok: failed.length === 0, patternSet: result.set.id, patterns: result.set.patterns.length, examples: outcomes.length, problems: [], failed })}\n`,
-    );
+    const counts =
+      result.kind === 'compiled'
+        ? { patternSet: result.set.id, patterns: result.set.patterns.length, examples: outcomes.length }
+        : {};
+    context.stdout.write(`${JSON.stringify({ ok: isGood, ...counts, problems, failed })}\n`);
     return;
   }
-  for (const { pattern, example, expected, explanation } of failed) {
-    context.stdout.write(
-      `${pattern} example "${example}": must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}\n`,
+  const lines = [
+    ...problems.map(describeProblem),
+    ...failed.map(
+      ({ pattern, example, expected, explanation }) =>
+        `${pattern} example "${example}": must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}`,
+    ),
+    ...(problems.length > 0 ? [counted(problems.length, 'problem')] : []),
+    ...(failed.length > 0 ? [`${failed.length} of ${outcomes.length} examples fail`] : []),
+    ...(isGood && result.kind === 'compiled'
+      ? [
+          `${counted(result.set.patterns.length, 'pattern')} good, ${counted(outcomes.length, 'example')} as expected; set ${result.set.id}`,
+        ]
+      : []),
+  ];
+  context.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Runs the examples; those that could not be run are problems of their files. */
+function tried(sources: readonly PatternSource[], set: PatternSet): { outcomes: ExampleOutcome[]; problems: PatternProblem[] } {
+  const outcomes: ExampleOutcome[] = [];
+  const problems: PatternProblem[] = [];
+  for (const { text, file } of sources) {
+    const result = parsePattern(text, file);
+    const compiled =
+      result.kind === 'parsed' &&
+      set.patterns.find(
+        ({ pattern: { id, version } }) => id === result.parsed.pattern.id && version === result.parsed.pattern.version,
+      );
+    if (!compiled || result.kind !== 'parsed') continue;
+    const found = runExamples(set, compiled.pattern);
+    outcomes.push(...found);
+    problems.push(
+      ...problemsOf(
+        result.parsed,
+        found.filter((outcome) => outcome.found === 'broken'),
+      ),
     );
   }
-  context.stdout.write(
-    failed.length > 0
-      ? `${failed.length} of ${outcomes.length} examples fail\n`
-      : `${counted(result.set.patterns.length, 'pattern')} good, ${counted(outcomes.length, 'example')} as expected; set ${result.set.id}\n`,
-  );
+  return { outcomes, problems };
 }
 
 async function push(paths: readonly string[], flags: PushFlags, context: CommandContext): Promise<void> {

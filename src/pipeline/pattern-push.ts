@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { runExamples } from '../scoring/example-runner.js';
+import { problemsOf, runExamples } from '../scoring/example-runner.js';
 import { parsePattern, type ParsedPattern, type PatternProblem, type PatternState } from '../scoring/pattern.js';
 import { compilePatternSet, patternsMax, type PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
@@ -52,6 +52,11 @@ export async function planPush(
   const names = new Map<string, string>();
   const seen = new Map<string, string>();
   for (const source of sources) {
+    const destroyed = destroyedIn(source);
+    if (destroyed) {
+      problems.push(destroyed);
+      continue;
+    }
     const result = parsePattern(source.text, source.file);
     if (result.kind === 'broken') {
       problems.push(...result.problems);
@@ -102,6 +107,20 @@ export async function planPush(
 
 const linesMax = patternsMax * 4;
 
+/** Where a text was read in another encoding than it was written in, each character that was lost stands as U+FFFD. */
+function destroyedIn({ file, text }: PatternSource): PatternProblem | null {
+  const at = text.indexOf('\uFFFD');
+  if (at < 0) return null;
+  const lines = text.slice(0, at).split('\n');
+  return {
+    file,
+    line: lines.length,
+    column: lines.at(-1)!.length + 1,
+    path: '',
+    message: 'a character is lost here (U+FFFD): the text was not sent as UTF-8',
+  };
+}
+
 /** A proposal that nobody has decided on, which whoever holds the data directory puts into force by pushing it there. */
 function isUndecided(line: LifeLine, version: number, to: PatternState): boolean {
   return stateIn(line, version) === 'draft' && to !== 'draft' && line.takenBack?.version !== version;
@@ -130,7 +149,7 @@ function stateProblem(parsed: ParsedPattern, mode: 'push' | 'propose'): PatternP
 }
 
 function problemAt(parsed: ParsedPattern, path: string, message: string): PatternProblem {
-  return { file: parsed.file, ...parsed.expressionAt([path]).position(0), path, message };
+  return { file: parsed.file, ...parsed.placeOf([path]), path, message };
 }
 
 /** Members under the file names of a set: one name a version, the plain one for what is in force. */
@@ -148,24 +167,23 @@ export function membersWith(members: readonly SetMember[], versions: readonly Pa
   });
 }
 
-/** Runs the examples of these patterns; what does not come out as it must is a problem. */
-export async function exampleProblems(pushed: readonly PushedVersion[], workingDays: WorkingDays): Promise<PatternProblem[]> {
+/** What is wrong with each of these files by itself: what does not compile, and examples that do not come out as they must. */
+export async function problemsOfEach(sources: readonly PatternSource[], workingDays: WorkingDays): Promise<PatternProblem[]> {
   const problems: PatternProblem[] = [];
-  for (const { version, text } of pushed) {
-    // One pattern after the other, each by itself: a running platform does other work in between.
+  for (const { file, text } of sources) {
+    // One pattern after the other: a running platform does other work in between.
     await nextTurn();
-    const compiled = compilePatternSet([{ file: version.file, text, state: 'active' }], workingDays);
-    const result = parsePattern(text, version.file);
-    const [found] = compiled.kind === 'compiled' ? compiled.set.patterns : [];
-    if (compiled.kind === 'broken' || !found || result.kind === 'broken') continue;
-    const { hits } = found.pattern.examples;
-    for (const [i, { example, expected, found: outcome, explanation }] of runExamples(compiled.set, found.pattern).entries()) {
-      if (outcome === expected) continue;
-      const path = expected === 'hit' ? ['examples', 'hits', i] : ['examples', 'misses', i - hits.length];
-      const { line, column } = result.parsed.expressionAt([...path, 'name']).position(0);
-      const message = `example "${example}" must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}`;
-      problems.push({ file: version.file, line, column, path: path.join('.'), message });
-    }
+    const result = parsePattern(text, file);
+    const compiled = compilePatternSet([{ file, text, state: 'active' }], workingDays);
+    if (compiled.kind === 'broken') problems.push(...compiled.problems);
+    else if (result.kind === 'parsed')
+      problems.push(...problemsOf(result.parsed, runExamples(compiled.set, result.parsed.pattern)));
   }
   return problems;
+}
+
+/** Those that none of the problems is about. */
+export function withoutBroken(sources: readonly PatternSource[], problems: readonly PatternProblem[]): PatternSource[] {
+  const broken = new Set(problems.map(({ file }) => file));
+  return sources.filter(({ file }) => !broken.has(file));
 }

@@ -1,5 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { LifeEntry, LifeLog } from '../domain/pattern-views.js';
 import type { State } from '../ports/state.js';
 import type { PatternProblem, PatternState } from '../scoring/pattern.js';
@@ -16,7 +14,7 @@ import {
   seedName,
   type SetMember,
 } from './pattern-life.js';
-import { type Checked, exampleProblems, membersWith, planPush, type Pushed } from './pattern-push.js';
+import { type Checked, membersWith, planPush, problemsOfEach, type Pushed, withoutBroken } from './pattern-push.js';
 import { createPatternRecords, PatternSetUnknown, type Standing, type Step, type StoredSet } from './pattern-records.js';
 
 /**
@@ -215,7 +213,7 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     who: { by: string; at: string; note?: string | undefined },
   ): Promise<Checked | Broken> {
     const planned = await planPush(sources, life, mode, who, versionWithText);
-    if (planned.kind === 'broken') return planned;
+    if (planned.kind === 'broken') return withNeighbours(planned, sources);
     const tried = planned.versions.map(({ version: { id: pattern, version } }) => ({
       pattern,
       version,
@@ -224,9 +222,16 @@ export function createPatternStore(state: State, workingDays: WorkingDays): Patt
     const replaced = new Set(tried.map(({ pattern }) => pattern));
     const others = membersOf(life.lines).filter(({ pattern }) => !replaced.has(pattern));
     const made = await setOf([...others, ...tried], planned.versions);
-    if ('kind' in made) return inTheirNames(made, planned);
-    const problems = await exampleProblems(planned.versions, workingDays);
+    const files = planned.versions.map(({ version: { file }, text }) => ({ file, text }));
+    if ('kind' in made) return inTheirNames(await withNeighbours(made, files), planned);
+    const problems = await problemsOfEach(files, workingDays);
     return problems.length > 0 ? inTheirNames({ kind: 'broken', problems }, planned) : planned;
+  }
+
+  /** Who pushes several files hears of all that is wrong at once: one that cannot be read does not hide the others' mistakes. */
+  async function withNeighbours({ problems }: Broken, sources: readonly PatternSource[]): Promise<Broken> {
+    const others = await problemsOfEach(withoutBroken(sources, problems), workingDays);
+    return { kind: 'broken', problems: [...problems, ...others] };
   }
 
   async function pushWith<T>(
@@ -360,11 +365,4 @@ function judged(
 /** Problems under the names of the pushed files, which is where people look. */
 function inTheirNames({ problems }: Broken, { names }: Checked): Broken {
   return { kind: 'broken', problems: problems.map((problem) => ({ ...problem, file: names.get(problem.file) ?? problem.file })) };
-}
-
-/** The pattern files of a directory, or one file. Throws the file system's error for a path that is not there. */
-export async function readPatternFiles(path: string): Promise<PatternSource[]> {
-  if (/\.ya?ml$/.test(path)) return [{ file: path, text: await readFile(path, 'utf8') }];
-  const names = (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).toSorted();
-  return Promise.all(names.map(async (name) => ({ file: name, text: await readFile(join(path, name), 'utf8') })));
 }

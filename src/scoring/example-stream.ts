@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { formatShanghai } from '../domain/bank-day.js';
 import { creditCodeCheckCharacter, organisationCheckCharacter } from '../domain/credit-code.js';
 import { type Reference, referenceSchema } from '../domain/reference.js';
-import type { Party, Transaction } from '../domain/transaction.js';
+import { type Party, type Transaction, transactionSchema } from '../domain/transaction.js';
+import { accountNamed, type ExampleFault, nameFaults, namesIn, numbered } from './example-names.js';
 import type { ExampleRecord, ExampleTransaction, PatternExample } from './pattern-example.js';
 import type { Pattern } from './pattern.js';
 
@@ -12,13 +13,24 @@ export type ExampleItem =
   | { readonly kind: 'transaction'; readonly timeMs: number; readonly transaction: Transaction }
   | { readonly kind: 'reference'; readonly timeMs: number; readonly reference: Reference };
 
-/** In time order; lines of one instant in the order of the file. Throws `Error` for a record that no schema takes. */
-export function exampleStream(pattern: Pattern, example: PatternExample): ExampleItem[] {
+export type ExampleStream =
+  | { readonly kind: 'stream'; readonly items: readonly ExampleItem[] }
+  | { readonly kind: 'broken'; readonly faults: readonly ExampleFault[] };
+
+type Fail = (path: readonly (string | number)[], message: string) => void;
+
+/** In time order; lines of one instant in the order of the file. */
+export function exampleStream(pattern: Pattern, example: PatternExample): ExampleStream {
   const names = namesIn(pattern, example);
-  const items = example.transactions.flatMap((line, i): ExampleItem[] =>
-    'record' in line ? records(line, i, names, example) : transactions(pattern, line, i),
-  );
-  return items.toSorted((a, b) => a.timeMs - b.timeMs);
+  const faults: ExampleFault[] = nameFaults(pattern, example);
+  const items = example.transactions.flatMap((line, i): ExampleItem[] => {
+    const fail: Fail = (path, message) => faults.push({ path: ['transactions', i, ...path], message });
+    const times = timesOf(line, fail);
+    if (times.length === 0) return [];
+    return 'record' in line ? records(line, times, i, names, fail) : transactions(pattern, line, times, i, fail);
+  });
+  if (faults.length > 0) return { kind: 'broken', faults };
+  return { kind: 'stream', items: items.toSorted((a, b) => a.timeMs - b.timeMs) };
 }
 
 /** A made-up account number for a name in an example: sixteen digits, always the same. */
@@ -35,45 +47,78 @@ function digitsOf(name: string, count: number): string {
 
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** The instants of a line that is repeated. */
-function timesOf({ at, times, every }: { at: string; times: number; every: string }): number[] {
-  const startMs = Date.parse(`${at.length === 16 ? `${at}:00` : at}+08:00`.replace(' ', 'T'));
+/** The instants of a line that is repeated; none where there is no such instant. */
+function timesOf({ at, times, every }: { at: string; times: number; every: string }, fail: Fail): number[] {
+  const local = `${at.length === 16 ? `${at}:00` : at}+08:00`.replace(' ', 'T');
+  const startMs = Date.parse(local);
+  // The thirtieth of February is read as a day in March.
+  if (Number.isNaN(startMs) || formatShanghai(startMs) !== local) {
+    fail(['at'], `there is no day and time ${at}`);
+    return [];
+  }
   const everyMs = Number(every.slice(0, -1)) * unitMs[every.slice(-1) as keyof typeof unitMs];
+  if (startMs + times * everyMs >= endOfTimesMs) {
+    fail(['every'], 'the last repetition comes after the year 9999');
+    return [];
+  }
   return Array.from({ length: times }, (_, n) => startMs + n * everyMs);
 }
 
-function transactions(pattern: Pattern, line: ExampleTransaction, lineNumber: number): ExampleItem[] {
-  return timesOf(line).map((timeMs, n) => ({
-    kind: 'transaction',
-    timeMs,
-    transaction: {
-      id: `example-${lineNumber + 1}-${n + 1}`,
-      time: formatShanghai(timeMs),
-      amountFen: Math.round(line.yuan * 100),
-      currency: line.currency ?? 'CNY',
-      status: line.status ?? 'settled',
-      payer: party(pattern, line.from, n, line.fromBalance, line.fromName),
-      payee: party(pattern, line.to, n, line.toBalance, line.toName),
-      ...(line.remark === undefined ? {} : { remark: line.remark }),
-      ...(line.channel === undefined ? {} : { channel: line.channel }),
-      ...(line.device === undefined ? {} : { device: numbered(line.device, n) }),
-      ...(line.operator === undefined ? {} : { operator: numbered(line.operator, n) }),
-    },
-  }));
+const endOfTimesMs = Date.parse('9999-12-31T00:00:00+08:00');
+
+function transactions(
+  pattern: Pattern,
+  line: ExampleTransaction,
+  times: readonly number[],
+  lineNumber: number,
+  fail: Fail,
+): ExampleItem[] {
+  const made = times.map((timeMs, n) => transactionOf(pattern, line, timeMs, lineNumber, n));
+  // Between the first and the last the numbers alone differ.
+  for (const transaction of new Set([made[0]!, made.at(-1)!])) {
+    const result = transactionSchema.safeParse(transaction);
+    if (result.success) continue;
+    for (const { path, message } of result.error.issues) {
+      const [field, ofParty] = path as string[];
+      const inLine = lineFields[path.join('.')] ?? lineFields[field!];
+      if (inLine === undefined) fail([field!], message);
+      else fail([inLine], inLine === lineFields[field!] && ofParty ? `${ofParty}: ${message}` : message);
+    }
+    return [];
+  }
+  return made.map((transaction, n) => ({ kind: 'transaction', timeMs: times[n]!, transaction }));
 }
 
-/** Puts the number of the repetition for every `{n}`. */
-function numbered<T>(value: T, n: number): T {
-  if (typeof value === 'string') return value.replaceAll('{n}', String(n + 1)) as T;
-  if (Array.isArray(value)) return value.map((item: unknown) => numbered(item, n)) as T;
-  if (value && typeof value === 'object')
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, numbered(item as unknown, n)])) as T;
-  return value;
+/** Fields of a transaction under the names that they have in a line. */
+const lineFields: Readonly<Record<string, string>> = {
+  amountFen: 'yuan',
+  payer: 'from',
+  payee: 'to',
+  'payer.name': 'fromName',
+  'payee.name': 'toName',
+  'payer.balanceFen': 'fromBalance',
+  'payee.balanceFen': 'toBalance',
+};
+
+function transactionOf(pattern: Pattern, line: ExampleTransaction, timeMs: number, lineNumber: number, n: number): Transaction {
+  return {
+    id: `example-${lineNumber + 1}-${n + 1}`,
+    time: formatShanghai(timeMs),
+    amountFen: Math.round(line.yuan * 100),
+    currency: line.currency ?? 'CNY',
+    status: line.status ?? 'settled',
+    payer: party(pattern, line.from, n, line.fromBalance, line.fromName),
+    payee: party(pattern, line.to, n, line.toBalance, line.toName),
+    ...(line.remark === undefined ? {} : { remark: line.remark }),
+    ...(line.channel === undefined ? {} : { channel: line.channel }),
+    ...(line.device === undefined ? {} : { device: numbered(line.device, n) }),
+    ...(line.operator === undefined ? {} : { operator: numbered(line.operator, n) }),
+  };
 }
 
 function party(pattern: Pattern, template: string, n: number, balance: number | undefined, holder: string | undefined): Party {
   const name = numbered(template, n);
-  const account = pattern.accounts[template] ?? pattern.accounts[name] ?? patternOf(pattern, name);
+  const account = accountNamed(pattern, template, name);
   const province = dealt(account?.province, n);
   const region = dealt(account?.region, n) ?? (province === undefined ? undefined : `${province}0000`);
   const creditCode = account?.creditCode === 'auto' ? creditCodeOf(name) : account?.creditCode;
@@ -98,34 +143,17 @@ function creditCodeOf(name: string): string {
   return `${body}${creditCodeCheckCharacter(body)}`;
 }
 
-/** `p1` written out is described by `p{n}`. */
-function patternOf(pattern: Pattern, name: string): Pattern['accounts'][string] | undefined {
-  const found = Object.entries(pattern.accounts).find(([key]) => isNumbered(key, name));
-  return found?.[1];
-}
-
-/** Whether the name is what a repetition makes of the template. Templates are anybody's text: no regular expression is made of one. */
-function isNumbered(template: string, name: string): boolean {
-  const at = template.indexOf('{n}');
-  if (at < 0) return false;
-  const digits = /^\d*/.exec(name.slice(at))![0];
-  return Array.from(digits, (_, i) => digits.slice(0, i + 1)).some((number) => template.replaceAll('{n}', number) === name);
-}
-
-/** Every name of an account in the example: in reference records they stand for the accounts' numbers. */
-function namesIn(pattern: Pattern, example: PatternExample): ReadonlySet<string> {
-  const names = new Set(Object.keys(pattern.accounts).filter((name) => !name.includes('{n}')));
-  for (const line of example.transactions) {
-    if ('record' in line) continue;
-    for (let n = 0; n < line.times; n++) names.add(numbered(line.from, n)).add(numbered(line.to, n));
-  }
-  return names;
-}
-
-function records(line: ExampleRecord, lineNumber: number, names: ReadonlySet<string>, example: PatternExample): ExampleItem[] {
+function records(
+  line: ExampleRecord,
+  times: readonly number[],
+  lineNumber: number,
+  names: ReadonlySet<string>,
+  fail: Fail,
+): ExampleItem[] {
   const number = (value: unknown): unknown => (typeof value === 'string' && names.has(value) ? accountNumber(value) : value);
   const numbers = (value: unknown): unknown => (Array.isArray(value) ? value.map(number) : value);
-  return timesOf(line).map((timeMs, n): ExampleItem => {
+  const items: ExampleItem[] = [];
+  for (const [n, timeMs] of times.entries()) {
     const { account, entries, related, employees, ...rest } = numbered(line.record as Record<string, unknown>, n);
     const found = referenceSchema.safeParse({
       id: `example-${lineNumber + 1}-${n + 1}`,
@@ -136,8 +164,11 @@ function records(line: ExampleRecord, lineNumber: number, names: ReadonlySet<str
       ...(related === undefined ? {} : { related: numbers(related) }),
       ...(employees === undefined ? {} : { employees: numbers(employees) }),
     });
-    if (found.success) return { kind: 'reference', timeMs, reference: found.data };
-    const issue = found.error.issues[0];
-    throw new Error(`example "${example.name}", line ${lineNumber + 1}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
-  });
+    if (!found.success) {
+      for (const { path, message } of found.error.issues) fail(['record', ...(path as (string | number)[])], message);
+      return [];
+    }
+    items.push({ kind: 'reference', timeMs, reference: found.data });
+  }
+  return items;
 }

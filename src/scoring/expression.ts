@@ -1,6 +1,7 @@
 import { parse, ParseError, type ASTNode } from '@marcbachmann/cel-js';
 import type { Parameter } from './pattern.js';
 import { generate, literal } from './generated.js';
+import { nearest } from './nearest.js';
 import { whereAbout } from './vocabulary/definitions.js';
 import { isListed } from './vocabulary/knowledge.js';
 import { profileFields } from './vocabulary/profiles.js';
@@ -141,6 +142,11 @@ function compile(node: ASTNode, scope: Scope): Typed {
   }
 }
 
+/** What the table itself holds under a name: names come from files, and every object answers to `toString`. */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 function constantOf(value: unknown, node: ASTNode, scope: Scope): Typed {
   if (typeof value === 'bigint' || typeof value === 'number') return constant(Number(value));
   if (typeof value === 'boolean') return { type: 'bool', code: value ? 'true' : 'false' };
@@ -170,7 +176,7 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
   if (object.op !== 'id')
     throw new ExpressionError(`"${name}" has nothing to stand on; fields are written like tx.amountFen`, node.start);
   if (object.args === 'params') {
-    const value = scope.params[name];
+    const value = own(scope.params, name);
     if (value === undefined)
       throw new ExpressionError(`unknown parameter "params.${name}"${nearest(name, Object.keys(scope.params))}`, node.start);
     const typed = parameter(value, scope);
@@ -178,7 +184,7 @@ function member(node: ASTNode & { op: '.' }, scope: Scope): Typed {
     return typed;
   }
   const path = `${object.args}.${name}`;
-  const field = fields[path];
+  const field = own(fields, path);
   if (!field) throw new ExpressionError(`unknown field "${path}"${nearest(path, Object.keys(fields))}`, node.start);
   if (field.about && field.about !== scope.about)
     throw new ExpressionError(`"${path}" exists only ${whereAbout[field.about]}`, node.start);
@@ -198,7 +204,7 @@ function profileField(on: ASTNode, name: string, node: ASTNode, scope: Scope): T
   const profile = compile(on, scope);
   if (profile.type !== 'profile')
     throw new ExpressionError(`"${name}" stands on a ${profile.type}; expected profile(self).${name}`, node.start);
-  const field = profileFields[name];
+  const field = own(profileFields, name);
   if (!field)
     throw new ExpressionError(`unknown field of a profile "${name}"${nearest(name, Object.keys(profileFields))}`, node.start);
   const typed = field.make(profile.who, scope);
@@ -213,7 +219,7 @@ function parameter(value: Parameter, scope: Scope): Typed {
 }
 
 function call(name: string, args: readonly ASTNode[], node: ASTNode, scope: Scope): Typed {
-  const feature = functions[name];
+  const feature = own(functions, name);
   if (feature?.about && feature.about !== scope.about)
     throw new ExpressionError(`"${name}" exists only ${whereAbout[feature.about]}`, node.start);
   if (!feature) throw new ExpressionError(`unknown function "${name}"${nearest(name, Object.keys(functions))}`, node.start);
@@ -237,7 +243,7 @@ function method(name: string, on: ASTNode, args: readonly ASTNode[], node: ASTNo
   const [first] = args;
   if (!first || args.length !== 1) throw new ExpressionError(`expected one text, like tx.remark.${name}("退款")`, node.start);
   const wanted = text(first, scope);
-  const test = textMethods[name];
+  const test = own(textMethods, name);
   if (!test) throw new ExpressionError(`unknown method "${name}"; texts have contains, startsWith and endsWith`, node.start);
   const whole = functionOf<string>(target.code, scope.helpers);
   const part = functionOf<string>(wanted.code, scope.helpers);
@@ -357,27 +363,4 @@ function text(node: ASTNode, scope: Scope): Typed & { type: 'text' } {
   const typed = compile(node, scope);
   if (typed.type !== 'text') throw new ExpressionError(`expected a text, found a ${typed.type}`, node.start);
   return typed;
-}
-
-/** `; did you mean "…"?` where a known name is close. */
-function nearest(name: string, known: readonly string[]): string {
-  const scored = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  scored.sort((a, b) => a.distance - b.distance);
-  const longer = known.find((candidate) => name.length >= 3 && candidate.startsWith(name));
-  if (longer) return `; did you mean "${longer}"?`;
-  const [best] = scored;
-  if (best && best.distance <= Math.max(2, name.length / 3)) return `; did you mean "${best.candidate}"?`;
-  return known.length > 0 && known.length <= 12 ? `; known are ${known.join(', ')}` : '';
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-  }
-  return row[b.length]!;
 }

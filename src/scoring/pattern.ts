@@ -1,7 +1,8 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { z } from 'zod';
 import { audiences, patternSides, severities } from '../domain/hit.js';
 import { exampleAccount, exampleSchema } from './pattern-example.js';
+import { issuesIn, placeAt, placeOf, type Place } from './pattern-issues.js';
 
 /** A pattern file: data, never code. `docs/patterns.md` explains it by example. */
 
@@ -106,11 +107,13 @@ export interface ParsedPattern {
   readonly pattern: Pattern;
   /** The expression as it stands in the file, and the position of an offset in it. */
   readonly expressionAt: (path: readonly (string | number)[]) => ExpressionSource;
+  /** Where something stands in the file, or what is nearest above it. */
+  readonly placeOf: (path: readonly (string | number)[]) => Place;
 }
 
 export interface ExpressionSource {
   readonly text: string;
-  position(offset: number): { line: number; column: number };
+  position(offset: number): Place;
 }
 
 const textMax = 65_536;
@@ -122,28 +125,40 @@ export function parsePattern(
   if (text.length > textMax) return broken(file, 1, 1, '', `the file has ${text.length} characters; at most ${textMax}`);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, maxAliasCount: 0, prettyErrors: false } as never);
-  if (document.errors.length > 0) {
-    return {
-      kind: 'broken',
-      problems: document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return { file, line, column: col, path: '', message: `not valid YAML: ${error.message}` };
-      }),
-    };
-  }
-  const result = patternSchema.safeParse(document.toJS({ maxAliasCount: 0 }) as unknown);
-  if (!result.success) {
-    const problems = result.error.issues.map((issue) => {
-      const path = issue.path as (string | number)[];
-      const { line, column } = positionOf(document, lines, path);
-      return { file, line, column, path: path.join('.'), message: issue.message };
-    });
+  const errors = document.errors.map(({ pos, message }) => ({ at: pos[0], message: `not valid YAML: ${message}` }));
+  const unreadable = errors.length > 0 ? errors : aliasesIn(document);
+  if (unreadable.length > 0) {
+    const problems = unreadable.map(({ at, message }) => ({ file, ...placeAt(lines, at), path: '', message }));
     return { kind: 'broken', problems };
+  }
+  const result = patternSchema.safeParse(document.toJS() as unknown);
+  if (!result.success) {
+    const issues = issuesIn(result.error, patternSchema, document, lines);
+    return { kind: 'broken', problems: issues.map((issue) => ({ file, ...issue, path: issue.path.join('.') })) };
   }
   return {
     kind: 'parsed',
-    parsed: { file, pattern: result.data, expressionAt: (path) => expressionSource(text, document, lines, path) },
+    parsed: {
+      file,
+      pattern: result.data,
+      expressionAt: (path) => expressionSource(text, document, lines, path),
+      placeOf: (path) => placeOf(document, lines, path),
+    },
   };
+}
+
+/** A few of them that stand for each other would make a text of any length out of a short one. */
+function aliasesIn(document: Document): { at: number; message: string }[] {
+  const found: { at: number; message: string }[] = [];
+  visit(document, {
+    Alias: (_, { source, range }) => {
+      found.push({
+        at: range?.[0] ?? 0,
+        message: `aliases such as *${source} are not part of pattern files; write the value out`,
+      });
+    },
+  });
+  return found;
 }
 
 function broken(
@@ -154,22 +169,6 @@ function broken(
   message: string,
 ): { kind: 'broken'; problems: PatternProblem[] } {
   return { kind: 'broken', problems: [{ file, line, column, path, message }] };
-}
-
-/** Position of the deepest node on the path that exists. */
-function positionOf(
-  document: Document,
-  lines: LineCounter,
-  path: readonly (string | number)[],
-): { line: number; column: number } {
-  for (let depth = path.length; depth >= 0; depth--) {
-    const node = depth === 0 ? document.contents : (document.getIn(path.slice(0, depth), true) as Node | undefined);
-    if (node && typeof node === 'object' && 'range' in node && node.range) {
-      const { line, col } = lines.linePos(node.range[0]);
-      return { line, column: col };
-    }
-  }
-  return { line: 1, column: 1 };
 }
 
 /**
@@ -183,7 +182,8 @@ function expressionSource(
   path: readonly (string | number)[],
 ): ExpressionSource {
   const node = document.getIn(path, true);
-  if (!isScalar(node) || !node.range) return { text: String(isMap(node) ? '' : node), position: () => ({ line: 1, column: 1 }) };
+  if (!isScalar(node) || !node.range)
+    return { text: String(isMap(node) ? '' : node), position: () => placeOf(document, lines, path) };
   const at = node.range[0];
   const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   if (!isBlock) {

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { patternSchema } from '../../src/scoring/pattern.js';
@@ -24,6 +24,7 @@ function patternFile(name: string, ...changes: readonly (readonly [string, strin
     text = text.replace(from, to);
   }
   const file = join(directory, name);
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   return file;
 }
@@ -62,6 +63,20 @@ describe('huqi patterns check', () => {
     const outcome = await huqi(['patterns', 'check', patternFile('strict.yaml', ['bigFen: 10000000', 'bigFen: 90000000'])]);
     expect(outcome.code).toBe(1);
     expect(outcome.stdout).toContain('M03 example "100,000 yuan stay for two minutes": must hit but does not');
+  });
+
+  it('refuses files whose Chinese is not UTF-8 by their names', async () => {
+    const files = ['first.yaml', 'second.yaml'].map((name) => patternFile(`gbk/${name}`));
+    const gbk = Buffer.concat([Buffer.from(shipped), Buffer.from([0x23, 0x20, 0xbb, 0xa4, 0xc6, 0xf3, 0x0a])]);
+    for (const file of files) writeFileSync(file, gbk);
+    for (const args of [
+      ['check', join(directory, 'gbk')],
+      ['push', join(directory, 'gbk'), ...data],
+    ]) {
+      const outcome = await huqi(['patterns', ...args]);
+      expect(outcome.stderr).toContain(`${files.join(', ')}: not UTF-8`);
+      expect(failureOf(outcome)).toEqual({ code: 1, lines: 1, hasStack: false });
+    }
   });
 
   it('says in one sentence that a file is not there', async () => {

@@ -112,6 +112,38 @@ describe('over HTTP', () => {
     expect(await versionInForce()).toBe(1);
   });
 
+  test('a text that was read in another encoding than it was written in is refused at the first lost character', async () => {
+    const broken = await propose('li-key', second.replace('请核实', '\uFFFD\uFFFD实'));
+    const line = second.split('\n').findIndex((text) => text.startsWith('advice')) + 1;
+    expect(broken).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: `/home/li/T01.yaml:${line}:16`, detail: expect.stringContaining('not sent as UTF-8') }] },
+    });
+  });
+
+  test('what is wrong with one file does not hide what is wrong with the next', async () => {
+    const files = [
+      {
+        file: 'T02.yaml',
+        text: patternText({ id: 'T02', extra: 'ceiling: &many 20' }).replace('peculiarFen: 12345677', 'peculiarFen: *many'),
+      },
+      { file: 'T03.yaml', text: patternText({ id: 'T03' }).replace('2026-07-01', '2026-13-01') },
+      { file: 'T04.yaml', text: patternText({ id: 'T04', when: 'profile(self).toString > 1' }) },
+      { file: 'T05.yaml', text: patternText({ id: 'T05' }) },
+    ];
+    const { status, body } = await post('li-key', '', { files });
+    expect(status).toBe(422);
+    const errors = body['errors'] as { pointer: string; detail: string }[];
+    expect(errors.map(({ pointer }) => pointer.replace(/:\d+:\d+/, ''))).toEqual([
+      'T02.yaml',
+      'T03.yaml examples.hits.0.transactions.0.at',
+      'T04.yaml when',
+    ]);
+    expect(errors[0]!.detail).toBe('aliases such as *many are not part of pattern files; write the value out');
+    const together = await post('li-key', '', { files: files.slice(1) });
+    expect((together.body['errors'] as unknown[]).length).toBe(2);
+  });
+
   test('a broken file is refused by file, line and column, and nothing changes', async () => {
     const broken = await propose('li-key', second.replace('tx.amountFen ==', 'tx.amuntFen =='));
     expect(broken).toMatchObject({ status: 422, body: { type: '/problems/patterns-broken' } });

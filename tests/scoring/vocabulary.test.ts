@@ -39,6 +39,11 @@ describe('the language of patterns', () => {
     ['now(debit)', 'expected a stream of the pattern'],
     ['recent("round", 500) > 4', 'from 2 to 100'],
     ['tx.remark.matches("(a+)+$")', 'unknown method'],
+    ['toString(debit)', 'unknown function "toString"'],
+    ['profile(self).constructor > 1', 'unknown field of a profile "constructor"'],
+    ['tx.remark.toString("x")', 'unknown method "toString"'],
+    ['params.constructor == "x"', 'unknown parameter "params.constructor"'],
+    ['b > 1', 'unknown name "b"'],
   ])('%s is refused with a remedy', (expression, remedy) => {
     expect(problemsOf(expression, 'debit').join(' ')).toContain(remedy);
   });
