@@ -282,6 +282,9 @@ function comparison(op: '<' | '<=' | '>' | '>=', left: NumberTyped, right: Numbe
 }
 
 function equality(op: '==' | '!=', left: Typed, right: Typed, node: ASTNode, scope: Scope): Typed {
+  // An unknown number is neither equal to anything nor different from it.
+  if (op === '!=' && left.type === 'number' && right.type === 'number')
+    return { type: 'bool', code: `(Math.abs(${left.code} - ${right.code}) > 0)` };
   const same = sameness(left, right, node, scope);
   return { type: 'bool', code: op === '==' ? same : `!${same}` };
 }

@@ -59,6 +59,23 @@ describe('the strength of a hit', () => {
   });
 });
 
+describe('a comparison with an unknown number', () => {
+  const holds = (when: string) => pay(createEngine(compileOrThrow([pattern('T01', 'active', when)])), 4_000, 9).length > 0;
+
+  it.each(['==', '!=', '<', '<=', '>', '>='])('%s is false, whichever side it stands on', (operator) => {
+    expect(holds(`self.balanceFen ${operator} 5`)).toBe(false);
+    expect(holds(`5 ${operator} self.balanceFen`)).toBe(false);
+    expect(holds(`self.balanceFen ${operator} other.balanceFen`)).toBe(false);
+  });
+
+  it('!= tells known numbers apart', () => {
+    expect(holds('tx.amountFen != 4001')).toBe(true);
+    expect(holds('tx.amountFen != 4000')).toBe(false);
+    expect(holds('tx.amountFen != 4000.5 && !(tx.amountFen + 1 != 4001)')).toBe(true);
+    expect(holds('self.kind != "personal" && tx.isCny != false && tx.remark != "x"')).toBe(true);
+  });
+});
+
 describe('what a condition costs', () => {
   it('is measured on one leg in so many, without what the clock takes', () => {
     const readingNs = 40;
