@@ -1,6 +1,6 @@
 import type { Hit } from '../domain/hit.js';
 import { absorbHit, transactionOf, warningIdOf, type WarningFacts } from '../domain/warning-facts.js';
-import { settleWarning } from '../domain/warning-policy.js';
+import { isTold, settleWarning } from '../domain/warning-policy.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Level } from '../domain/warning.js';
 
@@ -18,7 +18,7 @@ export interface Tally {
   save(): TallyState;
 }
 
-/** A warning as it would stand at the end of its day. */
+/** A warning as it would stand at the end of its day; one that nobody would be told of is none. */
 export interface BacktestWarning {
   readonly id: string;
   readonly day: string;
@@ -73,11 +73,12 @@ export function createTally(policy: WarningPolicy, state?: TallyState): Tally {
     hitsByDay: () => byDay,
     subjectsOf: (pattern) => subjects.get(pattern)?.size ?? 0,
     warnings: () =>
-      [...warnings.values()].map((facts) => {
+      [...warnings.values()].flatMap((facts) => {
         const { warning } = settleWarning(null, facts, policy, facts.receivedAtMs);
+        if (!isTold(null, warning, policy)) return [];
         const { id, day, family, level } = warning;
         const patterns = Object.keys(facts.patterns).toSorted();
-        return { id, day, family, level, patterns, key: facts.key, tellsEnterprise: warning.audience.includes('enterprise') };
+        return [{ id, day, family, level, patterns, key: facts.key, tellsEnterprise: warning.audience.includes('enterprise') }];
       }),
     save: () => ({
       hits: hitCount,
