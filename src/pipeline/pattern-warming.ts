@@ -56,15 +56,47 @@ export async function reachOf(log: Log): Promise<Reach | null> {
   let [oldestMs, newestMs] = [Infinity, -Infinity];
   for (let partition = 0; partition < log.partitions('transactions'); partition++) {
     const { first, next } = await log.bounds('transactions', partition);
-    for (const from of first === next ? [] : new Set([first, next - 1])) {
-      const { records } = await log.read('transactions', partition, from, { recordsMax: 1, bytesMax: 2 ** 26 });
-      for (const timeMs of records.flatMap(timesIn)) {
+    for (const step of first === next ? [] : ([1, -1] as const)) {
+      for (const timeMs of await timesFrom(log, partition, { first, next, step })) {
         oldestMs = Math.min(oldestMs, timeMs);
         newestMs = Math.max(newestMs, timeMs);
       }
     }
   }
   return oldestMs === Infinity ? null : { oldestMs, newestMs };
+}
+
+/** Reference records and forwards may stand before the first transaction and behind the last; so many records are looked through. */
+const recordsVisitedMax = 4_096;
+const chunkMax = 256;
+
+/** Times of the record with transactions that stands nearest to the beginning (step 1) or to the end (step -1) of the partition. */
+async function timesFrom(
+  log: Log,
+  partition: number,
+  { first, next, step }: { readonly first: number; readonly next: number; readonly step: 1 | -1 },
+): Promise<number[]> {
+  const most = Math.min(next - first, recordsVisitedMax);
+  // Nearly always the very first record has some.
+  for (let done = 0, chunk = 1; done < most; done += chunk, chunk = chunkMax) {
+    const from = step === 1 ? first + done : Math.max(first, next - done - chunk);
+    const to = step === 1 ? Math.min(next, from + chunk) : next - done;
+    const found = (await recordsBetween(log, partition, from, to)).map(timesIn).filter((times) => times.length > 0);
+    const nearest = step === 1 ? found[0] : found.at(-1);
+    if (nearest) return nearest;
+  }
+  return [];
+}
+
+async function recordsBetween(log: Log, partition: number, from: number, to: number): Promise<LogRecord[]> {
+  const all: LogRecord[] = [];
+  for (let at = from; at < to;) {
+    const { records, next } = await log.read('transactions', partition, at, { recordsMax: to - at, bytesMax: 2 ** 26 });
+    if (next <= at) break;
+    all.push(...records.filter(({ offset }) => offset < to));
+    at = next;
+  }
+  return all;
 }
 
 function timesIn({ value }: LogRecord): number[] {

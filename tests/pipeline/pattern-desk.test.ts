@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeFrame, role } from '../../src/domain/frame.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { createPatternDesk, type PatternDesk } from '../../src/pipeline/pattern-desk.js';
 import { createPatternStore } from '../../src/pipeline/pattern-store.js';
@@ -64,6 +65,32 @@ describe('a pattern', () => {
     expect(await desk.get('T03')).toMatchObject({ warming: { until: '2026-07-11T02:00:00.000Z' } });
     expect((await item('T01'))?.warming).toBeUndefined();
     await pay('last', '2026-07-11');
+    expect((await item('T03'))?.warming).toBeUndefined();
+  });
+
+  test('warms by the transactions that stand between reference records and forwards', async () => {
+    const others = async (count: number) => {
+      const entry = { flags: 0, receivedAtMs: clock.nowMs, bytes: Buffer.from('{}') };
+      const value = (roles: number) => encodeFrame([{ ...entry, roles }]);
+      const partitions = Array.from({ length: parts.log.partitions('transactions') }, (_, partition) => partition);
+      const records = partitions.flatMap((partition) =>
+        Array.from({ length: count }, (_, i) => value(i % 2 === 0 ? role.reference : role.forward)).map((bytes) => ({
+          topic: 'transactions' as const,
+          partition,
+          value: bytes,
+        })),
+      );
+      await parts.log.append(records);
+      clock.nowMs += 60_000;
+    };
+    await others(300);
+    expect(await item('T03')).toMatchObject({ warming: { until: null } });
+    await pay('first', '2026-07-01');
+    expect(await item('T03')).toMatchObject({ warming: { until: '2026-07-11T02:00:00.000Z' } });
+    await others(300);
+    expect(await item('T03')).toMatchObject({ warming: { until: '2026-07-11T02:00:00.000Z' } });
+    await pay('last', '2026-07-11');
+    await others(600);
     expect((await item('T03'))?.warming).toBeUndefined();
   });
 
