@@ -22,6 +22,18 @@ describe('the patterns that ship', () => {
     expect(telling).toEqual([]);
   });
 
+  it('advise the duty officers on such an account, never its holder', () => {
+    const talking = set.patterns.filter(
+      ({ pattern: { side, advice } }) =>
+        side === 'mule' &&
+        !(
+          /^(供|（对持有人不单独提示|大额交易由开户行)/.test(advice.zh) &&
+          /^(For (the )?(bank|centre)|Not shown|The bank reports)/.test(advice.en)
+        ),
+    );
+    expect(talking.map(({ pattern }) => pattern.id)).toEqual([]);
+  });
+
   for (const { pattern } of set.patterns) {
     describe(`${pattern.id} ${pattern.title.en}`, () => {
       for (const outcome of runExamples(set, pattern)) {
