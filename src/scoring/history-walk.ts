@@ -69,14 +69,15 @@ export function eachSeen(leg: Evaluation, source: Source, ofPair: boolean, visit
   else eachLeg(leg, source.window, subjectLegsMax, look);
 }
 
-/** The same as a list in order of time (legs of one instant as they were found). */
+/** The same as a list in order of time; legs of one instant in the order in which they came. */
 export function listSeen(leg: Evaluation, source: Source, ofPair: boolean): Seen[] {
   const list: Seen[] = [];
   eachSeen(leg, source, ofPair, (one) => {
     list.push({ ...one });
     return list.length < eventsVisitedMax;
   });
-  return list.toSorted((a, b) => a.timeMs - b.timeMs);
+  // Walks go from the latest back.
+  return list.toReversed().toSorted((a, b) => a.timeMs - b.timeMs);
 }
 
 /** Largest or smallest amount: kept as a number, and found again by a walk once the leg that held it has left the window. */

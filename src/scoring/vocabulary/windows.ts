@@ -214,9 +214,11 @@ function secondsSince(leg: Evaluation, named: number): number {
   return latestMs === -Infinity ? Number.NaN : (leg.timeMs - latestMs) / 1000;
 }
 
+const byDays = 'Of `debit`, `credit` and `any` beyond "31d" by calendar days: exact to the day on which the window begins.';
+
 export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
-  count: aggregate('count', 'Number of legs of the stream inside the window, this leg included.'),
-  sum: aggregate('sum', 'Sum of their amounts in fen.'),
+  count: aggregate('count', `Number of legs of the stream inside the window, this leg included. ${byDays}`),
+  sum: aggregate('sum', `Sum of their amounts in fen. ${byDays}`),
   distinct: aggregate('distinct', 'Number of different counterparties among them.'),
   max: aggregate('max', 'Largest amount among them in fen; unknown where there is none.'),
   min: aggregate('min', 'Smallest amount among them in fen; unknown where there is none.'),
@@ -228,7 +230,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
       { name: 'what', type: 'text' },
       { name: 'window', type: 'text' },
     ],
-    doc: 'Number of different provinces or regions of the counterparties, hours of the day, days or months among the legs.',
+    doc: "Number of different provinces or regions of the counterparties, hours, days or months among the legs. Hours are those of the calendar: nine o'clock on two days is two.",
     make(args, scope, fail) {
       const what = args[1]!;
       const kind = what.type === 'text' ? what.constant : undefined;
