@@ -27,18 +27,17 @@ export function withDrafts(inForce: readonly PatternSource[], drafts: readonly P
   const problems: PatternProblem[] = [];
   const parsedDrafts = drafts.flatMap((source) => {
     const result = parsePattern(source.text, source.file);
-    if (result.kind === 'parsed') return [{ source, pattern: result.parsed.pattern }];
+    if (result.kind === 'parsed') return [{ source, pattern: result.parsed.pattern, placeOf: result.parsed.placeOf }];
     problems.push(...result.problems);
     return [];
   });
   const seen = new Map<string, string>();
-  for (const { source, pattern } of parsedDrafts) {
+  for (const { source, pattern, placeOf } of parsedDrafts) {
     const earlier = seen.get(pattern.id);
     if (earlier !== undefined)
       problems.push({
         file: source.file,
-        line: 1,
-        column: 1,
+        ...placeOf(['id']),
         path: 'id',
         message: `pattern ${pattern.id} stands in ${earlier} already`,
       });

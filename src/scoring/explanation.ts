@@ -29,6 +29,8 @@ export function compileReason(template: string, scope: Scope): Reason {
     at = match.index + match[0].length;
   }
   const rest = template.slice(at);
+  const unclosed = rest.indexOf('${');
+  if (unclosed >= 0) throw new ExpressionError('"${" is never closed by "}"', at + unclosed);
   if (rest) pieces.push(() => rest);
   return (leg) => {
     let text = '';
@@ -38,23 +40,22 @@ export function compileReason(template: string, scope: Scope): Reason {
 }
 
 function compileSlot(source: string, offset: number, scope: Scope): (leg: Evaluation) => string {
-  const wrapped = /^\s*(wan|yuan|percent)\(([\s\S]*)\)\s*$/.exec(source);
-  const inner = wrapped ? wrapped[2]! : source;
+  const wrapped = /^(\s*(wan|yuan|percent)\()([\s\S]*)\)\s*$/.exec(source);
+  const [, before = '', format = '', inner = source] = wrapped ?? [];
   let typed: Typed;
   try {
     typed = compileExpression(inner, scope);
   } catch (error) {
-    if (error instanceof ExpressionError) throw new ExpressionError(error.message, offset + source.indexOf(inner) + error.offset);
+    if (error instanceof ExpressionError) throw new ExpressionError(error.message, offset + before.length + error.offset);
     throw error;
   }
   if (wrapped) {
-    if (typed.type !== 'number')
-      throw new ExpressionError(`expected a number in ${wrapped[1]}(…), found a ${typed.type}`, offset);
-    const format = formats[wrapped[1]!]!;
+    if (typed.type !== 'number') throw new ExpressionError(`expected a number in ${format}(…), found a ${typed.type}`, offset);
+    const write = formats[format]!;
     const read = functionOf<number>(typed.code, scope.helpers);
     return (leg) => {
       const value = read(leg);
-      return Number.isNaN(value) ? unknownWords[wrapped[1]!]! : format(value);
+      return Number.isNaN(value) ? unknownWords[format]! : write(value);
     };
   }
   return shower(typed, scope.helpers);

@@ -166,7 +166,11 @@ function identifier(name: string, node: ASTNode, scope: Scope): Typed {
   const stream = scope.streams.get(name);
   if (stream) return { type: 'stream', stream };
   if (isWho(name)) return { type: 'account', who: name };
+  if (scope.streamsToCome.has(name))
+    throw new ExpressionError(`the stream "${name}" must stand before the one that uses it, and none uses itself`, node.start);
   const known = [...scope.streams.keys(), 'tx', 'self', 'other', 'payer', 'payee', 'params'];
+  if (known.includes(name))
+    throw new ExpressionError(`"${name}" is nothing by itself; its fields are written like tx.amountFen`, node.start);
   throw new ExpressionError(`unknown name "${name}"${nearest(name, known)}`, node.start);
 }
 

@@ -16,10 +16,12 @@ export interface Issue extends Place {
   readonly message: string;
 }
 
+/** Misspelt names come first: what is missing is often what one of them should have been. */
 export function issuesIn(error: z.ZodError, schema: z.ZodType, document: Document, lines: LineCounter): Issue[] {
-  return error.issues.flatMap(inBranch).flatMap((issue): Issue[] => {
+  const all = error.issues.flatMap(inBranch);
+  const unknown = all.flatMap((issue): Issue[] => {
+    if (issue.code !== 'unrecognized_keys') return [];
     const path = issue.path as Path;
-    if (issue.code !== 'unrecognized_keys') return [{ ...placeOf(document, lines, path), path, message: issue.message }];
     const known = keysAt(schema, path);
     return issue.keys.map((key) => ({
       ...placeOfKey(document, lines, path, key),
@@ -27,6 +29,14 @@ export function issuesIn(error: z.ZodError, schema: z.ZodType, document: Documen
       message: `unknown field "${key}"${nearest(key, known)}`,
     }));
   });
+  const others = all
+    .filter(({ code }) => code !== 'unrecognized_keys')
+    .map((issue): Issue => {
+      const path = issue.path as Path;
+      const isMissing = path.length > 0 && !document.hasIn(path);
+      return { ...placeOf(document, lines, path), path, message: isMissing ? `missing; ${issue.message}` : issue.message };
+    });
+  return [...unknown, ...others];
 }
 
 /** Of a value that may have several shapes: what is wrong with the shape that it comes closest to. */

@@ -94,7 +94,7 @@ function compileWith(plan: Plan, files: readonly Parsed[], workingDays: WorkingD
     const state = source.state ?? parsed.pattern.state;
     const twice = secondOf(parsed.pattern, state, source.file, seen);
     if (twice) {
-      problems.push({ file: source.file, line: 1, column: 1, path: 'id', message: twice });
+      problems.push({ file: source.file, ...parsed.placeOf(['id']), path: 'id', message: twice });
       continue;
     }
     const compiled = compilePattern(parsed, state, { plan, workingDays, helpers }, problems);
@@ -143,10 +143,12 @@ function compilePattern(
   const { pattern } = parsed;
   const before = problems.length;
   const streams = new Map<string, StreamRef>(baseStreams);
+  const streamsToCome = new Set(Object.keys(pattern.streams));
   const scopeFor = (about: About): Scope => ({
     ...shared,
     params: pattern.params,
     streams,
+    streamsToCome,
     about,
     usesHistory: false,
     cost: 0,
@@ -166,17 +168,22 @@ function compilePattern(
   }
 
   if (pattern.on === 'use' && Object.keys(pattern.streams).length > 0)
-    problems.push({ file: parsed.file, line: 1, column: 1, path: 'streams', message: 'patterns with on: use have no streams' });
+    problems.push({
+      file: parsed.file,
+      ...parsed.placeOf(['streams']),
+      path: 'streams',
+      message: 'patterns with on: use have no streams',
+    });
   for (const name of Object.keys(pattern.streams)) {
     if (baseStreams.has(name))
       problems.push({
         file: parsed.file,
-        line: 1,
-        column: 1,
+        ...parsed.placeOf(['streams', name]),
         path: `streams.${name}`,
         message: `"${name}" is a stream that every pattern has; choose another name`,
       });
     at(['streams', name], () => streams.set(name, declareStream(parsed, name, shared, streams, scopeFor, at)));
+    streamsToCome.delete(name);
   }
   const about = aboutOf(pattern);
   const scope = scopeFor(about);
@@ -235,10 +242,10 @@ function declareStream(
 ): StreamRef {
   const definition = parsed.pattern.streams[name]!;
   const isLots = definition.of === 'lots';
-  if (isLots !== (definition.share !== undefined && definition.within !== undefined)) {
+  const { share, within: spentWithin } = definition;
+  if (isLots ? share === undefined || spentWithin === undefined : share !== undefined || spentWithin !== undefined)
     throw new ExpressionError(isLots ? 'streams of: lots need share and within' : 'share and within go with of: lots', 0);
-  }
-  const within = definition.within === undefined ? undefined : parseWindow(definition.within, shared.workingDays);
+  const within = spentWithin === undefined ? undefined : parseWindow(spentWithin, shared.workingDays);
   if (within && 'problem' in within) throw new ExpressionError(within.problem, 0);
   if (within && within.spanMsMax > 31 * dayMs) throw new ExpressionError('within is at most "31d"', 0);
   const condition = definition.when === undefined ? '' : parsed.expressionAt(['streams', name, 'when']).text;
@@ -246,12 +253,12 @@ function declareStream(
   const key = JSON.stringify([
     definition.of,
     condition.replace(/\s+/g, ' ').trim(),
-    definition.share,
+    share,
     within?.spanMsMax,
     usedParams(condition, parsed.pattern),
     [...streams].filter(([known]) => condition.includes(known) && !baseStreams.has(known)),
   ]);
-  const stream = shared.plan.stream({ key, of: definition.of, share: definition.share ?? 0, withinMs: within?.spanMsMax ?? 0 });
+  const stream = shared.plan.stream({ key, of: definition.of, share: share ?? 0, withinMs: within?.spanMsMax ?? 0 });
   if (!stream) throw new ExpressionError(`the set has more than ${streamsMax} different streams; share or drop some`, 0);
   if (parsed.pattern.subjects === 'any') stream.forPersonal = true;
   if (definition.when !== undefined && stream.code === undefined) {

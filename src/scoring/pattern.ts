@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { audiences, patternSides, severities } from '../domain/hit.js';
 import { exampleAccount, exampleSchema } from './pattern-example.js';
 import { issuesIn, placeAt, placeOf, type Place } from './pattern-issues.js';
+import { scalarOffsets } from './scalar-offsets.js';
 
 /** A pattern file: data, never code. `docs/patterns.md` explains it by example. */
 
@@ -187,22 +188,15 @@ function expressionSource(
   const at = node.range[0];
   const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   if (!isBlock) {
-    const quote = node.type === 'PLAIN' ? 0 : 1;
-    return {
-      text: String(node.value),
-      position: (offset) => {
-        const { line, col } = lines.linePos(at + quote + offset);
-        return { line, column: col };
-      },
-    };
+    const value = String(node.value);
+    const type = node.type === 'QUOTE_DOUBLE' ? 'double' : node.type === 'QUOTE_SINGLE' ? 'single' : 'plain';
+    const offsets = scalarOffsets(text.slice(at, node.range[1]), type, value.length);
+    return { text: value, position: (offset) => placeAt(lines, at + (offsets?.[offset] ?? offset)) };
   }
   const bodyStart = text.indexOf('\n', at) + 1;
   const source = text.slice(bodyStart, node.range[1]);
   return {
     text: source,
-    position: (offset) => {
-      const { line, col } = lines.linePos(bodyStart + offset);
-      return { line, column: col };
-    },
+    position: (offset) => placeAt(lines, bodyStart + offset),
   };
 }

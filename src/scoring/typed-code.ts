@@ -56,6 +56,8 @@ export interface Scope {
   readonly helpers: Helper[];
   readonly params: Readonly<Record<string, Parameter>>;
   readonly streams: ReadonlyMap<string, StreamRef>;
+  /** Streams of the pattern that stand further down in the file, and the one whose condition this is. */
+  readonly streamsToCome: ReadonlySet<string>;
   /** What the expression is asked about; `day.*`, `lot.*`, `carried.*`, `use.*` and `record.*` exist only there. */
   readonly about: About;
   /** Set by features: the expression looks at history. */

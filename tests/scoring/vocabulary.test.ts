@@ -44,6 +44,13 @@ describe('the language of patterns', () => {
     ['tx.remark.toString("x")', 'unknown method "toString"'],
     ['params.constructor == "x"', 'unknown parameter "params.constructor"'],
     ['b > 1', 'unknown name "b"'],
+    ['tx == tx', '"tx" is nothing by itself'],
+    ['tx.amountFen > percentile(debit, 95, "90d")', 'expected a share from 0 to 1, found 95'],
+    ['similar(credit, "7d", -0.1) > 3', 'expected a share from 0 to 1, found -0.1'],
+    ['pairSimilar(credit, "7d", 5) > 3', 'expected a share from 0 to 1'],
+    ['matched(credit, "7d", 5)', 'expected a share from 0 to 1'],
+    ['knownName(92, "365d") > 3', 'expected a share from 0 to 1, found 92'],
+    ['roundForeign(2)', 'expected a share from 0 to 1'],
   ])('%s is refused with a remedy', (expression, remedy) => {
     expect(problemsOf(expression, 'debit').join(' ')).toContain(remedy);
   });

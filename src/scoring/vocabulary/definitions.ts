@@ -75,6 +75,12 @@ export function codeOf(typed: Typed | undefined): string {
   return typed?.type === 'number' ? typed.code : '0/0';
 }
 
+/** A share is refused where it is written out, or a parameter, and is none: 95 for 0.95. */
+export function checkShare(typed: Typed | undefined, fail: Fail, argument: number): void {
+  const value = typed?.type === 'number' ? typed.constant : undefined;
+  if (value !== undefined && !(value >= 0 && value <= 1)) fail(argument, `expected a share from 0 to 1, found ${value}`);
+}
+
 /** Says that the expression asks about the subject's history; a shared thing has none. */
 export function asksHistory(scope: Scope, fail: Fail): void {
   if (scope.about === 'use')

@@ -4,7 +4,7 @@ import { literal } from '../generated.js';
 import { callHelper, partyCode, type Typed } from '../typed-code.js';
 import { openedKey } from '../shared-firms.js';
 import { hashBytes, type PartyView } from '../transaction-view.js';
-import { asksHistory, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
+import { asksHistory, checkShare, codeOf, endingWindow, type Fail, type FunctionDefinition, onlyWindow } from './definitions.js';
 import { ownProfile } from './profiles.js';
 
 /** What is known besides transactions: lists, profiles, account changes, logins, names, devices, and paths of money. */
@@ -103,6 +103,7 @@ function named(
     ],
     doc,
     make([similarity, text], scope, fail) {
+      checkShare(similarity, fail, 0);
       const { spanMsMax } = endingWindow(text!, scope, fail, 1);
       asksHistory(scope, fail);
       scope.plan.keep('names');
@@ -336,7 +337,8 @@ export const knowledgeFunctions: Readonly<Record<string, FunctionDefinition>> = 
     example: 'roundForeign(0.001)',
     parameters: [{ name: 'tolerance', type: 'number' }],
     doc: 'The amount is a round sum of a foreign currency at the latest exchange rate: a multiple of half its leading power of ten (10,000 15,000 …), at least 1,000; false without rates.',
-    make([tolerance]) {
+    make([tolerance], _, fail) {
+      checkShare(tolerance, fail, 0);
       return {
         type: 'bool',
         code: `leg.memory.rates.isRound(view.amountFen, leg.timeMs, ${codeOf(tolerance)})`,

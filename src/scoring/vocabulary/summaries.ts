@@ -3,6 +3,7 @@ import { literal } from '../generated.js';
 import { callHelper } from '../typed-code.js';
 import {
   asksHistory,
+  checkShare,
   codeOf,
   endingWindow,
   type FunctionDefinition,
@@ -35,6 +36,7 @@ function sketched(name: string, example: string, doc: string, rank: number | und
       const window = windowOf(args.at(-1)!, scope, fail, args.length - 1);
       if (window.spanMsMax > pairMemoryMs || window.spanMsMax < dayMs)
         fail(args.length - 1, 'expected a window from "1d" to "400d"');
+      if (withRank) checkShare(args[1], fail, 1);
       asksHistory(scope, fail);
       const sketch = scope.plan.sketch(stream.bit, window.spanMsMax);
       if (name === 'samples') return { type: 'number', code: `leg.samples(${sketch})` };

@@ -25,6 +25,7 @@ import { parseWindow } from '../window.js';
 import { summaryFunctions } from './summaries.js';
 import {
   asksHistory,
+  checkShare,
   codeOf,
   type Cost,
   endingWindow,
@@ -97,6 +98,7 @@ function similarity(name: string, ofPair: boolean): FunctionDefinition {
     parameters: withTolerance,
     doc: `Number of legs whose amount is this one's within the tolerance (a share)${ofPair ? `, ${pairDoc}` : ''}, this leg included.`,
     make(args, scope, fail) {
+      checkShare(args[2], fail, 2);
       const source = ofPair ? pairWalkOf(args, scope, fail) : walkOf(args, scope, fail);
       if (source.named < 0 && !ofPair) scope.plan.keep('amounts');
       const count = (most: string): string =>
@@ -248,6 +250,7 @@ export const windowFunctions: Readonly<Record<string, FunctionDefinition>> = {
     parameters: withTolerance,
     doc: 'An earlier leg of the stream with this counterparty inside the window has this amount, within the tolerance (a share).',
     make(args, scope, fail) {
+      checkShare(args[2], fail, 2);
       const source = pairWalkOf(args, scope, fail);
       return { type: 'bool', code: callHelper(scope, (leg, share) => matched(leg, source, share), codeOf(args[2])) };
     },
