@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** Examples of a pattern file: short streams of transactions and reference records. */
 
 const text = (max: number) => z.string().min(1).max(max);
+export const exampleLinesMax = 80;
 /** `2026-07-01 09:30` in Asia/Shanghai. */
 const at = z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?$/, 'expected for example 2026-07-01 09:30');
 const repetition = {
@@ -34,6 +35,7 @@ const exampleTransaction = z.strictObject({
   ...repetition,
 });
 export type ExampleTransaction = z.infer<typeof exampleTransaction>;
+export const exampleTransactionFields = Object.keys(exampleTransaction.shape);
 
 const exampleRecord = z.strictObject({
   at,
@@ -50,7 +52,7 @@ export const exampleSchema = z.strictObject({
   transactions: z
     .array(z.union([exampleTransaction, exampleRecord]))
     .min(1)
-    .max(80),
+    .max(exampleLinesMax),
 });
 export type PatternExample = z.infer<typeof exampleSchema>;
 

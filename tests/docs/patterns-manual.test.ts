@@ -6,6 +6,8 @@ import { loadCatalogue } from '../../src/catalogue.js';
 import { createCalendar } from '../../src/domain/calendar.js';
 import { describeProblem } from '../../src/pipeline/pattern-store.js';
 import { runExamples } from '../../src/scoring/example-runner.js';
+import { exampleAccount, exampleLinesMax, exampleTransactionFields } from '../../src/scoring/pattern-example.js';
+import { departments, patternOccasions, patternSchema } from '../../src/scoring/pattern.js';
 import { compilePatternSet } from '../../src/scoring/pattern-set.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -17,6 +19,27 @@ describe('the manual of the pattern language', () => {
   it('lists the fields and functions that the code has (npx tsx docs/generate.ts)', () => {
     const manual = read('docs/patterns.md');
     expect(withTables(manual)).toBe(manual);
+  });
+});
+
+describe('the tables of the fields of a file', () => {
+  const section = (title: string) => read('docs/patterns.md').split(`\n## ${title}\n`)[1]!.split('\n## ')[0]!;
+  const rowOf = (text: string, field: string) =>
+    text.split('\n').find((line) => line.startsWith('|') && line.split('|')[1]!.includes(`\`${field}\``));
+  const [file, examples] = [section('The file'), section('Examples')];
+
+  it.each(Object.keys(patternSchema.shape))('%s', (field) => expect(rowOf(file, field)).toBeDefined());
+
+  it.each([...Object.keys(exampleAccount.shape), ...exampleTransactionFields])('of examples: %s', (field) => {
+    expect(examples).toContain(`\`${field}\``);
+  });
+
+  it('name what stands in for a field that is left out, and the limits', () => {
+    const shape = patternSchema.shape;
+    expect(rowOf(file, 'ceiling')).toContain(`${shape.ceiling.parse(undefined)} where left out`);
+    expect(rowOf(file, 'needs')).toContain('at most 12');
+    for (const value of [...patternOccasions, ...departments]) expect(file).toContain(`\`${value}\``);
+    expect(examples).toContain(`at most ${exampleLinesMax} lines`);
   });
 });
 
