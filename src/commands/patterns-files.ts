@@ -106,20 +106,14 @@ function tried(sources: readonly PatternSource[], set: PatternSet): { outcomes: 
   const problems: PatternProblem[] = [];
   for (const { text, file } of sources) {
     const result = parsePattern(text, file);
-    const compiled =
-      result.kind === 'parsed' &&
-      set.patterns.find(
-        ({ pattern: { id, version } }) => id === result.parsed.pattern.id && version === result.parsed.pattern.version,
-      );
-    if (!compiled || result.kind !== 'parsed') continue;
+    if (result.kind === 'broken') continue;
+    const { id, version } = result.parsed.pattern;
+    const compiled = set.patterns.find(({ pattern }) => pattern.id === id && pattern.version === version);
+    if (!compiled) continue;
     const found = runExamples(set, compiled.pattern);
     outcomes.push(...found);
-    problems.push(
-      ...problemsOf(
-        result.parsed,
-        found.filter((outcome) => outcome.found === 'broken'),
-      ),
-    );
+    const broken = found.filter((outcome) => outcome.found === 'broken');
+    problems.push(...problemsOf(result.parsed, broken));
   }
   return { outcomes, problems };
 }

@@ -65,6 +65,18 @@ describe('huqi patterns check', () => {
     expect(outcome.stdout).toContain('M03 example "100,000 yuan stay for two minutes": must hit but does not');
   });
 
+  it('says at once what is wrong in several files, an example that cannot be run among it', async () => {
+    const id = (to: string) => ['id: M03', `id: ${to}`] as const;
+    patternFile('several/a.yaml', id('Z01'), ['severity:', 'severty:']);
+    patternFile('several/b.yaml', id('Z02'), ['at: 2026-07-01', 'at: 2026-13-01']);
+    patternFile('several/c.yaml', id('Z03'), ['bigFen: 10000000', 'bigFen: 90000000']);
+    const outcome = await huqi(['patterns', 'check', join(directory, 'several')]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stdout).toMatch(/^a\.yaml:\d+:1 severty: unknown field "severty"; did you mean "severity"\?$/m);
+    expect(outcome.stdout).toMatch(/^b\.yaml:\d+:\d+ examples\.hits\.0\.transactions\.0\.at: there is no day and time/m);
+    expect(outcome.stdout).toContain('Z03 example "100,000 yuan stay for two minutes": must hit but does not');
+  });
+
   it('refuses files whose Chinese is not UTF-8 by their names', async () => {
     const files = ['first.yaml', 'second.yaml'].map((name) => patternFile(`gbk/${name}`));
     const gbk = Buffer.concat([Buffer.from(shipped), Buffer.from([0x23, 0x20, 0xbb, 0xa4, 0xc6, 0xf3, 0x0a])]);
