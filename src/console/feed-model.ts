@@ -4,7 +4,7 @@ import type { PresentedWarning } from '../http/present.js';
 export interface FeedModel {
   /** Merges by id and revision, so that what is sent again changes nothing. */
   apply(warning: PresentedWarning): 'new' | 'updated' | 'stale';
-  /** While frozen rows keep their places; new warnings wait. */
+  /** While frozen rows keep their places; new warnings wait. An empty list never freezes: it would say that there is nothing. */
   freeze(): void;
   /** Shows what waited, newest first. */
   resume(): void;
@@ -65,7 +65,7 @@ export function createFeedModel(windowMax: number, describe: (warning: Presented
       return 'updated';
     },
     freeze() {
-      frozen = true;
+      frozen = shown.length > 0;
     },
     resume() {
       frozen = false;
@@ -99,6 +99,7 @@ export function createFeedModel(windowMax: number, describe: (warning: Presented
       });
     },
     clear() {
+      frozen = false;
       byId.clear();
       shown = [];
       waiting = [];

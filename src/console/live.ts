@@ -87,6 +87,7 @@ function resume(): void {
 
 function toggleFreeze(): void {
   if (model.frozen) return resume();
+  if (model.size === 0) return;
   isHeld = true;
   settleFreeze();
 }
@@ -116,7 +117,8 @@ function renderSoon(): void {
   isRenderDue = true;
   const run = () => {
     isRenderDue = false;
-    render();
+    // The first row makes a list that can stand still under the pointer.
+    settleFreeze();
   };
   if (document.hidden) setTimeout(run, 200);
   else requestAnimationFrame(run);
@@ -148,7 +150,9 @@ function renderNoWarnings(count: number): void {
           : lastLiveMs > 0
             ? 'empty'
             : 'loading';
-  const wanted = `${kind}/${ui.language}`;
+  // Among those that wait there may be one that the filter lets through.
+  const waiting = kind === 'filtered' ? model.waiting : 0;
+  const wanted = `${kind}/${waiting}/${ui.language}`;
   if (parts.noWarnings.dataset['kind'] === wanted) return;
   parts.noWarnings.dataset['kind'] = wanted;
   parts.noWarnings.hidden = kind === 'none';
@@ -160,6 +164,7 @@ function renderNoWarnings(count: number): void {
     case 'filtered':
       return parts.noWarnings.replaceChildren(
         ...text('nothingMatches'),
+        ...(waiting > 0 ? [button(ui.t('resume', { n: waiting }), 'primary', resume)] : []),
         button(ui.t('clearFilter'), 'secondary', () => tools.clear()),
       );
     case 'locked':

@@ -324,6 +324,31 @@ describe('the page', () => {
     expect(await page.evaluate('[JSON.stringify(localStorage), document.cookie]')).toEqual(['{}', '']);
   });
 
+  test('a key that is entered by mouse shows the warnings that wait, though the pointer is then on the empty list', async () => {
+    await server.close();
+    await start({ openReading: false });
+    raise(...Array.from({ length: 60 }, (_, i) => `${i}`));
+    const page = await openPage();
+    await page.getByLabel('密钥', { exact: true }).fill(centreKey);
+    await page.getByRole('button', { name: '保存并继续' }).click();
+    await page.locator('#rows tr').first().waitFor();
+    expect(await page.getByText('暂无预警').count()).toBe(0);
+    const resume = page.locator('#resume');
+    if (await resume.isVisible()) await resume.click();
+    await page.locator('#rows tr').nth(59).waitFor();
+  });
+
+  test('a filter that lets nothing through tells of those that wait', async () => {
+    raise('1');
+    const page = await openPage();
+    await page.locator('#rows tr').waitFor();
+    await page.locator('#freeze').click();
+    await page.getByRole('button', { name: '蓝色' }).click();
+    platform.raise(named('2', { level: 'blue' }));
+    await page.locator('#no-warnings').getByRole('button', { name: '继续（1条新预警）' }).click();
+    await page.getByText('企业2有限公司').waitFor();
+  });
+
   test('has no serious accessibility violation in any of its states, in both languages', async () => {
     const page = await openPage();
     await page.getByText('暂无预警').waitFor();

@@ -47,6 +47,17 @@ describe('the feed on the page', () => {
     expect(model.waiting).toBe(0);
   });
 
+  test('an empty list does not stand still, nor does one that was cleared: nothing waits behind a list that says there is nothing', () => {
+    model.freeze();
+    raise('a');
+    expect([model.frozen, model.waiting, ids()]).toEqual([false, 0, ['a']]);
+    model.freeze();
+    raise('b');
+    model.clear();
+    raise('c');
+    expect([model.frozen, model.waiting, ids()]).toEqual([false, 0, ['c']]);
+  });
+
   test.each([
     [4, 4],
     [5, 5],
