@@ -20,6 +20,7 @@ export function httpDependencies(
     recipients,
     warnings: {
       get: (id) => warnings.get(id),
+      open: (query) => warnings.open(query),
       command: (id, command, by, idempotencyKey) => warnings.command(id, command, by, idempotencyKey),
       page: async ({ after, limit }) => {
         const { items, cursor } = await feed.read(after, limit);

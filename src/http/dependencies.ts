@@ -105,6 +105,8 @@ export type CommandResult =
 export interface Warnings {
   page(query: { after?: string | undefined; limit: number }): Promise<{ items: readonly FeedItem[]; next: string }>;
   get(id: string): Promise<Warning | null>;
+  /** Those that nobody has acknowledged, in no order; `next` is null at the end, and a page before that may be empty. */
+  open(query: { after?: string | undefined; limit: number }): Promise<{ items: readonly Warning[]; next: string | null }>;
   /** `idempotencyKey` is unique per caller; the same key means the same command. */
   command(id: string, command: WarningCommand, by: string, idempotencyKey?: string): Promise<CommandResult>;
 }

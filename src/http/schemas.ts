@@ -62,6 +62,9 @@ export const warningsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),
 });
 export const warningsPage = z.object({ items: z.array(feedItemSchema), next: cursorSchema }).meta({ id: 'WarningsPage' });
+export const openWarningsPage = z
+  .object({ items: z.array(presentedWarningSchema), next: cursorSchema.nullable() })
+  .meta({ id: 'OpenWarningsPage' });
 
 export const idParams = z.object({ id: z.string().min(1).max(128) });
 

@@ -10,12 +10,18 @@ import type { Verdict, Warning } from '../domain/warning.js';
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { decodeJson } from './checkpoint.js';
+import { CursorUnknown } from './feed.js';
 import { warnSlot } from './warn-partition.js';
 
 /** Warnings as others read them and answer to them. */
 export interface WarningsReader {
   /** Null for an unknown id and for a warning that has left the state store (see `keepDays`). */
   get(id: string): Promise<Warning | null>;
+  /**
+   * Warnings that nobody has acknowledged, whatever their age, in no order that means anything. `next` is null at the end; before
+   * that a page may be short or empty. Throws `CursorUnknown`.
+   */
+  open(query: { after?: string | undefined; limit: number }): Promise<{ items: Warning[]; next: string | null }>;
 }
 
 export interface WarningsOptions {
@@ -31,7 +37,48 @@ const storedSchema = z.object({
 
 /** Looks into every partition: an id does not tell where its warning lies, and an index beside it could be wrong after a crash. */
 export function createWarningsReader(options: WarningsOptions): WarningsReader {
-  return { get: async (id) => (await findStored(options, id))?.warning ?? null };
+  return {
+    get: async (id) => (await findStored(options, id))?.warning ?? null,
+    open: (query) => readOpen(options, query),
+  };
+}
+
+/** Stored warnings looked at for one page, so that a page costs about the same whether many are open or few. */
+const lookedAtMax = 2_000;
+const scanMax = 200;
+const openMark = '"status":"open"';
+
+async function readOpen({ state, partitions }: WarningsOptions, { after, limit }: { after?: string | undefined; limit: number }) {
+  const items: Warning[] = [];
+  let { partition, id } = readPlace(after, partitions);
+  for (let lookedAt = 0; lookedAt < lookedAtMax; lookedAt += scanMax) {
+    const entries = await state.scan(warnSlot(partition), { prefix: 'w/', after: `w/${id}`, limit: scanMax });
+    for (const { key, value } of entries) {
+      if (items.length === limit) return { items, next: `${partition}.${id}` };
+      items.push(...openWarning(value));
+      id = key.slice('w/'.length);
+    }
+    if (entries.length === scanMax) continue;
+    partition++;
+    id = '';
+    if (partition === partitions) return { items, next: null };
+  }
+  return { items, next: `${partition}.${id}` };
+}
+
+/** Most are not open: those are told by their bytes, without being parsed. */
+function openWarning(value: Uint8Array): Warning[] {
+  if (!Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes(openMark)) return [];
+  const { warning } = storedSchema.parse(decodeJson(value)) as unknown as { warning: Warning | null };
+  return warning?.status === 'open' ? [warning] : [];
+}
+
+/** `3.<id>`: everything of the partitions before, and of this one up to and including this warning, has been read. */
+function readPlace(cursor: string | undefined, partitions: number): { partition: number; id: string } {
+  if (cursor === undefined) return { partition: 0, id: '' };
+  const [, partition, id = ''] = /^(\d{1,6})\.([\w-]{0,128})$/.exec(cursor) ?? [];
+  if (partition === undefined || Number(partition) >= partitions) throw new CursorUnknown();
+  return { partition: Number(partition), id };
 }
 
 async function findStored(

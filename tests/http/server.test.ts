@@ -245,6 +245,7 @@ describe('keys', () => {
     ['GET', '/v1/status', 'read'],
     ['GET', '/v1/warnings', 'read'],
     ['GET', '/v1/warnings/w1', 'read'],
+    ['GET', '/v1/warnings/open', 'read'],
     ['GET', '/v1/stream', 'read'],
     ['GET', '/v1/patterns', 'read'],
     ['GET', '/v1/patterns/V01', 'read'],
@@ -325,6 +326,16 @@ describe('keys', () => {
 });
 
 describe('warnings', () => {
+  test('that nobody has acknowledged are listed whatever came after them, masked', async () => {
+    for (let i = 1; i <= 5; i++) platform.raise(makeWarning(`w${i}`, i === 2 ? { status: 'acknowledged' } : {}));
+    type Answer = { items: { id: string }[]; next: string | null };
+    const first = (await (await get('/v1/warnings/open?limit=3')).json()) as Answer;
+    const rest = (await (await get(`/v1/warnings/open?limit=3&after=${first.next}`)).json()) as Answer;
+    expect([...first.items, ...rest.items].map(({ id }) => id)).toEqual(['w1', 'w3', 'w4', 'w5']);
+    expect(rest.next).toBeNull();
+    expect(JSON.stringify(first)).not.toContain(account);
+  });
+
   test('are paged by cursor, with nothing whole that must be masked', async () => {
     for (let i = 1; i <= 5; i++) {
       platform.raise(makeWarning(`w${i}`, { note: `他的卡 ${counterpartyAccount}，电话13812345678` }));
@@ -435,6 +446,7 @@ describe('operation', () => {
         '/v1/stream',
         '/v1/transactions',
         '/v1/warnings',
+        '/v1/warnings/open',
         '/v1/warnings/{id}',
         '/v1/warnings/{id}/ack',
         '/v1/warnings/{id}/appeal',

@@ -180,6 +180,13 @@ export function createPlatform(): Platform {
           return { items: page, next: String(from + page.length) };
         },
         get: async (id) => warnings.get(id) ?? null,
+        async open({ after, limit }) {
+          if (platform.failure) throw platform.failure;
+          const from = position(after);
+          const all = [...warnings.values()];
+          const items = all.slice(from, from + limit).filter(({ status }) => status === 'open');
+          return { items, next: from + limit < all.length ? String(from + limit) : null };
+        },
         async command(id, command, by, idempotencyKey): Promise<CommandResult> {
           platform.commands.push({ id, command, by, idempotencyKey });
           const warning = warnings.get(id);

@@ -203,6 +203,35 @@ describe('people answer', () => {
     expect(await stored(hit)).toMatchObject({ revision: 3, acknowledgedAgain: [{ by: '王警官', note: '已致电' }] });
   });
 
+  test('what nobody has answered is found page by page in every partition, and nothing else', async () => {
+    const warn = await open();
+    const hits = Array.from({ length: 7 }, (_, i) =>
+      makeHit({ payer: { ...makeHit({}).payer, creditCode: `9141010000000000${i}` } }),
+    );
+    for (const hit of hits) await find(hit);
+    await drain(warn);
+    await openCommands().command(warningIdOf(hits[2]!), { kind: 'acknowledge' }, '王警官');
+    await drain(warn);
+    const reader = createWarningsReader({ state: parts.state, partitions: 2 });
+    for (const limit of [1, 3, 500]) {
+      const found: string[] = [];
+      let next: string | null | undefined;
+      do {
+        const page = await reader.open({ after: next ?? undefined, limit });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        found.push(...page.items.map(({ id }) => id));
+        next = page.next;
+      } while (next !== null);
+      expect(found.sort()).toEqual(
+        hits
+          .filter((_, i) => i !== 2)
+          .map(warningIdOf)
+          .sort(),
+      );
+    }
+    for (const after of ['9.x', 'x', '0_1']) await expect(reader.open({ after, limit: 1 })).rejects.toThrow('cursor');
+  });
+
   test('acknowledged, disposed of and appealed against, each in its own revision', async () => {
     const warn = await open();
     const hit = makeHit({});

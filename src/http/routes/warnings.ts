@@ -10,6 +10,7 @@ import {
   dispositionBody,
   idempotencyHeaders,
   idParams,
+  openWarningsPage,
   presentedWarningSchema,
   warningsPage,
   warningsQuery,
@@ -35,6 +36,22 @@ export function warningRoutes(app: App, { dependencies, now }: RouteContext): vo
     async (request) => {
       const { items, next } = await warnings.page(request.query);
       return { items: items.map(presentItem), next };
+    },
+  );
+
+  app.get(
+    '/v1/warnings/open',
+    {
+      config: { access: 'read' },
+      schema: {
+        summary: 'Warnings that nobody has acknowledged, in no order; page on with `after=next` until it is null',
+        querystring: warningsQuery,
+        response: { 200: openWarningsPage, ...problems },
+      },
+    },
+    async (request) => {
+      const { items, next } = await warnings.open(request.query);
+      return { items: items.map(presentWarning), next };
     },
   );
 
