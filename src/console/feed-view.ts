@@ -16,6 +16,7 @@ export interface FeedView {
   activeId(): string | null;
   focus(id: string): void;
   neighbour(id: string | null, step: 1 | -1): string | null;
+  lastId(): string | null;
 }
 
 interface Row {
@@ -118,6 +119,7 @@ export function createFeedView(
       if (at < 0) return order[0] ?? null;
       return order[at + step] ?? null;
     },
+    lastId: () => order.at(-1) ?? null,
   };
 }
 

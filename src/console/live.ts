@@ -2,6 +2,7 @@ import type { StatusSummary } from '../domain/status.js';
 import type { PresentedWarning } from '../http/present.js';
 import { getJson, postJson, Refused, session } from './api.js';
 import { createAnnouncer } from './announcer.js';
+import { createBacklog } from './backlog.js';
 import { createDialogs } from './dialogs.js';
 import type { Disposition } from './disposition-form.js';
 import { button, byId, element, setText } from './dom.js';
@@ -19,7 +20,11 @@ import { createUi, keepLanguage } from './ui.js';
 
 /** The live page: what comes in on the stream, shown, filtered, read and acted on. */
 
-const windowMax = 500;
+/** Rows drawn at first, and more of them at each wish. */
+const rowsStep = 500;
+const limits = { closedMax: 500, openMax: 20_000 };
+/** So long after the open warnings were read the recent events are there as well. */
+const playedBackMs = 300;
 const statusEveryMs = 2_000;
 /** So long after the pointer has left the list it goes on by itself. */
 const leaveMs = 2_000;
@@ -39,19 +44,24 @@ const parts = {
   connection: byId('connection', HTMLSpanElement),
   clock: byId('clock', HTMLElement),
   work: byId('work', HTMLDivElement),
+  more: byId('more', HTMLDivElement),
+  backlog: byId('backlog', HTMLParagraphElement),
 };
 
 const announcer = createAnnouncer(ui, {
   urgent: byId('urgent', HTMLDivElement),
   notice: byId('notice', HTMLDivElement),
 });
-const model = createFeedModel(windowMax, describe);
+const model = createFeedModel(limits, describe);
 const dialogs = createDialogs(ui, byId('dialog', HTMLDialogElement));
 const totals = createTotals(ui, byId('totals', HTMLElement));
 const tools = createTools(
   ui,
   { levels: byId('levels', HTMLDivElement), sides: byId('sides', HTMLDivElement), search: parts.search },
-  render,
+  () => {
+    rowsMax = rowsStep;
+    render();
+  },
 );
 const view = createFeedView(ui, { head: byId('columns', HTMLTableRowElement), body: parts.rows }, open);
 const drawer = createDrawer(ui, byId('drawer', HTMLElement), {
@@ -63,6 +73,9 @@ const drawer = createDrawer(ui, byId('drawer', HTMLElement), {
 let connection: StreamState = { kind: 'connecting' };
 let lastLiveMs = 0;
 let selectedId: string | null = null;
+let rowsMax = rowsStep;
+/** While what there is already is being read, nothing is new and nothing stands still. */
+let isFilling = true;
 
 // What makes the list stand still. `isReleased`: people said to go on, until they turn to the list again.
 let isHeld = false;
@@ -71,7 +84,8 @@ let isReleased = false;
 
 function settleFreeze(): void {
   const hasFocus = parts.rows.contains(document.activeElement);
-  const shouldFreeze = isHeld || (!isReleased && (isHovered || selectedId !== null || hasFocus));
+  const isStill = isHeld || (!isReleased && (isHovered || selectedId !== null || hasFocus));
+  const shouldFreeze = isStill && !isFilling;
   if (shouldFreeze && !model.frozen) model.freeze();
   if (!shouldFreeze && model.frozen) model.resume();
   render();
@@ -125,7 +139,8 @@ function renderSoon(): void {
 }
 
 function render(): void {
-  const warnings = model.visible(tools.filter());
+  const found = model.visible(tools.filter());
+  const warnings = found.slice(0, rowsMax);
   view.render(warnings, selectedId);
   parts.work.classList.toggle('drawer-open', selectedId !== null);
   const selected = selectedId === null ? undefined : model.get(selectedId);
@@ -136,7 +151,39 @@ function render(): void {
   setText(parts.resume, ui.t('resume', { n: model.waiting }));
   setText(parts.freeze, ui.t(model.frozen ? 'frozen' : 'freeze'));
   parts.freeze.setAttribute('aria-pressed', String(model.frozen));
+  parts.feed.setAttribute('aria-busy', String(isFilling));
+  renderMore(found.length - warnings.length);
+  renderBacklog();
   renderNoWarnings(warnings.length);
+}
+
+function renderMore(hidden: number): void {
+  const wanted = `${hidden}/${ui.language}`;
+  if (parts.more.dataset['kind'] === wanted) return;
+  parts.more.dataset['kind'] = wanted;
+  parts.more.hidden = hidden === 0;
+  const text = element('span', {}, ui.t('hiddenRows', { n: hidden }));
+  parts.more.replaceChildren(text, button(ui.t('moreRows', { n: Math.min(hidden, rowsStep) }), 'secondary', showMore));
+}
+
+function showMore(): void {
+  const before = view.lastId();
+  rowsMax += rowsStep;
+  render();
+  const next = view.neighbour(before, 1);
+  if (next !== null) view.focus(next);
+}
+
+/** Open warnings that are not in the list are told of: none may be forgotten because it is not seen. */
+function renderBacklog(): void {
+  const missing = model.isCut ? Math.max(totals.open() - model.open, 1) : 0;
+  const wanted = `${backlog.state}/${missing}/${ui.language}`;
+  if (parts.backlog.dataset['kind'] === wanted) return;
+  parts.backlog.dataset['kind'] = wanted;
+  parts.backlog.hidden = backlog.state !== 'failed' && missing === 0;
+  if (backlog.state === 'failed')
+    parts.backlog.replaceChildren(ui.t('backlogFailed'), button(ui.t('retry'), 'secondary', readBacklog));
+  else parts.backlog.replaceChildren(ui.t('backlogCut', { n: missing }));
 }
 
 function renderNoWarnings(count: number): void {
@@ -147,7 +194,7 @@ function renderNoWarnings(count: number): void {
         ? 'filtered'
         : connection.kind === 'locked'
           ? 'locked'
-          : lastLiveMs > 0
+          : lastLiveMs > 0 && !isFilling
             ? 'empty'
             : 'loading';
   // Among those that wait there may be one that the filter lets through.
@@ -181,6 +228,28 @@ function renderNoWarnings(count: number): void {
   }
 }
 
+const backlog = createBacklog(
+  (warnings) => {
+    model.fill(warnings);
+    renderSoon();
+    return !model.isCut;
+  },
+  () => {
+    renderSoon();
+    setTimeout(() => {
+      isFilling = false;
+      settleFreeze();
+    }, playedBackMs);
+  },
+);
+
+function readBacklog(): void {
+  isFilling = true;
+  settleFreeze();
+  backlog.read();
+  render();
+}
+
 /** Everything of a warning that the text filter looks at. */
 function describe(warning: PresentedWarning): string {
   const { subject } = warning;
@@ -199,14 +268,17 @@ const stream = openStream({
   },
   onState(state) {
     connection = state;
-    if (state.kind === 'live') lastLiveMs = ui.now();
+    if (state.kind === 'live') {
+      lastLiveMs = ui.now();
+      if (backlog.state === 'unread' || backlog.state === 'failed') readBacklog();
+    }
     if (state.kind === 'locked') void unlock();
     renderConnection();
     renderSoon();
   },
   onGap() {
     model.clear();
-    renderSoon();
+    readBacklog();
   },
 });
 
@@ -303,7 +375,9 @@ function changeLanguage(): void {
 }
 
 function move(step: 1 | -1): void {
-  const next = view.neighbour(selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null), step);
+  const at = selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null);
+  if (step === 1 && at !== null && at === view.lastId() && !parts.more.hidden) showMore();
+  const next = view.neighbour(at, step);
   if (next === null) return;
   view.focus(next);
   if (selectedId !== null) open(next, 'move');

@@ -45,6 +45,11 @@ const zh = {
   frozen: '已冻结',
   resume: '继续（{n}条新预警）',
   resumeNone: '继续',
+  hiddenRows: '还有 {n} 条未显示',
+  moreRows: '再显示 {n} 条',
+  backlogFailed: '更早的待签收预警未能读取，列表可能不全。',
+  backlogCut: '另有 {n} 条较早的待签收预警未载入；签收或处置一部分后刷新页面即可看到。',
+  retry: '重试',
 
   columnEnterprise: '企业 / 账户',
   amount: '涉及金额',
@@ -196,6 +201,11 @@ const en: Readonly<Record<MessageKey, string>> = {
   frozen: 'Frozen',
   resume: 'Resume ({n} new)',
   resumeNone: 'Resume',
+  hiddenRows: '{n} more not shown',
+  moreRows: 'Show {n} more',
+  backlogFailed: 'Older unacknowledged warnings could not be read; the list may lack some.',
+  backlogCut: '{n} older unacknowledged warnings are not loaded; acknowledge some and reload the page to see them.',
+  retry: 'Try again',
 
   columnEnterprise: 'Enterprise / account',
   amount: 'Amount',

@@ -4,7 +4,14 @@ import { formatDuration } from './format.js';
 import type { Ui } from './ui.js';
 
 /** The strip of figures under the header. */
-export function createTotals(ui: Ui, strip: HTMLElement): { show(status: StatusSummary | null): void; relabel(): void } {
+export interface Totals {
+  show(status: StatusSummary | null): void;
+  relabel(): void;
+  /** Unacknowledged warnings as last counted. */
+  open(): number;
+}
+
+export function createTotals(ui: Ui, strip: HTMLElement): Totals {
   let last: StatusSummary | null = null;
   const figures = new Map<string, HTMLElement>();
 
@@ -52,6 +59,7 @@ export function createTotals(ui: Ui, strip: HTMLElement): { show(status: StatusS
   build();
   return {
     show,
+    open: () => last?.warnings.open ?? 0,
     relabel() {
       build();
       show(last);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HttpServer } from '../../src/http/server.js';
@@ -50,13 +50,17 @@ async function start(options: { port?: number; openReading?: boolean }): Promise
   ({ server, url, port } = await startServer(platform, { consoleDirectory, openReading: true, ...options }));
 }
 
-async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+async function openPage(
+  options: BrowserContextOptions = {},
+  prepare?: (context: BrowserContext) => Promise<void>,
+): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     locale: 'zh-CN',
     reducedMotion: 'reduce',
     ...options,
   });
+  await prepare?.(context);
   const page = await context.newPage();
   page.setDefaultTimeout(8_000);
   page.on('console', (message) => {
@@ -69,6 +73,8 @@ async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
   return page;
 }
 
+/** What was there already has been read; from now on things are new. */
+const filled = (page: Page) => page.locator('#feed[aria-busy=false]').waitFor();
 const rowNames = (page: Page) => page.locator('#rows .c-enterprise .main').allTextContents();
 const named = (id: string, change: Parameters<typeof makeWarning>[1] = {}) =>
   makeWarning(id, { ...change, subject: { ...makeWarning(id).subject, name: `企业${id}有限公司` } });
@@ -140,6 +146,7 @@ describe('the feed', () => {
 
   test('stands still while the pointer is on it, counts what is new, and goes on when told to', async () => {
     const page = await openPage();
+    await filled(page);
     raise('1', '2', '3');
     await page.locator('#rows tr').nth(2).waitFor();
     await page.locator('#rows tr').nth(1).hover();
@@ -191,12 +198,35 @@ describe('the feed', () => {
     expect(errors.filter((text) => !text.includes('net::ERR_'))).toEqual([]);
   });
 
-  test('holds 500 rows and no more', async () => {
-    for (let i = 0; i < 700; i++) raise(`${i}`);
+  test('every open warning can be reached, however many events came after it, and what is not drawn is counted', async () => {
+    platform.raise(named('first', { raisedAt: new Date(Date.now() - 86_400_000).toISOString() }));
+    for (let i = 0; i < 700; i++) platform.raise(named(`${i}`, { level: 'blue' }));
+    for (let revision = 2; revision < 600; revision++) platform.raise(named('699', { level: 'blue', revision }));
     const page = await openPage();
-    await page.getByText('企业699有限公司').waitFor();
-    await page.getByText('显示 500 条').waitFor();
+    await page.getByText('显示 500 / 701 条').waitFor();
     expect(await page.locator('#rows tr').count()).toBe(500);
+    expect((await rowNames(page))[0]).toBe('企业699有限公司');
+    await page.getByText('还有 201 条未显示').waitFor();
+    await page.getByRole('button', { name: '再显示 201 条' }).click();
+    await page.getByText('显示 701 条').waitFor();
+    expect((await rowNames(page)).at(-1)).toBe('企业first有限公司');
+    expect(await page.locator('#more').isHidden()).toBe(true);
+    await page.getByRole('button', { name: '红色' }).click();
+    expect(await rowNames(page)).toEqual(['企业first有限公司']);
+    expect(errors).toEqual([]);
+  });
+
+  test('open warnings that cannot be read are told of and read at the next try', async () => {
+    for (let i = 0; i < 3; i++) platform.raise(named(`${i}`));
+    for (let revision = 2; revision < 600; revision++) platform.raise(named('2', { revision }));
+    const page = await openPage({}, async (context) => {
+      await context.route('**/v1/warnings/open*', (route) => route.abort(), { times: 1 });
+    });
+    await page.getByText('更早的待签收预警未能读取').waitFor();
+    expect(await rowNames(page)).toEqual(['企业2有限公司']);
+    await page.getByRole('button', { name: '重试' }).click();
+    await page.locator('#rows tr').nth(2).waitFor();
+    expect(await page.locator('#backlog').isHidden()).toBe(true);
   });
 
   test('filters by level, side and text', async () => {
@@ -333,15 +363,16 @@ describe('the page', () => {
     await page.getByRole('button', { name: '保存并继续' }).click();
     await page.locator('#rows tr').first().waitFor();
     expect(await page.getByText('暂无预警').count()).toBe(0);
-    const resume = page.locator('#resume');
-    if (await resume.isVisible()) await resume.click();
     await page.locator('#rows tr').nth(59).waitFor();
+    await filled(page);
+    expect(await page.locator('#resume').isHidden()).toBe(true);
   });
 
   test('a filter that lets nothing through tells of those that wait', async () => {
     raise('1');
     const page = await openPage();
     await page.locator('#rows tr').waitFor();
+    await filled(page);
     await page.locator('#freeze').click();
     await page.getByRole('button', { name: '蓝色' }).click();
     platform.raise(named('2', { level: 'blue' }));

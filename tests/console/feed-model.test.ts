@@ -6,7 +6,7 @@ import { makeWarning } from '../http/support.js';
 const all: FeedFilter = { levels: new Set(), side: null, text: '' };
 let model: FeedModel;
 beforeEach(() => {
-  model = createFeedModel(5, (warning) => `${warning.subject.name} ${warning.id}`);
+  model = createFeedModel({ closedMax: 5, openMax: 8 }, (warning) => `${warning.subject.name} ${warning.id}`);
 });
 
 const raise = (id: string, change: Parameters<typeof makeWarning>[1] = {}) =>
@@ -59,23 +59,47 @@ describe('the feed on the page', () => {
   });
 
   test.each([
-    [4, 4],
-    [5, 5],
-    [6, 5],
-  ])('of %i warnings a window of five holds %i', (raised, held) => {
-    for (let i = 0; i < raised; i++) raise(`w${i}`);
+    ['acknowledged', 4, 4],
+    ['acknowledged', 5, 5],
+    ['acknowledged', 6, 5],
+    ['open', 6, 6],
+    ['open', 8, 8],
+    ['open', 9, 8],
+  ] as const)('of %s warnings, %i of them, it holds %i', (status, raised, held) => {
+    for (let i = 0; i < raised; i++) raise(`w${i}`, { status });
     expect(ids()).toHaveLength(held);
     expect(ids()[0]).toBe(`w${raised - 1}`);
+    expect(model.isCut).toBe(status === 'open' && raised > held);
   });
 
-  test('what waits is bounded too, but all of it is counted', () => {
+  test('an open warning stays whatever comes after it', () => {
+    raise('old', { level: 'red' });
+    for (let i = 0; i < 40; i++) raise(`w${i}`, { status: 'disposed' });
+    expect(ids()).toEqual(['w39', 'w38', 'w37', 'w36', 'w35', 'old']);
+    expect([model.open, model.isCut]).toEqual([1, false]);
+  });
+
+  test('what is read from the list of open ones takes its place by time, and is no older than what is known', () => {
+    const at = (hour: number) => ({ raisedAt: `2026-07-01T${hour}:00:00+08:00` });
+    raise('c', at(12));
+    raise('b', { ...at(11), revision: 2, status: 'acknowledged' });
+    model.fill([at(10), at(11), at(13)].map((time, i) => presentWarning(makeWarning('abd'[i]!, time))));
+    expect(ids()).toEqual(['d', 'c', 'b', 'a']);
+    expect(model.get('b')?.status).toBe('acknowledged');
+    raise('e', at(14));
+    raise('between', { ...at(12), revision: 7 });
+    expect(ids()).toEqual(['e', 'd', 'between', 'c', 'b', 'a']);
+  });
+
+  test('what waits is bounded too, but all of it is counted, and open ones wait longer', () => {
     raise('old');
     model.freeze();
-    for (let i = 0; i < 12; i++) raise(`w${i}`);
-    expect(model.waiting).toBe(12);
+    raise('open');
+    for (let i = 0; i < 12; i++) raise(`w${i}`, { status: 'acknowledged' });
+    expect(model.waiting).toBe(13);
     expect(ids()).toEqual(['old']);
     model.resume();
-    expect(ids()).toEqual(['w11', 'w10', 'w9', 'w8', 'w7']);
+    expect(ids()).toEqual(['w11', 'w10', 'w9', 'w8', 'open', 'old']);
     expect(model.get('w0')).toBeUndefined();
   });
 
