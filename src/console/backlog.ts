@@ -33,16 +33,15 @@ export function createBacklog(onPage: (warnings: readonly PresentedWarning[]) =>
     read() {
       const mine = ++attempt;
       state = 'reading';
-      readAll(mine)
-        .then(
-          () => 'read' as const,
-          () => 'failed' as const,
-        )
-        .then((end) => {
-          if (mine !== attempt) return;
-          state = end;
-          onEnd();
-        });
+      const end = (as: 'read' | 'failed') => {
+        if (mine !== attempt) return;
+        state = as;
+        onEnd();
+      };
+      readAll(mine).then(
+        () => end('read'),
+        () => end('failed'),
+      );
     },
     get state() {
       return state;

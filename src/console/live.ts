@@ -5,13 +5,14 @@ import { createAnnouncer } from './announcer.js';
 import { createBacklog } from './backlog.js';
 import { createDialogs } from './dialogs.js';
 import type { Disposition } from './disposition-form.js';
-import { button, byId, element, setText } from './dom.js';
+import { byId, setText } from './dom.js';
 import { createDrawer } from './drawer.js';
 import { createFeedModel } from './feed-model.js';
 import { createFeedView } from './feed-view.js';
 import { formatClock } from './format.js';
 import { listenToKeys } from './keyboard.js';
 import type { MessageKey } from './messages.js';
+import { createNotes, type ListState } from './notes.js';
 import { bankName, regionName } from './places.js';
 import { openStream, type StreamState } from './stream.js';
 import { createTools } from './tools.js';
@@ -35,7 +36,6 @@ const ui = createUi();
 const parts = {
   feed: byId('feed', HTMLDivElement),
   rows: byId('rows', HTMLTableSectionElement),
-  noWarnings: byId('no-warnings', HTMLDivElement),
   offline: byId('offline', HTMLParagraphElement),
   resume: byId('resume', HTMLButtonElement),
   freeze: byId('freeze', HTMLButtonElement),
@@ -44,8 +44,6 @@ const parts = {
   connection: byId('connection', HTMLSpanElement),
   clock: byId('clock', HTMLElement),
   work: byId('work', HTMLDivElement),
-  more: byId('more', HTMLDivElement),
-  backlog: byId('backlog', HTMLParagraphElement),
 };
 
 const announcer = createAnnouncer(ui, {
@@ -53,6 +51,21 @@ const announcer = createAnnouncer(ui, {
   notice: byId('notice', HTMLDivElement),
 });
 const model = createFeedModel(limits, describe);
+const notes = createNotes(
+  ui,
+  {
+    empty: byId('no-warnings', HTMLDivElement),
+    more: byId('more', HTMLDivElement),
+    backlog: byId('backlog', HTMLParagraphElement),
+  },
+  {
+    onClearFilter: () => tools.clear(),
+    onUnlock: () => void unlock(),
+    onResume: resume,
+    onMore: showMore,
+    onRetry: readBacklog,
+  },
+);
 const dialogs = createDialogs(ui, byId('dialog', HTMLDialogElement));
 const totals = createTotals(ui, byId('totals', HTMLElement));
 const tools = createTools(
@@ -152,18 +165,22 @@ function render(): void {
   setText(parts.freeze, ui.t(model.frozen ? 'frozen' : 'freeze'));
   parts.freeze.setAttribute('aria-pressed', String(model.frozen));
   parts.feed.setAttribute('aria-busy', String(isFilling));
-  renderMore(found.length - warnings.length);
-  renderBacklog();
-  renderNoWarnings(warnings.length);
+  const hidden = found.length - warnings.length;
+  notes.render({
+    empty: whyEmpty(warnings.length),
+    waiting: model.waiting,
+    hidden,
+    nextRows: Math.min(hidden, rowsStep),
+    missing: model.isCut ? Math.max(totals.open() - model.open, 1) : 0,
+    hasFailed: backlog.state === 'failed',
+  });
 }
 
-function renderMore(hidden: number): void {
-  const wanted = `${hidden}/${ui.language}`;
-  if (parts.more.dataset['kind'] === wanted) return;
-  parts.more.dataset['kind'] = wanted;
-  parts.more.hidden = hidden === 0;
-  const text = element('span', {}, ui.t('hiddenRows', { n: hidden }));
-  parts.more.replaceChildren(text, button(ui.t('moreRows', { n: Math.min(hidden, rowsStep) }), 'secondary', showMore));
+function whyEmpty(rows: number): ListState['empty'] {
+  if (rows > 0) return 'none';
+  if (model.size > 0) return 'filtered';
+  if (connection.kind === 'locked') return 'locked';
+  return lastLiveMs > 0 && !isFilling ? 'empty' : 'loading';
 }
 
 function showMore(): void {
@@ -172,60 +189,6 @@ function showMore(): void {
   render();
   const next = view.neighbour(before, 1);
   if (next !== null) view.focus(next);
-}
-
-/** Open warnings that are not in the list are told of: none may be forgotten because it is not seen. */
-function renderBacklog(): void {
-  const missing = model.isCut ? Math.max(totals.open() - model.open, 1) : 0;
-  const wanted = `${backlog.state}/${missing}/${ui.language}`;
-  if (parts.backlog.dataset['kind'] === wanted) return;
-  parts.backlog.dataset['kind'] = wanted;
-  parts.backlog.hidden = backlog.state !== 'failed' && missing === 0;
-  if (backlog.state === 'failed')
-    parts.backlog.replaceChildren(ui.t('backlogFailed'), button(ui.t('retry'), 'secondary', readBacklog));
-  else parts.backlog.replaceChildren(ui.t('backlogCut', { n: missing }));
-}
-
-function renderNoWarnings(count: number): void {
-  const kind =
-    count > 0
-      ? 'none'
-      : model.size > 0
-        ? 'filtered'
-        : connection.kind === 'locked'
-          ? 'locked'
-          : lastLiveMs > 0 && !isFilling
-            ? 'empty'
-            : 'loading';
-  // Among those that wait there may be one that the filter lets through.
-  const waiting = kind === 'filtered' ? model.waiting : 0;
-  const wanted = `${kind}/${waiting}/${ui.language}`;
-  if (parts.noWarnings.dataset['kind'] === wanted) return;
-  parts.noWarnings.dataset['kind'] = wanted;
-  parts.noWarnings.hidden = kind === 'none';
-  const text = (title: MessageKey, hint?: MessageKey) => [
-    element('p', { class: 'no-warnings-title' }, ui.t(title)),
-    ...(hint ? [element('p', {}, ui.t(hint))] : []),
-  ];
-  switch (kind) {
-    case 'filtered':
-      return parts.noWarnings.replaceChildren(
-        ...text('nothingMatches'),
-        ...(waiting > 0 ? [button(ui.t('resume', { n: waiting }), 'primary', resume)] : []),
-        button(ui.t('clearFilter'), 'secondary', () => tools.clear()),
-      );
-    case 'locked':
-      return parts.noWarnings.replaceChildren(
-        ...text('lockedTitle', 'lockedHint'),
-        button(ui.t('enterKey'), 'primary', () => void unlock()),
-      );
-    case 'empty':
-      return parts.noWarnings.replaceChildren(...text('empty', 'emptyHint'));
-    case 'loading':
-      return parts.noWarnings.replaceChildren(element('span', { class: 'spinner' }), ...text('loading'));
-    default:
-      parts.noWarnings.replaceChildren();
-  }
 }
 
 const backlog = createBacklog(
@@ -376,7 +339,7 @@ function changeLanguage(): void {
 
 function move(step: 1 | -1): void {
   const at = selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null);
-  if (step === 1 && at !== null && at === view.lastId() && !parts.more.hidden) showMore();
+  if (step === 1 && at !== null && at === view.lastId()) showMore();
   const next = view.neighbour(at, step);
   if (next === null) return;
   view.focus(next);
