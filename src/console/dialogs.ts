@@ -26,10 +26,10 @@ export function createDialogs(ui: Ui, dialog: HTMLDialogElement): Dialogs {
   let asking: Promise<boolean> | null = null;
 
   function open(title: string, ...content: readonly Node[]): void {
-    if (dialog.open) dialog.close();
     dialog.setAttribute('aria-label', title);
     dialog.replaceChildren(element('h2', {}, title), ...content);
-    dialog.showModal();
+    // Closing what is open first would answer the new question with the old one's end, which is told later.
+    if (!dialog.open) dialog.showModal();
   }
 
   function ask(problem: string | undefined): Promise<boolean> {
@@ -74,7 +74,11 @@ export function createDialogs(ui: Ui, dialog: HTMLDialogElement): Dialogs {
         session.keep(key.value.trim(), officer.value.trim());
         dialog.close();
       });
-      dialog.addEventListener('close', () => resolve(isEntered), { once: true });
+      dialog.addEventListener('close', function end() {
+        if (dialog.open) return;
+        dialog.removeEventListener('close', end);
+        resolve(isEntered);
+      });
     });
   }
 
