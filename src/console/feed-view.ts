@@ -97,7 +97,9 @@ export function createFeedView(
         if (row.line === place) place = place.nextElementSibling;
         else parts.body.insertBefore(row.line, place);
       }
-      if (active === null || !kept.has(active)) setActive(order[0] ?? null);
+      // Who comes to the list by Tab begins at the warning that is read, or at the top.
+      const isInside = active !== null && kept.has(active) && parts.body.contains(document.activeElement);
+      if (!isInside) setActive(selectedId !== null && kept.has(selectedId) ? selectedId : (order[0] ?? null));
     },
     tick() {
       for (const row of rows.values()) fillCountdown(ui, row.countdown, row.warning);
