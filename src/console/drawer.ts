@@ -2,7 +2,7 @@ import type { PatternDetail } from '../domain/pattern-views.js';
 import type { PresentedWarning } from '../http/present.js';
 import { getJson } from './api.js';
 import { button, element } from './dom.js';
-import { createDispositionForm, type Disposition } from './disposition-form.js';
+import { createDispositionForm, type Disposition, type Draft } from './disposition-form.js';
 import { fillCountdown, levelBadge } from './feed-view.js';
 import { formatAmount, formatDuration, formatFull } from './format.js';
 import type { MessageKey } from './messages.js';
@@ -18,7 +18,8 @@ export interface Drawer {
   tick(): void;
   /** True where Escape closed something inside. */
   escape(): boolean;
-  openDisposition(): void;
+  /** Writes everything anew in the page's language. */
+  relabel(): void;
 }
 
 export interface DrawerActions {
@@ -36,6 +37,8 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
   const conditions = createConditions();
   let current: PresentedWarning | null = null;
   let isDisposing = false;
+  /** What was typed about a warning stays, whatever is looked at in between. */
+  const drafts = new Map<string, Draft>();
   aside.append(head, body, foot);
 
   function fillHead(warning: PresentedWarning): void {
@@ -72,19 +75,20 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
     );
   }
 
-  function fillFoot(warning: PresentedWarning): void {
+  function fillFoot(warning: PresentedWarning, takesFocus = false): void {
     if (isDisposing) {
-      const form = createDispositionForm(ui, {
+      const form = createDispositionForm(ui, drafts.get(warning.id), {
         onCancel: () => finishDisposing(warning),
         onSubmit: (disposition) => actions.onDispose(warning, disposition),
+        onDraft: (draft) => void keepDraft(warning.id, draft),
       });
       foot.replaceChildren(form.element);
-      form.focus();
+      if (takesFocus) form.focus();
       return;
     }
     const acknowledge = button(ui.t('acknowledge'), 'primary', () => actions.onAcknowledge(warning));
     acknowledge.append(element('kbd', {}, 'A'));
-    const dispose = button(ui.t('dispose'), 'secondary', () => openDisposition());
+    const dispose = button(ui.t(drafts.has(warning.id) ? 'disposeDraft' : 'dispose'), 'secondary', () => openDisposition());
     foot.replaceChildren(
       ...(warning.status === 'open' ? [acknowledge] : []),
       ...(warning.status === 'disposed' ? [] : [dispose]),
@@ -92,10 +96,26 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
     foot.hidden = warning.status === 'disposed';
   }
 
+  /** What is written anew loses the focus: it goes to what stands there now, else to the heading. */
+  function keepFocus(write: () => void): void {
+    const { activeElement } = document;
+    const place = [head, body, foot].find((part) => part.contains(activeElement));
+    const isHeading = activeElement === heading;
+    write();
+    if (!place || place.contains(document.activeElement)) return;
+    const next = place === body ? body : isHeading ? heading : place.querySelector('button');
+    (place.hidden ? heading : (next ?? heading)).focus();
+  }
+
+  function keepDraft(id: string, draft: Draft): void {
+    if (draft.verdict === undefined && draft.note.trim() === '') drafts.delete(id);
+    else drafts.set(id, draft);
+  }
+
   function openDisposition(): void {
     if (current === null || current.status === 'disposed') return;
     isDisposing = true;
-    fillFoot(current);
+    fillFoot(current, true);
   }
 
   function finishDisposing(warning: PresentedWarning): void {
@@ -110,12 +130,15 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
       if (isSame && current === warning && !aside.hidden) return;
       // What is being typed survives a new revision, except the one that ends it.
       if (!isSame || warning.status === 'disposed') isDisposing = false;
+      if (warning.status === 'disposed') drafts.delete(warning.id);
       current = warning;
       aside.hidden = false;
       const top = body.scrollTop;
-      fillHead(warning);
-      fillBody(warning);
-      if (!isDisposing) fillFoot(warning);
+      keepFocus(() => {
+        fillHead(warning);
+        fillBody(warning);
+        if (!isDisposing) fillFoot(warning);
+      });
       body.scrollTop = isSame ? top : 0;
     },
     close() {
@@ -132,7 +155,15 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
       finishDisposing(current);
       return true;
     },
-    openDisposition,
+    relabel() {
+      if (current === null) return;
+      const warning = current;
+      keepFocus(() => {
+        fillHead(warning);
+        fillBody(warning);
+        fillFoot(warning);
+      });
+    },
   };
 }
 

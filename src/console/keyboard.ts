@@ -11,12 +11,11 @@ export interface KeyActions {
 
 export function listenToKeys(actions: KeyActions): void {
   document.addEventListener('keydown', (event) => {
+    // Escape and letters that steer an input method are not meant for the page.
+    if (event.isComposing || event.key === 'Process') return;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || actions.isBlocked()) return;
     const { target } = event;
-    const isTyping =
-      target instanceof HTMLTextAreaElement ||
-      target instanceof HTMLSelectElement ||
-      (target instanceof HTMLInputElement && target.type !== 'radio');
+    const isTyping = target instanceof Element && target.closest('input, textarea, select, form') !== null;
     if (event.key === 'Escape') {
       if (target instanceof HTMLInputElement && target.type === 'search') return target.blur();
       return actions.close();
@@ -52,7 +51,7 @@ function choose(key: string, actions: KeyActions, target: EventTarget | null): (
   }
 }
 
-/** Radio buttons and scrolling texts use the arrows themselves. */
+/** A scrolling text uses the arrows itself. */
 function ownsArrows(target: EventTarget | null): boolean {
-  return target instanceof HTMLInputElement || (target instanceof Element && target.closest('.drawer-body') !== null);
+  return target instanceof Element && target.closest('.drawer-body') !== null;
 }

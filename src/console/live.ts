@@ -327,11 +327,7 @@ function changeLanguage(): void {
   totals.relabel();
   tools.relabel();
   view.reset();
-  const reading = selectedId === null ? undefined : model.get(selectedId);
-  if (reading) {
-    drawer.close();
-    drawer.show(reading);
-  }
+  drawer.relabel();
   renderConnection();
   tick();
   render();
@@ -392,7 +388,7 @@ parts.freeze.addEventListener('click', toggleFreeze);
 byId('language', HTMLButtonElement).addEventListener('click', changeLanguage);
 byId('help', HTMLButtonElement).addEventListener('click', () => dialogs.showHelp());
 byId('key', HTMLButtonElement).addEventListener('click', () => {
-  void dialogs.askKey(ui.t('lockedHint')).then((isEntered) => (isEntered ? stream.restart() : undefined));
+  void dialogs.askKey().then((isEntered) => (isEntered ? stream.restart() : undefined));
 });
 
 relabel();

@@ -112,6 +112,7 @@ const zh = {
 
   acknowledge: '签收',
   dispose: '处置',
+  disposeDraft: '继续填写处置',
   verdict: '核查结果',
   note: '核查说明',
   noteHint: '例如：已电话联系法定代表人，确认受骗，银行已止付',
@@ -268,6 +269,7 @@ const en: Readonly<Record<MessageKey, string>> = {
 
   acknowledge: 'Acknowledge',
   dispose: 'Dispose',
+  disposeDraft: 'Go on disposing',
   verdict: 'What was found',
   note: 'Note',
   noteHint: 'e.g. reached the owner by phone, fraud confirmed, payment stopped',

@@ -75,6 +75,7 @@ async function openPage(
 
 /** What was there already has been read; from now on things are new. */
 const filled = (page: Page) => page.locator('#feed[aria-busy=false]').waitFor();
+const focused = (page: Page) => page.evaluate<string>('document.activeElement?.textContent');
 const rowNames = (page: Page) => page.locator('#rows .c-enterprise .main').allTextContents();
 const named = (id: string, change: Parameters<typeof makeWarning>[1] = {}) =>
   makeWarning(id, { ...change, subject: { ...makeWarning(id).subject, name: `企业${id}有限公司` } });
@@ -320,6 +321,82 @@ describe('triage', () => {
     expect(platform.commands).toHaveLength(1);
   });
 
+  test('Tab enters the list at its first row, or at the one that is read', async () => {
+    const page = await openPage();
+    await filled(page);
+    for (const id of ['1', '2', '3']) {
+      raise(id);
+      await page.getByText(`企业${id}有限公司`).waitFor();
+    }
+    await page.locator('#freeze').focus();
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toContain('企业3有限公司');
+    await page.locator('#rows tr').nth(1).click();
+    await page.locator('#freeze').focus();
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toContain('企业2有限公司');
+  });
+
+  test('the focus stays in the drawer after a deed', async () => {
+    raise('1');
+    const page = await openPage();
+    await page.evaluate(`sessionStorage.setItem('huqi.key', '${centreKey}')`);
+    await page.locator('#rows tr').click();
+    await page.getByRole('button', { name: '签收' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('已签收：企业1有限公司').waitFor();
+    expect(await focused(page)).toBe('处置');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('已劝阻');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('已处置：企业1有限公司').waitFor();
+    expect(await focused(page)).toBe('企业1有限公司');
+    await page.getByRole('button', { name: '关闭' }).focus();
+    platform.raise(named('1', { revision: 9, status: 'disposed', verdict: 'fraud', hitCount: 2 }));
+    await page.locator('.drawer').getByText('2 笔命中').waitFor();
+    expect(await focused(page)).toBe('✕');
+  });
+
+  test('what was typed about a warning stays, whatever is done in between', async () => {
+    raise('1', '2');
+    const page = await openPage();
+    const row = (name: string) => page.locator('#rows tr').filter({ hasText: name });
+    const drawer = page.getByRole('complementary');
+    const note = drawer.getByRole('textbox');
+    const isThere = async () => {
+      expect(await note.inputValue()).toBe('已电话联系法定代表人');
+      expect(await drawer.getByRole('radio', { name: '劝阻成功' }).isChecked()).toBe(true);
+    };
+    await row('企业1').click();
+    await drawer.getByRole('button', { name: '处置' }).click();
+    await drawer.getByRole('radio', { name: '劝阻成功' }).check();
+    await page.keyboard.press('j');
+    await drawer.getByRole('heading', { name: '企业1有限公司' }).waitFor();
+    await note.fill('已电话联系法定代表人');
+    // An input method that is left by Escape leaves the form alone.
+    await note.dispatchEvent('keydown', { key: 'Escape', isComposing: true, bubbles: true });
+    await isThere();
+    await page.keyboard.press('Escape');
+    expect(await note.count()).toBe(0);
+    await drawer.getByRole('button', { name: '继续填写处置' }).click();
+    await isThere();
+    await row('企业2').click();
+    await drawer.getByRole('button', { name: '处置' }).click();
+    expect(await note.inputValue()).toBe('');
+    await row('企业1').click();
+    await drawer.getByRole('button', { name: '继续填写处置' }).click();
+    await isThere();
+    platform.raise(named('1', { revision: 2, hitCount: 2 }));
+    await drawer.getByText('2 笔命中').waitFor();
+    await isThere();
+    await page.getByRole('button', { name: 'English' }).click();
+    expect(await note.inputValue()).toBe('已电话联系法定代表人');
+    expect(await drawer.getByRole('radio', { name: 'Stopped' }).isChecked()).toBe(true);
+  });
+
   test('the condition of a pattern is read when somebody wants to see it', async () => {
     raise('1');
     const page = await openPage();
@@ -366,6 +443,27 @@ describe('the page', () => {
     await page.locator('#rows tr').nth(59).waitFor();
     await filled(page);
     expect(await page.locator('#resume').isHidden()).toBe(true);
+  });
+
+  test('a key that is asked for while the help is open counts', async () => {
+    raise('1');
+    const page = await openPage();
+    await page.locator('#rows tr').waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: '键盘操作' }).waitFor();
+    await server.close();
+    await start({ port, openReading: false });
+    await page.getByLabel('密钥', { exact: true }).fill(centreKey);
+    await page.keyboard.press('Enter');
+    await page.locator('#connection.is-live').waitFor();
+    expect(await page.locator('#dialog').isHidden()).toBe(true);
+  });
+
+  test('the button for the key explains; only a refused key is a problem', async () => {
+    const page = await openPage();
+    await page.getByRole('button', { name: '密钥' }).click();
+    expect(await page.locator('#dialog .small').textContent()).toContain('密钥由反诈中心管理员发放');
+    expect(await page.locator('#dialog .problem').count()).toBe(0);
   });
 
   test('a filter that lets nothing through tells of those that wait', async () => {
