@@ -76,6 +76,7 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
   }
 
   function fillFoot(warning: PresentedWarning, takesFocus = false): void {
+    foot.classList.toggle('has-form', isDisposing);
     if (isDisposing) {
       const form = createDispositionForm(ui, drafts.get(warning.id), {
         onCancel: () => finishDisposing(warning),

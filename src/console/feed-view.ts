@@ -72,7 +72,7 @@ export function createFeedView(
 
   function writeHead(): void {
     parts.head.replaceChildren(
-      ...columns.map(([name, title]) => element('th', { scope: 'col', class: `c-${name}` }, ui.t(title))),
+      ...columns.map(([name, title]) => element('th', { scope: 'col', role: 'columnheader', class: `c-${name}` }, ui.t(title))),
     );
   }
 
@@ -130,7 +130,7 @@ function rowOf(target: EventTarget | null): HTMLElement | null {
 }
 
 function makeRow(ui: Ui, warning: PresentedWarning): Row {
-  const line = element('tr', { 'data-id': warning.id, tabindex: -1 });
+  const line = element('tr', { role: 'row', 'data-id': warning.id, tabindex: -1 });
   const row = { id: warning.id, line, countdown: element('span', { class: 'countdown' }), warning };
   fillRow(ui, row);
   if (ui.now() - Date.parse(warning.raisedAt) < newMs) {
@@ -150,21 +150,26 @@ function fillRow(ui: Ui, { line, countdown, warning }: Row): void {
   fillCountdown(ui, countdown, warning);
   const mule = warning.side === 'mule' ? [element('span', { class: 'tag' }, ui.t('mule'))] : [];
   line.replaceChildren(
-    element('td', { class: 'c-level' }, levelBadge(ui, warning.level)),
+    element('td', { role: 'gridcell', class: 'c-level' }, levelBadge(ui, warning.level)),
     cell('c-enterprise', [subject.name], shared ? ui.shared(shared) : subject.account),
     cell('c-amount', [amount], ui.hits(warning.hitCount)),
     cell('c-reason', [...mule, ui.say(warning.title)], ui.say(warning.reason)),
     cell('c-place', [bankName(subject.bank, language)], regionName(subject.region, language)),
     cell('c-time', [at.time], at.date),
-    element('td', { class: 'c-remaining' }, countdown),
-    element('td', { class: 'c-status' }, element('span', { class: `status status-${warning.status}` }, ui.t(statusKey(warning)))),
+    element('td', { role: 'gridcell', class: 'c-remaining' }, countdown),
+    element(
+      'td',
+      { role: 'gridcell', class: 'c-status' },
+      element('span', { class: `status status-${warning.status}` }, ui.t(statusKey(warning))),
+    ),
   );
 }
 
 function cell(className: string, main: readonly (Node | string)[], small: string): HTMLTableCellElement {
   return element(
     'td',
-    { class: className },
+    // A row that is stacked is a grid to the browser: its cells have to say that they are cells.
+    { role: 'gridcell', class: className },
     element('div', { class: 'main' }, ...main),
     element('div', { class: 'small' }, small),
   );

@@ -26,6 +26,8 @@ const rowsStep = 500;
 const limits = { closedMax: 500, openMax: 20_000 };
 /** So long after the open warnings were read the recent events are there as well. */
 const playedBackMs = 300;
+/** Narrower than this a list has no room for all columns, and for any. */
+const columnsPxMin = { all: 860, any: 680 };
 const statusEveryMs = 2_000;
 /** So long after the pointer has left the list it goes on by itself. */
 const leaveMs = 2_000;
@@ -110,6 +112,8 @@ function resume(): void {
   isReleased = true;
   settleFreeze();
   parts.feed.scrollTop = 0;
+  // Where the page scrolls and not the list.
+  parts.rows.firstElementChild?.scrollIntoView({ block: 'nearest' });
 }
 
 function toggleFreeze(): void {
@@ -390,6 +394,12 @@ byId('help', HTMLButtonElement).addEventListener('click', () => dialogs.showHelp
 byId('key', HTMLButtonElement).addEventListener('click', () => {
   void dialogs.askKey().then((isEntered) => (isEntered ? stream.restart() : undefined));
 });
+
+// Beside the drawer and on small screens columns would leave no room for the scheme.
+new ResizeObserver(([pane]) => {
+  pane?.target.classList.toggle('is-narrow', pane.contentRect.width < columnsPxMin.all);
+  pane?.target.classList.toggle('is-slim', pane.contentRect.width < columnsPxMin.any);
+}).observe(byId('pane', HTMLElement));
 
 relabel();
 tick();

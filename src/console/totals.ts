@@ -25,12 +25,12 @@ export function createTotals(ui: Ui, strip: HTMLElement): Totals {
     const levels = (['red', 'orange', 'yellow', 'blue'] as const).map((level) =>
       tile(level, ui.t(level), `tile-${level}`, levelShape(level)),
     );
-    const latency = tile('latency', ui.t('latency'));
+    const latency = tile('latency', ui.t('latency'), 'tile-second');
     latency.title = ui.t('latencyHint');
     strip.replaceChildren(
       tile('scored', ui.t('scored'), 'tile-wide'),
-      tile('rejected', ui.t('rejected')),
-      tile('hits', ui.t('hits')),
+      tile('rejected', ui.t('rejected'), 'tile-second'),
+      tile('hits', ui.t('hits'), 'tile-second'),
       element('div', { class: 'tile-group' }, ...levels),
       tile('open', ui.t('open'), 'tile-open'),
       latency,

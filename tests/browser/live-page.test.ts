@@ -509,6 +509,50 @@ describe('the page', () => {
   });
 
   test.each([
+    [360, 740],
+    [640, 400],
+    [768, 1024],
+    [1280, 800],
+    [1920, 1080],
+  ])('amount, scheme and status are in sight on a screen %i wide and %i high, beside the drawer too', async (width, height) => {
+    sampleWarnings().forEach((warning) => platform.raise(warning));
+    const page = await openPage({ viewport: { width, height } });
+    await page.locator('#rows tr').nth(15).waitFor();
+    const row = page.locator('#rows tr').filter({ hasText: '涉诈账户' }).first();
+    const check = async (state: string) => {
+      const overflow = await page.evaluate(
+        `[document.documentElement, document.getElementById('feed')].map((e) => e.scrollWidth - e.clientWidth)`,
+      );
+      expect(overflow, state).toEqual([0, 0]);
+      for (const part of ['.badge', '.c-amount .main', '.c-reason .main', '.countdown', '.status']) {
+        const box = await row.locator(part).boundingBox();
+        expect(box && box.width > 20 && box.x >= 0 && box.x + box.width <= width, `${state} ${part}`).toBe(true);
+      }
+      const clipped = await row.locator('.c-reason .main').evaluate((cell) => cell.scrollWidth > cell.clientWidth);
+      expect(clipped, state).toBe(false);
+    };
+    await check('list');
+    const lines = await page.locator('.top-right > *').evaluateAll((parts) => parts.map((part) => part.clientHeight));
+    expect(Math.max(...lines)).toBeLessThan(34);
+    // The list is no slit: at least four rows are to be seen, or the page itself scrolls.
+    const [list, content] = (await page.evaluate(
+      `(({ clientHeight, scrollHeight }) => [clientHeight, scrollHeight])(document.getElementById('feed'))`,
+    )) as [number, number];
+    expect(list === content || list > 300).toBe(true);
+    await row.click();
+    await page.locator('.drawer h2').waitFor();
+    if (width > 900) await check('drawer');
+    await page.getByRole('button', { name: '处置' }).click();
+    await page.getByRole('textbox', { name: '核查说明' }).fill('已电话联系');
+    for (const name of ['提交处置', '取消']) {
+      const action = page.getByRole('button', { name });
+      await action.scrollIntoViewIfNeeded();
+      const box = await action.boundingBox();
+      expect(box && box.y >= 0 && box.y + box.height <= height, name).toBe(true);
+    }
+  });
+
+  test.each([
     [1440, 900, 'live-page.png', true],
     [1920, 1080, 'live-page-1920.png', true],
     [1440, 900, 'live-page-feed.png', false],
