@@ -33,6 +33,21 @@ export function button(text: string, className: string, onClick: () => void): HT
   return made;
 }
 
+/** What is asked for many times in one moment is done once; a hidden tab gets no animation frames. */
+export function oncePerFrame(run: () => void): () => void {
+  let isDue = false;
+  const runOnce = () => {
+    isDue = false;
+    run();
+  };
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    if (document.hidden) setTimeout(runOnce, 200);
+    else requestAnimationFrame(runOnce);
+  };
+}
+
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
 /** A level by shape as well as colour: ▲ ◆ ● ■. The word always stands beside it. */

@@ -5,15 +5,17 @@ import { createAnnouncer } from './announcer.js';
 import { createBacklog } from './backlog.js';
 import { createDialogs } from './dialogs.js';
 import type { Disposition } from './disposition-form.js';
-import { byId, setText } from './dom.js';
+import { byId, oncePerFrame, setText } from './dom.js';
 import { createDrawer } from './drawer.js';
 import { createFeedModel } from './feed-model.js';
 import { createFeedView } from './feed-view.js';
+import { describeWarning } from './describe.js';
+import { writeFixedWords } from './fixed-words.js';
 import { formatClock } from './format.js';
 import { listenToKeys } from './keyboard.js';
-import type { MessageKey } from './messages.js';
 import { createNotes, type ListState } from './notes.js';
-import { bankName, regionName } from './places.js';
+import { createPageHistory } from './page-history.js';
+import { readLink } from './page-link.js';
 import { openStream, type StreamState } from './stream.js';
 import { createTools } from './tools.js';
 import { createTotals } from './totals.js';
@@ -76,6 +78,7 @@ const tools = createTools(
   () => {
     rowsMax = rowsStep;
     render();
+    link.update();
   },
 );
 const view = createFeedView(ui, { head: byId('columns', HTMLTableRowElement), body: parts.rows }, open);
@@ -88,6 +91,10 @@ const drawer = createDrawer(ui, byId('drawer', HTMLElement), {
 let connection: StreamState = { kind: 'connecting' };
 let lastLiveMs = 0;
 let selectedId: string | null = null;
+/** A warning that a link names and that could not be opened yet. */
+let wantedId = readLink(location.hash).warning;
+/** The one that is read where the list does not hold it: an old one that was closed. */
+let guest: PresentedWarning | null = null;
 let rowsMax = rowsStep;
 /** While what there is already is being read, nothing is new and nothing stands still. */
 let isFilling = true;
@@ -123,44 +130,79 @@ function toggleFreeze(): void {
   settleFreeze();
 }
 
+function known(id: string | null): PresentedWarning | undefined {
+  return id === null ? undefined : (model.get(id) ?? (guest?.id === id ? guest : undefined));
+}
+
+/** @returns false where a revision is not new. */
+function take(warning: PresentedWarning): boolean {
+  if (guest?.id === warning.id && guest.revision < warning.revision) guest = warning;
+  return model.apply(warning) !== 'stale';
+}
+
 function open(id: string, how: 'pointer' | 'keyboard' | 'move'): void {
-  const warning = model.get(id);
+  const warning = known(id);
   if (!warning) return;
+  wantedId = null;
   selectedId = id;
   isReleased = false;
   drawer.show(warning);
   settleFreeze();
   if (how === 'keyboard') drawer.focus();
+  link.update();
+}
+
+/** Opens what a link names; the list may not hold it. */
+async function openWanted(): Promise<void> {
+  const id = wantedId;
+  if (id === null) return;
+  try {
+    guest = known(id) ?? (await getJson<PresentedWarning>(`/v1/warnings/${encodeURIComponent(id)}`));
+    if (wantedId === id) open(id, 'move');
+  } catch (error) {
+    // Whatever else is wrong may pass: it is tried again when the stream is there again.
+    if (!(error instanceof Refused && error.status === 404) || wantedId !== id) return;
+    announcer.notify(ui.t('warningGone'));
+    wantedId = null;
+    link.update();
+  }
 }
 
 function close(): void {
   const id = selectedId;
   selectedId = null;
+  wantedId = null;
   drawer.close();
   settleFreeze();
   if (id !== null) view.focus(id);
+  link.update();
 }
 
-/** Many warnings of one moment are drawn once; a hidden tab gets no animation frames. */
-let isRenderDue = false;
-function renderSoon(): void {
-  if (isRenderDue) return;
-  isRenderDue = true;
-  const run = () => {
-    isRenderDue = false;
-    // The first row makes a list that can stand still under the pointer.
-    settleFreeze();
-  };
-  if (document.hidden) setTimeout(run, 200);
-  else requestAnimationFrame(run);
+const link = createPageHistory({
+  current: () => ({ warning: wantedId ?? selectedId, ...tools.filter() }),
+  onWarning: show,
+  onLink(state) {
+    tools.set(state);
+    show(state.warning);
+  },
+});
+
+function show(id: string | null): void {
+  if (id === selectedId) return;
+  if (id === null) return close();
+  wantedId = id;
+  void openWanted();
 }
+
+// The first row makes a list that can stand still under the pointer.
+const renderSoon = oncePerFrame(settleFreeze);
 
 function render(): void {
   const found = model.visible(tools.filter());
   const warnings = found.slice(0, rowsMax);
   view.render(warnings, selectedId);
   parts.work.classList.toggle('drawer-open', selectedId !== null);
-  const selected = selectedId === null ? undefined : model.get(selectedId);
+  const selected = known(selectedId);
   if (selected) drawer.show(selected);
   const isFiltered = warnings.length !== model.size;
   setText(parts.shown, isFiltered ? ui.t('shownOf', { n: warnings.length, of: model.size }) : ui.t('shown', { n: model.size }));
@@ -217,18 +259,17 @@ function readBacklog(): void {
   render();
 }
 
-/** Everything of a warning that the text filter looks at. */
+/** Everything that the page prints of a warning: whatever is read there can be searched for. */
+let described = new WeakMap<PresentedWarning, string>();
 function describe(warning: PresentedWarning): string {
-  const { subject } = warning;
-  const place = [bankName(subject.bank, ui.language), regionName(subject.region, ui.language)];
-  const texts = [subject.name, subject.account, subject.creditCode, ui.say(warning.title), ui.say(warning.reason), ...place];
-  return [...texts, ...warning.hits.map((hit) => `${hit.pattern} ${hit.transaction}`)].join(' ').toLowerCase();
+  let text = described.get(warning);
+  if (text === undefined) described.set(warning, (text = describeWarning(ui, warning).toLowerCase()));
+  return text;
 }
 
 const stream = openStream({
   onWarning(warning) {
-    const result = model.apply(warning);
-    if (result === 'stale') return;
+    if (!take(warning)) return;
     if (warning.level === 'red' && warning.status === 'open' && ui.now() - Date.parse(warning.raisedAt) < urgentMsMax)
       announcer.announce(warning);
     renderSoon();
@@ -238,6 +279,7 @@ const stream = openStream({
     if (state.kind === 'live') {
       lastLiveMs = ui.now();
       if (backlog.state === 'unread' || backlog.state === 'failed') readBacklog();
+      void openWanted();
     }
     if (state.kind === 'locked') void unlock();
     renderConnection();
@@ -279,7 +321,7 @@ async function act(warning: PresentedWarning, kind: 'acknowledge' | 'dispose', p
       ...body,
       ...(by === '' ? {} : { by }),
     });
-    if (answer.warning) model.apply(answer.warning);
+    if (answer.warning) take(answer.warning);
     render();
     announcer.notify(ui.t(`done_${kind}`, { name: warning.subject.name }));
   } catch (error) {
@@ -309,25 +351,11 @@ function tick(): void {
   drawer.tick();
 }
 
-/** Writes every fixed word of index.html. */
-function relabel(): void {
-  document.documentElement.lang = ui.language === 'zh' ? 'zh-CN' : 'en';
-  document.title = ui.t('title');
-  for (const target of document.querySelectorAll<HTMLElement>('[data-text]'))
-    setText(target, ui.t(target.dataset['text'] as MessageKey));
-  for (const target of document.querySelectorAll<HTMLElement>('[data-label]')) {
-    target.setAttribute('aria-label', ui.t(target.dataset['label'] as MessageKey));
-  }
-  parts.search.placeholder = ui.t('searchHint');
-  const language = byId('language', HTMLButtonElement);
-  setText(language, ui.t('otherLanguage'));
-  language.lang = ui.language === 'zh' ? 'en' : 'zh-CN';
-}
-
 function changeLanguage(): void {
   ui.language = ui.language === 'zh' ? 'en' : 'zh';
+  described = new WeakMap();
   keepLanguage(ui.language);
-  relabel();
+  writeFixedWords(ui);
   totals.relabel();
   tools.relabel();
   view.reset();
@@ -354,7 +382,7 @@ listenToKeys({
   },
   acknowledge() {
     const id = selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null);
-    const warning = id === null ? undefined : model.get(id);
+    const warning = known(id);
     if (warning?.status === 'open') void act(warning, 'acknowledge', 'ack', {});
   },
   toggleFreeze,
@@ -401,7 +429,16 @@ new ResizeObserver(([pane]) => {
   pane?.target.classList.toggle('is-slim', pane.contentRect.width < columnsPxMin.any);
 }).observe(byId('pane', HTMLElement));
 
-relabel();
+// Without this the fragment of the address would be that of the link.
+byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
+  event.preventDefault();
+  const first = view.activeId();
+  if (first === null) byId('pane', HTMLElement).focus();
+  else view.focus(first);
+});
+
+writeFixedWords(ui);
+tools.set(readLink(location.hash));
 tick();
 render();
 setInterval(tick, 1_000);

@@ -5,6 +5,7 @@ import type { Ui } from './ui.js';
 /** The filters over the feed. */
 export interface Tools {
   filter(): FeedFilter;
+  set(filter: FeedFilter): void;
   clear(): void;
   relabel(): void;
 }
@@ -46,17 +47,21 @@ export function createTools(
     );
   }
 
+  function set(filter: FeedFilter): void {
+    chosen.clear();
+    for (const level of levels) if (filter.levels.has(level)) chosen.add(level);
+    side = filter.side;
+    parts.search.value = filter.text;
+    build();
+    onChange();
+  }
+
   parts.search.addEventListener('input', onChange);
   build();
   return {
     filter: () => ({ levels: chosen, side, text: parts.search.value.trim().toLowerCase() }),
-    clear() {
-      chosen.clear();
-      side = null;
-      parts.search.value = '';
-      build();
-      onChange();
-    },
+    set,
+    clear: () => set({ levels: new Set(), side: null, text: '' }),
     relabel: build,
   };
 }

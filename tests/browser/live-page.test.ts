@@ -53,6 +53,7 @@ async function start(options: { port?: number; openReading?: boolean }): Promise
 async function openPage(
   options: BrowserContextOptions = {},
   prepare?: (context: BrowserContext) => Promise<void>,
+  fragment = '',
 ): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -67,7 +68,7 @@ async function openPage(
     if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
   });
   page.on('pageerror', (error) => errors.push(String(error)));
-  await page.goto(url);
+  await page.goto(`${url}${fragment}`);
   // Away from the list, which would stand still.
   await page.mouse.move(5, 5);
   return page;
@@ -497,6 +498,61 @@ describe('the page', () => {
     await page.getByRole('button', { name: 'Keyboard help' }).click();
     expect(await seriousViolations(page), 'help').toEqual([]);
     expect(errors).toEqual([]);
+  });
+
+  test('the address names the open warning and the filters: Back closes, reload keeps, a colleague sees the same', async () => {
+    raise('1', '2', '3');
+    platform.raise(named('4', { level: 'blue' }));
+    const page = await openPage();
+    await page.locator('#rows tr').nth(3).waitFor();
+    const heading = page.locator('.drawer h2');
+    await page.getByRole('button', { name: '红色' }).click();
+    await page.getByRole('searchbox').fill('企业');
+    await page.locator('#rows tr').nth(1).click();
+    await page.waitForURL(/warning=2&level=red/);
+    await page.reload();
+    await heading.getByText('企业2有限公司').waitFor();
+    expect(await rowNames(page)).toEqual(['企业3有限公司', '企业2有限公司', '企业1有限公司']);
+    expect(await page.getByRole('searchbox').inputValue()).toBe('企业');
+    const other = await openPage({}, undefined, new URL(page.url()).hash);
+    await other.locator('.drawer h2').getByText('企业2有限公司').waitFor();
+    await page.keyboard.press('j');
+    await heading.getByText('企业1有限公司').waitFor();
+    await page.goBack();
+    await heading.waitFor({ state: 'hidden' });
+    expect(await rowNames(page)).toHaveLength(3);
+    await page.goForward();
+    await heading.getByText('企业1有限公司').waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForURL(({ hash }) => !hash.includes('warning'));
+    await page.locator('#rows tr').nth(0).click();
+    await page.waitForURL(/warning=3/);
+    await page.goBack();
+    await heading.waitFor({ state: 'hidden' });
+    expect(errors).toEqual([]);
+  });
+
+  test('a link opens a warning that the list no longer holds, and one to nothing says so', async () => {
+    platform.raise(named('old', { status: 'acknowledged', raisedAt: '2026-01-01T00:00:00+08:00' }));
+    for (let i = 0; i < 510; i++) platform.raise(named(`${i}`, { status: 'acknowledged' }));
+    const page = await openPage({}, undefined, '#warning=old');
+    await page.locator('.drawer h2').getByText('企业old有限公司').waitFor();
+    await page.getByRole('button', { name: '关闭' }).click();
+    await page.waitForURL(({ hash }) => hash === '');
+    await page.goto(`${url}#warning=gone`);
+    await page.getByText('链接所指的预警不存在').waitFor();
+    await page.waitForURL(({ hash }) => hash === '');
+  });
+
+  test('what the drawer prints of the other party can be searched for', async () => {
+    raise('1');
+    const other = makeWarning('2').hits[0]!;
+    platform.raise(named('2', { hits: [{ ...other, counterparty: { account: '6210980012347243', name: '吕小梅' } }] }));
+    const page = await openPage();
+    for (const text of ['7243', '吕*', '吕** 7243']) {
+      await page.getByRole('searchbox').fill(text);
+      expect(await rowNames(page), text).toEqual(['企业2有限公司']);
+    }
   });
 
   test('loads nothing from anywhere but the platform', async () => {
