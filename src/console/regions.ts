@@ -201,5 +201,4 @@ export const countyNames: Readonly<Record<string, string>> = {
   '411728': '遂平县',
   '411729': '新蔡县',
   '411771': '河南驻马店经济开发区',
-  '419001': '济源市',
 };
