@@ -21,7 +21,7 @@ export function createAnnouncer(
       if (unspoken > 1) return;
       setTimeout(() => {
         const amount = formatAmount(warning.amountFen, warning.currency, ui.language);
-        const one = ui.t('urgentOne', { name: warning.subject.name, amount, title: ui.say(warning.title) });
+        const one = ui.t('urgentOne', { name: ui.name(warning.subject), amount, title: ui.say(warning.title) });
         setText(parts.urgent, unspoken === 1 ? one : ui.t('urgentMany', { n: unspoken }));
         unspoken = 0;
       }, gatherMs);

@@ -42,7 +42,7 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
   aside.append(head, body, foot);
 
   function fillHead(warning: PresentedWarning): void {
-    heading.textContent = warning.subject.name;
+    heading.textContent = ui.name(warning.subject);
     const close = button('✕', 'quiet close', () => actions.onClose());
     close.setAttribute('aria-label', ui.t('close'));
     const status = element('span', { class: `status status-${warning.status}` }, ui.t(statusKey(warning)));
@@ -81,7 +81,7 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
       const form = createDispositionForm(ui, drafts.get(warning.id), {
         onCancel: () => finishDisposing(warning),
         onSubmit: (disposition) => actions.onDispose(warning, disposition),
-        onDraft: (draft) => void keepDraft(warning.id, draft),
+        onDraft: (draft) => keepDraft(warning.id, draft),
       });
       foot.replaceChildren(form.element);
       if (takesFocus) form.focus();

@@ -144,6 +144,7 @@ function fillRow(ui: Ui, { line, countdown, warning }: Row): void {
   const { language } = ui;
   const { subject } = warning;
   const { shared } = subject;
+  const name = ui.name(subject);
   const amount = warning.amountFen > 0 ? formatAmount(warning.amountFen, warning.currency, language) : '—';
   const at = formatMoment(warning.lastTime, ui.now());
   line.className = `row level-${warning.level} is-${warning.status}${line.classList.contains('is-new') ? ' is-new' : ''}`;
@@ -151,7 +152,7 @@ function fillRow(ui: Ui, { line, countdown, warning }: Row): void {
   const mule = warning.side === 'mule' ? [element('span', { class: 'tag' }, ui.t('mule'))] : [];
   line.replaceChildren(
     element('td', { role: 'gridcell', class: 'c-level' }, levelBadge(ui, warning.level)),
-    cell('c-enterprise', [subject.name], shared ? ui.shared(shared) : subject.account),
+    cell('c-enterprise', [name], shared ? ui.shared(shared) : name === subject.account ? ui.t('nameless') : subject.account),
     cell('c-amount', [amount], ui.hits(warning.hitCount)),
     cell('c-reason', [...mule, ui.say(warning.title)], ui.say(warning.reason)),
     cell('c-place', [bankName(subject.bank, language)], regionName(subject.region, language)),

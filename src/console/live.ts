@@ -1,14 +1,14 @@
 import type { StatusSummary } from '../domain/status.js';
 import type { PresentedWarning } from '../http/present.js';
-import { getJson, postJson, Refused, session } from './api.js';
+import { getJson, Refused, session } from './api.js';
 import { createAnnouncer } from './announcer.js';
 import { createBacklog } from './backlog.js';
 import { createDialogs } from './dialogs.js';
-import type { Disposition } from './disposition-form.js';
 import { byId, oncePerFrame, setText } from './dom.js';
 import { createDrawer } from './drawer.js';
 import { createFeedModel } from './feed-model.js';
 import { createFeedView } from './feed-view.js';
+import { createDeeds } from './deeds.js';
 import { describeWarning } from './describe.js';
 import { writeFixedWords } from './fixed-words.js';
 import { formatClock } from './format.js';
@@ -82,10 +82,18 @@ const tools = createTools(
   },
 );
 const view = createFeedView(ui, { head: byId('columns', HTMLTableRowElement), body: parts.rows }, open);
+const deeds = createDeeds(ui, {
+  unlock,
+  onWarning(warning) {
+    take(warning);
+    render();
+  },
+  notify: (text) => announcer.notify(text),
+});
 const drawer = createDrawer(ui, byId('drawer', HTMLElement), {
   onClose: close,
-  onAcknowledge: (warning) => void act(warning, 'acknowledge', 'ack', {}),
-  onDispose: (warning, disposition: Disposition) => void act(warning, 'dispose', 'disposition', disposition),
+  onAcknowledge: (warning) => void deeds.acknowledge(warning),
+  onDispose: (warning, disposition) => void deeds.dispose(warning, disposition),
 });
 
 let connection: StreamState = { kind: 'connecting' };
@@ -311,28 +319,6 @@ async function unlock(problem?: string): Promise<boolean> {
   return true;
 }
 
-/** Sends a command; asks for a key where one is missing or refused, as long as people give one. */
-async function act(warning: PresentedWarning, kind: 'acknowledge' | 'dispose', path: string, body: object): Promise<void> {
-  const officer = session.officer();
-  if (session.key() === '' && !(await unlock())) return;
-  try {
-    const by = session.officer() || officer;
-    const answer = await postJson<{ warning?: PresentedWarning }>(`/v1/warnings/${encodeURIComponent(warning.id)}/${path}`, {
-      ...body,
-      ...(by === '' ? {} : { by }),
-    });
-    if (answer.warning) take(answer.warning);
-    render();
-    announcer.notify(ui.t(`done_${kind}`, { name: warning.subject.name }));
-  } catch (error) {
-    if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
-      if (await unlock(ui.t('keyRefused'))) return act(warning, kind, path, body);
-      return;
-    }
-    announcer.notify(ui.t('failed', { why: error instanceof Refused ? error.message : ui.t('unreachableServer') }));
-  }
-}
-
 async function pollStatus(): Promise<void> {
   try {
     if (connection.kind !== 'locked') totals.show(await getJson<StatusSummary>('/v1/status'));
@@ -383,7 +369,7 @@ listenToKeys({
   acknowledge() {
     const id = selectedId ?? (parts.rows.contains(document.activeElement) ? view.activeId() : null);
     const warning = known(id);
-    if (warning?.status === 'open') void act(warning, 'acknowledge', 'ack', {});
+    if (warning?.status === 'open') void deeds.acknowledge(warning);
   },
   toggleFreeze,
   search: () => parts.search.focus(),

@@ -8,6 +8,8 @@ export interface Ui {
   /** The language's side of a text. */
   say(text: { readonly zh: string; readonly en: string }): string;
   hits(count: number): string;
+  /** Whom a warning is about: banks do not send every account's name. */
+  name(subject: PresentedWarning['subject']): string;
   /** What several enterprises share, such as a device: its kind and its masked value. */
   shared(thing: NonNullable<PresentedWarning['subject']['shared']>): string;
   now(): number;
@@ -21,6 +23,7 @@ export function createUi(): Ui {
     t: (key, values) => translate(ui.language, key, values),
     say: (text) => text[ui.language] || text.zh,
     hits: (count) => ui.t(count === 1 ? 'hitCountOne' : 'hitCount', { n: count }),
+    name: ({ name, account }) => name.trim() || account,
     shared: ({ kind, value }) => `${ui.t(`shared_${kind}`)} ${value}`,
     now: () => Date.now(),
   };

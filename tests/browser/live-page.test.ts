@@ -398,6 +398,36 @@ describe('triage', () => {
     expect(await drawer.getByRole('radio', { name: 'Stopped' }).isChecked()).toBe(true);
   });
 
+  test('a warning on an account without a name goes by its masked account', async () => {
+    const { subject } = makeWarning('1');
+    platform.raise(makeWarning('1', { subject: { ...subject, name: '', key: subject.account } }));
+    const page = await openPage();
+    await page.evaluate(`sessionStorage.setItem('huqi.key', '${centreKey}')`);
+    await page.locator('#rows tr').click();
+    expect(await rowNames(page)).toEqual(['4100***********2345']);
+    expect(await page.locator('#rows .c-enterprise .small').textContent()).toBe('未报送户名');
+    expect(await page.locator('.drawer h2').textContent()).toBe('4100***********2345');
+    await page.keyboard.press('a');
+    await page.getByText('已签收：4100***********2345').waitFor();
+  });
+
+  test('what the platform refuses is said in the language of the page, and the warning is read again', async () => {
+    raise('1');
+    // The stream tells nothing of what happens meanwhile.
+    const page = await openPage({}, async (context) => {
+      const frozen = { status: 200, contentType: 'text/event-stream', body: ': still here\n\n' };
+      await context.route('**/v1/stream*', (route) => route.fulfill(frozen));
+    });
+    await page.evaluate(`sessionStorage.setItem('huqi.key', '${centreKey}')`);
+    await page.locator('#rows tr').click();
+    platform.raise(named('1', { revision: 2, status: 'disposed', verdict: 'fraud', note: '已处置' }));
+    await page.getByRole('button', { name: '签收' }).click();
+    const notice = page.locator('#notice.is-shown');
+    await notice.waitFor();
+    expect(await notice.textContent()).toBe('操作未完成：这条预警已处置或状态已变，请查看最新内容');
+    await page.locator('#rows tr').getByText('确认诈骗').waitFor();
+  });
+
   test('the condition of a pattern is read when somebody wants to see it', async () => {
     raise('1');
     const page = await openPage();
@@ -591,9 +621,7 @@ describe('the page', () => {
     const lines = await page.locator('.top-right > *').evaluateAll((parts) => parts.map((part) => part.clientHeight));
     expect(Math.max(...lines)).toBeLessThan(34);
     // The list is no slit: at least four rows are to be seen, or the page itself scrolls.
-    const [list, content] = (await page.evaluate(
-      `(({ clientHeight, scrollHeight }) => [clientHeight, scrollHeight])(document.getElementById('feed'))`,
-    )) as [number, number];
+    const [list = 0, content] = await page.locator('#feed').evaluate((feed) => [feed.clientHeight, feed.scrollHeight]);
     expect(list === content || list > 300).toBe(true);
     await row.click();
     await page.locator('.drawer h2').waitFor();
