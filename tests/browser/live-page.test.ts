@@ -374,8 +374,8 @@ describe('triage', () => {
     await row('企业1').click();
     await drawer.getByRole('button', { name: '处置' }).click();
     await drawer.getByRole('radio', { name: '劝阻成功' }).check();
-    await page.keyboard.press('j');
-    await drawer.getByRole('heading', { name: '企业1有限公司' }).waitFor();
+    await page.keyboard.press('k');
+    expect(await drawer.getByRole('heading', { level: 2 }).textContent()).toBe('企业1有限公司');
     await note.fill('已电话联系法定代表人');
     // An input method that is left by Escape leaves the form alone.
     await note.dispatchEvent('keydown', { key: 'Escape', isComposing: true, bubbles: true });
