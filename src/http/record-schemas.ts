@@ -22,13 +22,13 @@ function recordSchemas(): Readonly<Record<string, JsonSchema>> {
 
 interface Document {
   readonly paths?: Record<string, unknown>;
-  readonly components?: object;
+  readonly components?: { readonly schemas?: object };
 }
 
 /** The document with the bodies of these two addresses. */
 export function withRecords<D extends object>(document: D): D {
   const { paths = {}, components: known } = document as Document;
-  const schemas = { ...(known as { schemas?: object } | undefined)?.schemas, ...recordSchemas() };
+  const schemas = { ...known?.schemas, ...recordSchemas() };
   return {
     ...document,
     paths: {

@@ -100,6 +100,8 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
         await Promise.allSettled(partition.underWay);
         clearTimeout(grace);
         partition.stop.abort();
+        // Those that were under way and stay planned: the next owner makes objects of its own.
+        for (const [delivery, owner] of owners) if (owner === partition) owners.delete(delivery);
         await partition.slot.close();
       },
     };

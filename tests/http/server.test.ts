@@ -154,8 +154,12 @@ describe('sending transactions', () => {
   test('a body that finds no place is turned away unread, and counted', async () => {
     let release = () => {};
     const held = new Promise<void>((resolve) => (release = resolve));
-    const taken = platform.dependencies.intake.accept;
-    platform.dependencies.intake.accept = async (...body) => (await held, taken(...body));
+    const { intake } = platform.dependencies;
+    const taken = intake.accept.bind(intake);
+    intake.accept = async (...body) => {
+      await held;
+      return taken(...body);
+    };
     const small = await startServer(platform, { limits: { concurrentIntakesMax: 1 } });
     const send = () =>
       fetch(`${small.url}/v1/transactions`, {
