@@ -205,10 +205,12 @@ function outcome(ui: Ui, warning: PresentedWarning): HTMLElement[] {
     const text = ui.t('acknowledgedBy', { at: formatFull(at), by });
     lines.push(element('p', {}, note === undefined ? text : `${text} · ${note}`));
   }
-  if (warning.verdict !== undefined) {
-    lines.push(
-      element('p', {}, element('strong', {}, ui.t(warning.verdict)), warning.note === undefined ? '' : ` · ${warning.note}`),
-    );
+  // Earlier releases kept the disposition that stood and not who had found it.
+  const { verdict, note, dispositions = verdict === undefined ? [] : [{ verdict, note }] } = warning;
+  for (const found of dispositions) {
+    const who = 'by' in found ? ` · ${ui.t('disposedBy', { at: formatFull(found.at), by: found.by })}` : '';
+    const said = found.note === undefined ? '' : ` · ${found.note}`;
+    lines.push(element('p', {}, element('strong', {}, ui.t(found.verdict)), who, said));
   }
   if (warning.appeal !== undefined) {
     const { at, by, text } = warning.appeal;

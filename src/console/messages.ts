@@ -108,6 +108,7 @@ const zh = {
   bankCode: '报告代码',
   version: '第 {n} 版',
   acknowledgedBy: '{at} 由 {by} 签收',
+  disposedBy: '{at} 由 {by} 处置',
   disposedAs: '处置结果',
   appealed: '企业申诉（{at}）',
 
@@ -271,6 +272,7 @@ const en: Readonly<Record<MessageKey, string>> = {
   bankCode: 'Report code',
   version: 'v{n}',
   acknowledgedBy: 'Acknowledged {at} by {by}',
+  disposedBy: 'found {at} by {by}',
   disposedAs: 'Disposition',
   appealed: 'Appeal ({at})',
 

@@ -411,6 +411,30 @@ describe('triage', () => {
     await page.getByText('已签收：4100***********2345').waitFor();
   });
 
+  test('every disposition of a warning is told with whoever found it, the one that stands last', async () => {
+    const at = '2026-07-01T11:00:00+08:00';
+    const dispositions = [
+      { verdict: 'unreachable', by: 'centre/王警官', at, note: '三次未接通' },
+      { verdict: 'dissuaded', by: 'centre/李警官', at },
+    ] as const;
+    platform.raise(
+      named('1', {
+        status: 'disposed',
+        verdict: 'dissuaded',
+        disposedBy: 'centre/李警官',
+        disposedAt: at,
+        dispositions: [...dispositions],
+      }),
+    );
+    const page = await openPage();
+    await page.locator('#rows tr').click();
+    const told = await page.locator('.drawer section').filter({ hasText: '处置结果' }).locator('p').allTextContents();
+    expect(told).toEqual([
+      expect.stringMatching(/^联系不上.* 由 centre\/王警官 处置 · 三次未接通$/) as string,
+      expect.stringMatching(/^劝阻成功.* 由 centre\/李警官 处置$/) as string,
+    ]);
+  });
+
   test('what the platform refuses is said in the language of the page, and the warning is read again', async () => {
     raise('1');
     // The stream tells nothing of what happens meanwhile.

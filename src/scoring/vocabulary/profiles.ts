@@ -21,8 +21,11 @@ function profileOf(leg: Evaluation, who: Who): KnownProfile | undefined {
 export function ownProfile({ memory, subject, view, self }: Evaluation): KnownProfile | undefined {
   const profile = memory.records.profile(subject);
   if (!profile || profile.bank === '' || self.bankStart < 0) return profile;
-  const keeper = view.text(self.bankStart, self.bankEnd);
-  return keeper.startsWith(profile.bank) || profile.bank.startsWith(keeper) ? profile : undefined;
+  const { bank } = profile;
+  // Asked of many patterns on every leg: no text is made of the number, whose characters need no escape.
+  const shorter = Math.min(bank.length, self.bankEnd - self.bankStart);
+  for (let i = 0; i < shorter; i++) if (view.bytes[self.bankStart + i] !== bank.charCodeAt(i)) return undefined;
+  return profile;
 }
 
 interface ProfileField {
