@@ -221,6 +221,13 @@ export const mutants: readonly Mutant[] = [
     to: 'const put = marked.map(pendingEntry);',
   },
   {
+    name: 'an acknowledgement by one cancels what waits for the others',
+    breaks: 'whoever should be told is not told after somebody else has answered',
+    file: 'src/domain/dispatch-policy.ts',
+    from: "cancel: withdrawn && !previous?.withdrawn ? 'withdrawn' : null,",
+    to: "cancel: withdrawn || warning.acknowledgedAt ? 'withdrawn' : null,",
+  },
+  {
     name: 'a slice counts as stored before it is',
     breaks: 'rows are missing from the archive',
     file: pipeline('archive-partition'),
