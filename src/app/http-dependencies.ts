@@ -13,10 +13,11 @@ export function httpDependencies(
   backtests: BacktestJobs,
   telemetry: Telemetry,
 ): HttpDependencies {
-  const { intake, feed, keys, recipients, warnings } = pipeline;
+  const { intake, feed, keys, recipients, refusals, warnings } = pipeline;
   return {
     intake,
     feed,
+    refusals,
     recipients,
     warnings: {
       get: (id) => warnings.get(id),

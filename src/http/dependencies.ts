@@ -8,6 +8,7 @@ import type {
   SetDiff,
 } from '../domain/pattern-views.js';
 import type { Recipient, RecipientInput } from '../domain/recipient.js';
+import type { Refusals } from '../domain/refusal.js';
 import type { Readiness, StatusSummary } from '../domain/status.js';
 import type { Verdict, Warning } from '../domain/warning.js';
 
@@ -20,6 +21,7 @@ export interface HttpDependencies {
   readonly intake: Intake;
   readonly warnings: Warnings;
   readonly feed: Feed;
+  readonly refusals: Refusals;
   readonly recipients: Recipients;
   readonly patterns: Patterns;
   readonly backtests: Backtests;

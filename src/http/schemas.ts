@@ -10,6 +10,7 @@ import {
 } from '../domain/pattern-views.js';
 import { recipientIdSchema, recipientInputSchema, recipientKinds, type RecipientInput } from '../domain/recipient.js';
 import { sharedKinds } from '../domain/reference.js';
+import { refusalSchema } from '../domain/refusal.js';
 import { verdicts, warningSchema, warningSubjectSchema } from '../domain/warning.js';
 
 /** Shapes of requests and answers; the OpenAPI document is derived from them. */
@@ -65,6 +66,14 @@ export const warningsPage = z.object({ items: z.array(feedItemSchema), next: cur
 export const openWarningsPage = z
   .object({ items: z.array(presentedWarningSchema), next: cursorSchema.nullable() })
   .meta({ id: 'OpenWarningsPage' });
+
+export const rejectedQuery = warningsQuery.extend({
+  bank: z
+    .string()
+    .regex(/^[0-9A-Za-z]{3,14}$/)
+    .optional(),
+});
+export const rejectedPage = z.object({ items: z.array(refusalSchema), next: cursorSchema }).meta({ id: 'RejectedPage' });
 
 export const idParams = z.object({ id: z.string().min(1).max(128) });
 

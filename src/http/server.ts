@@ -23,6 +23,7 @@ import { referenceAddress } from './routes/reference.js';
 import { operationRoutes, statusRoutes } from './routes/status.js';
 import { streamRoutes } from './routes/stream.js';
 import { transactionAddress } from './routes/transactions.js';
+import { rejectedRoutes } from './routes/rejected.js';
 import { warningRoutes } from './routes/warnings.js';
 import { installSecurity } from './security.js';
 
@@ -165,6 +166,7 @@ async function addInterface(
     intakeRoutes(withZod(scope), context, [transactionAddress, referenceAddress]);
   });
   warningRoutes(app, context);
+  rejectedRoutes(app, context);
   recipientRoutes(app, context);
   statusRoutes(app, context);
   patternRoutes(app, context);

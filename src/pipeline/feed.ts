@@ -1,6 +1,7 @@
 import { decodeEvents } from '../domain/event.js';
 import { warningSchema, type Warning } from '../domain/warning.js';
 import type { Log, LogRecord } from '../ports/log.js';
+import { CursorUnknown, decodeCursor, earliest, encodeCursor, isAfter, type Position } from './log-cursor.js';
 
 /**
  * The live feed is topic `warnings` read from a cursor: whoever comes back with the cursor of what was seen last goes on
@@ -29,22 +30,6 @@ export interface FeedItem {
 export interface FeedOptions {
   readonly log: Log;
   readonly settings: { readonly pageMax: number; readonly cachedFramesMax: number };
-}
-
-/** A cursor of another feed or of another number of partitions. */
-export class CursorUnknown extends Error {
-  readonly retriable = false;
-  readonly statusCode = 400;
-  constructor() {
-    super('the cursor is not one of this feed; start again from the first kept item, or from now');
-    this.name = 'CursorUnknown';
-  }
-}
-
-/** Items of the record at `offset` before `index` have been seen, and every record before it. */
-interface Position {
-  readonly offset: number;
-  readonly index: number;
 }
 
 interface Entry {
@@ -208,37 +193,6 @@ function createFirstSeen(keysMax: number) {
       return true;
     },
   };
-}
-
-function isAfter(a: Position, b: Position): boolean {
-  return a.offset > b.offset || (a.offset === b.offset && a.index > b.index);
-}
-
-/** `12.0_7.3`: offset and index by partition. */
-function encodeCursor(positions: readonly Position[]): string {
-  return positions.map(({ offset, index }) => `${offset}.${index}`).join('_');
-}
-
-function decodeCursor(cursor: string, partitions: number): Position[] {
-  const parts = cursor.length <= 40 * partitions ? cursor.split('_') : [];
-  if (parts.length !== partitions) throw new CursorUnknown();
-  return parts.map((part) => {
-    const [, offset, index] = /^(\d{1,15})\.(\d{1,9})$/.exec(part) ?? [];
-    if (offset === undefined || index === undefined) throw new CursorUnknown();
-    return { offset: Number(offset), index: Number(index) };
-  });
-}
-
-/** The partition whose next entry is oldest; the lowest where several are; -1 where there is none. */
-function earliest(queues: readonly (readonly Entry[])[]): number {
-  let best = -1;
-  let bestMs = Infinity;
-  for (const [p, [head]] of queues.entries()) {
-    if (!head || (best >= 0 && head.timeMs >= bestMs)) continue;
-    best = p;
-    bestMs = head.timeMs;
-  }
-  return best;
 }
 
 /** True as soon as one is, false when all are false; rejects where one does before that. */

@@ -1,5 +1,6 @@
 import type { CalendarData } from '../domain/calendar.js';
 import type { Routes } from '../domain/dispatch-policy.js';
+import type { Refusals } from '../domain/refusal.js';
 import type { WarningPolicy } from '../domain/warning-policy-schema.js';
 import type { Channel } from '../ports/channel.js';
 import type { Log } from '../ports/log.js';
@@ -12,6 +13,7 @@ import { createBodyReader, type BodyReader } from './body-reader.js';
 import { createThreadedBodyReader } from './body-threads.js';
 import { createDispatch, type Dispatch } from './dispatch.js';
 import { createFeed, type Feed } from './feed.js';
+import { createRefusals } from './refusals.js';
 import { createIncoming } from './incoming.js';
 import { createFrameViews, type FrameViews } from './frame-views.js';
 import { createIntake, type Intake } from './intake.js';
@@ -50,6 +52,7 @@ export interface Pipeline {
   readonly dispatch: Dispatch | null;
   readonly archive: Archive | null;
   readonly feed: Feed;
+  readonly refusals: Refusals;
   readonly keys: Keys;
   readonly marks: Marks;
   readonly recipients: Recipients;
@@ -185,6 +188,7 @@ export async function runPipeline(parts: PipelineParts): Promise<Pipeline> {
       dispatch,
       archive,
       feed: createFeed({ log, settings: settings.feed }),
+      refusals: createRefusals(log),
       keys,
       marks: createMarks(state),
       recipients,

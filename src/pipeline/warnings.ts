@@ -10,7 +10,7 @@ import type { Verdict, Warning } from '../domain/warning.js';
 import type { Log } from '../ports/log.js';
 import type { State } from '../ports/state.js';
 import { decodeJson } from './checkpoint.js';
-import { CursorUnknown } from './feed.js';
+import { CursorUnknown } from './log-cursor.js';
 import { warnSlot } from './warn-partition.js';
 
 /** Warnings as others read them and answer to them. */

@@ -386,6 +386,18 @@ describe('warnings', () => {
   });
 });
 
+describe('what was refused', () => {
+  test('is told to centres, of one bank where they ask, page by page', async () => {
+    const page = await get('/v1/rejected?bank=103491002011&limit=1');
+    expect(page.status).toBe(200);
+    const { items, next } = (await page.json()) as { items: { bank: string; reason: string }[]; next: string };
+    expect(items).toMatchObject([{ bank: '103491002011', line: 3, reason: 'invalid', field: 'time' }]);
+    expect(await (await get(`/v1/rejected?after=${next}`)).json()).toEqual({ items: [], next });
+    expect((await get('/v1/rejected?bank=x&limit=1')).status).toBe(400);
+    for (const key of [bankKey, enterpriseKey]) expect((await get('/v1/rejected', bearer(key))).status).toBe(403);
+  });
+});
+
 describe('recipients', () => {
   test('the secret is given once and never again, and the query of an address is not shown', async () => {
     const put = () =>
@@ -446,6 +458,7 @@ describe('operation', () => {
         '/v1/recipients',
         '/v1/recipients/{id}',
         '/v1/reference',
+        '/v1/rejected',
         '/v1/status',
         '/v1/stream',
         '/v1/transactions',

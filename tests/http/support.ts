@@ -172,6 +172,13 @@ export function createPlatform(): Platform {
         },
         tail: async (count) => String(Math.max(items.length - count, 0)),
       },
+      refusals: {
+        page: ({ after, bank = '102491002011', limit }) => {
+          const refused = { time: '2026-07-01T09:30:00+08:00', bank, line: 3, reason: 'invalid', field: 'time', message: 'late' };
+          const count = after === undefined ? Math.min(limit, 2) : 0;
+          return Promise.resolve({ items: Array.from({ length: count }, () => refused), next: after ?? '2.0' });
+        },
+      },
       warnings: {
         async page({ after, limit }) {
           if (platform.failure) throw platform.failure;

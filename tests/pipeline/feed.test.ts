@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeEvents } from '../../src/domain/event.js';
-import { CursorUnknown, createFeed, type Feed, type FeedItem } from '../../src/pipeline/feed.js';
+import { createFeed, type Feed, type FeedItem } from '../../src/pipeline/feed.js';
+import { CursorUnknown } from '../../src/pipeline/log-cursor.js';
 import { OffsetOutOfRange } from '../../src/ports/log.js';
 import { temporaryEmbedded, testPartitions, type EmbeddedParts } from '../support/embedded.js';
 import { tell, warningOf } from './dispatch-support.js';
