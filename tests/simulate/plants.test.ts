@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dayNumber } from '../../src/domain/bank-day.js';
+import { dayNumber, startOfDayMs } from '../../src/domain/bank-day.js';
 import { referenceSchema } from '../../src/domain/reference.js';
 import { identityOf } from '../../src/simulate/identity.js';
 import { townScenery } from '../../src/simulate/months/scenery.js';
@@ -73,7 +73,8 @@ describe.each(plants.map((plant) => [plant.typology, plant] as const))('scheme %
   it('sends reference records that the platform takes', () => {
     const known = new Map([...scenery.profiles, ...profiles]);
     const numberOf = (account: number): string => identityOf(scenery.population, known, firstDay, account).account;
-    for (const { record, timeMs } of [...records, ...[...accountProfiles.values()].map((record) => ({ record, timeMs: 0 }))]) {
+    const opening = [...accountProfiles.values()].map((record) => ({ record, timeMs: startOfDayMs(firstDay) }));
+    for (const { record, timeMs } of [...records, ...opening]) {
       const line = Buffer.from(referenceLine(record, 'R-1', timeMs, numberOf)).toString('utf8');
       const result = referenceSchema.safeParse(JSON.parse(line));
       expect(result.error?.issues, line).toBeUndefined();
