@@ -81,7 +81,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   });
   await look('patterns', async () => {
     const { set, calendar } = await readPatterns(join(context.paths.config, 'patterns'), context);
-    findings.push(checkCalendar(calendar, Date.now()));
+    findings.push(checkCalendar(calendar, context.clock.now()));
     if (kept) findings.push(checkRetention(set, createCalendar(calendar, { unknownYears: 'weekends' }), kept));
     return { verdict: 'good', detail: `${set.patterns.length} patterns load` };
   });

@@ -5,7 +5,7 @@ import { createCalendar } from '../domain/calendar.js';
 import { readPatternFiles } from '../pipeline/pattern-files.js';
 import { describeProblem } from '../pipeline/pattern-store.js';
 import { withoutBroken } from '../pipeline/pattern-push.js';
-import { type ExampleOutcome, problemsOf, runExamples } from '../scoring/example-runner.js';
+import { type ExampleOutcome, fallsShort, problemsOf, runExamples } from '../scoring/example-runner.js';
 import { parsePattern, type PatternProblem } from '../scoring/pattern.js';
 import { compilePatternSet, type PatternSet, type PatternSource } from '../scoring/pattern-set.js';
 import { type CommandContext, CommandFailure } from './context.js';
@@ -85,10 +85,7 @@ async function check(paths: readonly string[], { json }: { json?: boolean }, con
   }
   const lines = [
     ...problems.map(describeProblem),
-    ...failed.map(
-      ({ pattern, example, expected, explanation }) =>
-        `${pattern} example "${example}": must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}`,
-    ),
+    ...failed.map((outcome) => `${outcome.pattern} example "${outcome.example}": ${fallsShort(outcome)}`),
     ...(problems.length > 0 ? [counted(problems.length, 'problem')] : []),
     ...(failed.length > 0 ? [`${failed.length} of ${outcomes.length} examples fail`] : []),
     ...(isGood && result.kind === 'compiled'

@@ -265,13 +265,13 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
     leg.base = row * rows.width;
     leg.slot = -1;
     leg.legNumber++;
+    leg.pair = pairs.find(subject, other, latestMs - pairMemoryMs);
     // Whatever its flags say: what was sent first may be on the log last. A leg later than all before it costs one comparison.
     if (isCounted()) return false;
     const previousMs = leg.row[leg.base + column.clockMs]!;
     leg.previousLegMs = previousMs;
     leg.late = leg.timeMs < previousMs;
     leg.clockMs = leg.late ? previousMs : leg.timeMs;
-    leg.pair = pairs.find(subject, other, latestMs - pairMemoryMs);
     const pairRow = pairs.numbers;
     const pairBase = leg.pair * pairs.width;
     leg.pairLastDebitMs = pairRow[pairBase + pairColumn.lastDebitMs]!;
@@ -331,11 +331,9 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
     const { view } = leg;
     // The clock is the latest time of all its legs: most legs need no look at those before.
     if (leg.timeMs > leg.row[leg.base + column.clockMs]!) return false;
-    const pair = pairs.known(leg.subject, leg.otherNumber);
-    if (pair < 0) return false;
     const side = leg.isDebit ? baseBit.debit : baseBit.credit;
     for (
-      let slot = pairs.words[pair * pairs.width * 2 + pairWord.lastLeg]!;
+      let slot = pairs.words[leg.pair * pairs.width * 2 + pairWord.lastLeg]!;
       slot >= 0 && legs.timeMs(slot) >= leg.timeMs;
       slot = legs.word(slot, legWord.previousOfPair)
     ) {

@@ -55,16 +55,22 @@ function runExample(
   return { found: 'hit', explanation: `${hit.explanation.zh} [${hit.explanation.condition}] ${hit.score}` };
 }
 
+/** What an example that came out otherwise should have done. */
+export function fallsShort({ expected, explanation }: Pick<ExampleOutcome, 'expected' | 'explanation'>): string {
+  return expected === 'hit' ? 'must hit but does not' : `must not hit but does: ${explanation}`;
+}
+
 /** What did not come out as it must, at its place in the file. */
 export function problemsOf({ file, placeOf }: ParsedPattern, outcomes: readonly ExampleOutcome[]): PatternProblem[] {
-  return outcomes.flatMap(({ example, expected, found, explanation, faults = [], path }): PatternProblem[] => {
+  return outcomes.flatMap((outcome): PatternProblem[] => {
+    const { example, expected, found, faults = [], path } = outcome;
     if (found === expected) return [];
     if (found === 'broken')
       return faults.map((fault) => {
         const at = [...path, ...fault.path];
         return { file, ...placeOf(at), path: at.join('.'), message: fault.message };
       });
-    const message = `example "${example}" must ${expected === 'hit' ? 'hit but does not' : `not hit but does: ${explanation}`}`;
+    const message = `example "${example}" ${fallsShort(outcome)}`;
     return [{ file, ...placeOf([...path, 'name']), path: path.join('.'), message }];
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatShanghai } from '../domain/bank-day.js';
+import { isEventTime } from '../domain/event-time.js';
 import { creditCodeCheckCharacter, organisationCheckCharacter } from '../domain/credit-code.js';
 import { type Reference, referenceSchema } from '../domain/reference.js';
 import { type Party, type Transaction, transactionSchema } from '../domain/transaction.js';
@@ -57,14 +58,16 @@ function timesOf({ at, times, every }: { at: string; times: number; every: strin
     return [];
   }
   const everyMs = Number(every.slice(0, -1)) * unitMs[every.slice(-1) as keyof typeof unitMs];
-  if (startMs + times * everyMs >= endOfTimesMs) {
-    fail(['every'], 'the last repetition comes after the year 9999');
+  if (!isEventTime(startMs)) {
+    fail(['at'], `${at} lies before 1992 or after 2199`);
+    return [];
+  }
+  if (!isEventTime(startMs + (times - 1) * everyMs)) {
+    fail(['every'], 'the last repetition comes after 2199');
     return [];
   }
   return Array.from({ length: times }, (_, n) => startMs + n * everyMs);
 }
-
-const endOfTimesMs = Date.parse('9999-12-31T00:00:00+08:00');
 
 function transactions(
   pattern: Pattern,

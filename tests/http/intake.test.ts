@@ -30,7 +30,8 @@ const send = (key: string, body: string | Buffer = '{"id":"a"}', headers: Record
   });
 
 /** A request whose body stops after its first byte; what it is answered. */
-function hang(key: string, headers = ''): { answer: string; isClosed: boolean; socket: Socket } {
+/** A request that says how long its body is, of which only the first character has come. */
+function hang(key: string, headers = '', length = 1_000_000): { answer: string; isClosed: boolean; socket: Socket } {
   const socket = connect(port, '127.0.0.1');
   sockets.push(socket);
   const hanging = { answer: '', isClosed: false, socket };
@@ -39,7 +40,7 @@ function hang(key: string, headers = ''): { answer: string; isClosed: boolean; s
   socket.on('close', () => (hanging.isClosed = true));
   socket.write(
     `POST /v1/transactions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\n` +
-      `content-type: application/x-ndjson\r\ncontent-length: 1000000\r\n${headers}\r\n{`,
+      `content-type: application/x-ndjson\r\ncontent-length: ${length}\r\n${headers}\r\n{`,
   );
   return hanging;
 }
@@ -93,39 +94,25 @@ describe('a body that comes too slowly', () => {
   test('one that takes long but keeps coming is taken whole', async () => {
     await start({ limits: { slowBodyMs: 200, bodyBytesPerSecondMin: 1000 } });
     const body = `{"id":"a","remark":"${'x'.repeat(6_000)}"}`;
-    const socket = connect(port, '127.0.0.1');
-    sockets.push(socket);
-    let answer = '';
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.write(
-      `POST /v1/transactions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${bankKey}\r\n` +
-        `content-type: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n`,
-    );
-    for (let at = 0; at < body.length; at += 500) {
-      socket.write(body.slice(at, at + 500));
+    const begun = hang(bankKey, '', body.length);
+    for (let at = 1; at < body.length; at += 500) {
+      begun.socket.write(body.slice(at, at + 500));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    await until(() => answer !== '');
-    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    await until(() => begun.answer !== '');
+    expect(begun.answer).toMatch(/^HTTP\/1.1 200 /);
     expect(platform.received[0]?.body.toString()).toBe(body);
   });
 
   test('is not what the server itself was slow to read', async () => {
     await start({ limits: { slowBodyMs: 100 } });
     const body = '{"id":"a"}';
-    const socket = connect(port, '127.0.0.1');
-    sockets.push(socket);
-    let answer = '';
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.write(
-      `POST /v1/transactions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${bankKey}\r\n` +
-        `content-type: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n`,
-    );
+    const begun = hang(bankKey, '', body.length);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    socket.write(body);
+    begun.socket.write(body.slice(1));
     const busyUntilMs = Date.now() + 300;
     while (Date.now() < busyUntilMs);
-    await until(() => answer !== '');
-    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    await until(() => begun.answer !== '');
+    expect(begun.answer).toMatch(/^HTTP\/1.1 200 /);
   });
 });

@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
-import { encodeTransaction } from '../../src/domain/transaction-record.js';
 import { createAsked, type PatternStats } from '../../src/scoring/asked.js';
 import { createEngine } from '../../src/scoring/engine.js';
 import type { Evaluation } from '../../src/scoring/evaluation.js';
 import type { CompiledPattern } from '../../src/scoring/pattern-set.js';
-import { scanTransaction } from '../../src/scoring/reader.js';
-import { TransactionView } from '../../src/scoring/transaction-view.js';
 import { compileOrThrow } from '../support/patterns.js';
 import { askingPattern } from '../support/pattern-text.js';
+import { scoreOne } from '../support/score-one.js';
 
 const pattern = (id: string, state: string, when: string, extra = ''): { file: string; text: string } => ({
   file: `${id}.yaml`,
@@ -17,20 +14,13 @@ const pattern = (id: string, state: string, when: string, extra = ''): { file: s
 });
 
 function pay(engine: ReturnType<typeof createEngine>, amountFen: number, hour: number): Hit[] {
-  const bytes = encodeTransaction({
+  return scoreOne(engine, {
     id: `t-${amountFen}-${hour}`,
     time: `2026-07-01T${String(hour).padStart(2, '0')}:00:00+08:00`,
     amountFen,
-    currency: 'CNY',
-    status: 'settled',
     payer: { account: '1000', kind: 'corporate' },
     payee: { account: '2000', kind: 'corporate' },
   });
-  const view = new TransactionView();
-  expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
-  const hits: Hit[] = [];
-  engine.score(view, role.debit | role.credit, 0, 0, hits);
-  return hits;
 }
 
 describe('a pattern in shadow', () => {

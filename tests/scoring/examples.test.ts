@@ -73,8 +73,13 @@ describe('an example that cannot be run is refused at its place', () => {
     ],
     [
       'a time after all times',
-      '{ at: 9999-12-30 10:00, from: acme, to: other, yuan: 1, times: 9, every: 9d }',
+      '{ at: 2199-12-30 10:00, from: acme, to: other, yuan: 1, times: 9, every: 9d }',
       'every at 9d: the last',
+    ],
+    [
+      'a year before all times',
+      '{ at: 1985-05-01 10:00, from: acme, to: other, yuan: 1 }',
+      'at at 1985-05-01 10:00: 1985-05-01 10:00 lies',
     ],
     ['less than a fen', '{ at: 2026-07-01 10:00, from: acme, to: other, yuan: 0.001 }', 'yuan at 0.001: expected at least 1 fen'],
     [

@@ -1,14 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { formatShanghai } from '../../src/domain/bank-day.js';
-import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import type { Reference } from '../../src/domain/reference.js';
-import { encodeTransaction } from '../../src/domain/transaction-record.js';
 import { createEngine, type ScoringEngine } from '../../src/scoring/engine.js';
-import { scanTransaction } from '../../src/scoring/reader.js';
-import { TransactionView } from '../../src/scoring/transaction-view.js';
 import { askingPattern } from '../support/pattern-text.js';
 import { compileOrThrow } from '../support/patterns.js';
+import { scoreOne } from '../support/score-one.js';
 
 const dayMs = 86_400_000;
 const oldMs = Date.parse('2024-03-01T10:00:00+08:00');
@@ -19,20 +16,13 @@ function engineFor(when: string): ScoringEngine {
 }
 
 function pay(engine: ScoringEngine, timeMs: number, payer: string, payee: string): Hit[] {
-  const bytes = encodeTransaction({
+  return scoreOne(engine, {
     id: `${payer}-${payee}-${timeMs}`,
     time: formatShanghai(timeMs),
     amountFen: 100,
-    currency: 'CNY',
-    status: 'settled',
     payer: { account: payer, kind: 'corporate' },
     payee: { account: payee, kind: 'corporate' },
   });
-  const view = new TransactionView();
-  expect(scanTransaction(bytes, 0, bytes.length, view)).toBe(true);
-  const hits: Hit[] = [];
-  engine.score(view, role.debit | role.credit, 0, 0, hits);
-  return hits;
 }
 
 describe('an account whose payments are filled in long after those of others', () => {
