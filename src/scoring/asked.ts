@@ -3,7 +3,7 @@ import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
 import type { Pattern } from './pattern.js';
 import type { CompiledPattern } from './pattern-set.js';
-import { type Helper, prelude } from './typed-code.js';
+import { askingOnce, type Helper, prelude } from './typed-code.js';
 
 /**
  * The patterns that are asked on one occasion, as one function. A pattern whose evaluation throws is stopped alone: the others
@@ -52,6 +52,8 @@ type AskOne = (leg: Evaluation) => boolean;
 
 export interface AskOptions {
   readonly helpers: readonly Helper[];
+  /** See `NamedWindows`. */
+  readonly groupOf: (window: number) => number;
   readonly statsOf: (pattern: CompiledPattern) => PatternStats;
   /** Nanoseconds of a monotonic clock. It never changes a result. */
   readonly measure?: (() => number) | undefined;
@@ -61,10 +63,10 @@ export interface AskOptions {
 
 export function createAsked(
   patterns: readonly CompiledPattern[],
-  { helpers, statsOf, measure, measuredEvery = measuredEveryByDefault }: AskOptions,
+  { helpers, groupOf, statsOf, measure, measuredEvery = measuredEveryByDefault }: AskOptions,
 ): Asked {
   let live = patterns;
-  let askAll = generateAll(live, helpers);
+  let askAll = generateAll(live, helpers, groupOf);
   const ones = new Map<CompiledPattern, AskOne>();
   const held: number[] = [];
   let nearOf = live.map((pattern) => statsOf(pattern).near);
@@ -94,7 +96,7 @@ export function createAsked(
     if (faulty.size === 0) return;
     const holding = held.map((p) => live[p]!).filter((pattern) => !faulty.has(pattern));
     live = live.filter((pattern) => !faulty.has(pattern));
-    askAll = generateAll(live, helpers);
+    askAll = generateAll(live, helpers, groupOf);
     nearOf = live.map((pattern) => statsOf(pattern).near);
     held.length = 0;
     for (const pattern of holding) held.push(live.indexOf(pattern));
@@ -113,7 +115,8 @@ export function createAsked(
   return {
     evaluate(leg, found) {
       if (live.length === 0) return;
-      held.length = 0;
+      // Setting a length is dear, and hardly ever is there anything to forget.
+      if (held.length > 0) held.length = 0;
       try {
         askAll(leg, held, near);
         if (measure && ++sinceMeasured === measuredEvery) {
@@ -138,10 +141,14 @@ function costOfReading(now: () => number): number {
   return closest;
 }
 
-function generateAll(patterns: readonly CompiledPattern[], helpers: readonly Helper[]): AskAll {
+function generateAll(patterns: readonly CompiledPattern[], helpers: readonly Helper[], groupOf: AskOptions['groupOf']): AskAll {
   const questions = (subjects: Pattern['subjects']): string =>
     patterns.map((compiled, p) => (compiled.pattern.subjects === subjects ? question(compiled, p) : '')).join('\n');
-  const body = `${prelude}\n${questions('any')}\nif (self.kind !== ${corporateKind}) return;\n${questions('corporate')}`;
+  const { declared, code } = askingOnce(
+    `${questions('any')}\nif (self.kind !== ${corporateKind}) return;\n${questions('corporate')}`,
+    groupOf,
+  );
+  const body = `${prelude} ${declared}\n${code}`;
   return generate<(h: readonly Helper[]) => AskAll>(['h'], `return (leg, held, near) => { ${body} };`)(helpers);
 }
 

@@ -3,7 +3,7 @@ import type { Forward } from '../domain/forward.js';
 import { role } from '../domain/frame.js';
 import type { Hit } from '../domain/hit.js';
 import type { Reference } from '../domain/reference.js';
-import { accountKinds, transactionStatuses } from '../domain/transaction.js';
+import { transactionStatuses } from '../domain/transaction.js';
 import { createAccountRecords } from './account-records.js';
 import { amountClassOf, createAmountSketches } from './amount-sketch.js';
 import { type Asked, createAsked, nearMissesOf, type PatternStats } from './asked.js';
@@ -12,9 +12,9 @@ import type { Batch } from './batch.js';
 import { createByteTable } from './byte-table.js';
 import { Evaluation, type Memory } from './evaluation.js';
 import { createExchangeRates } from './exchange-rates.js';
-import { generate } from './generated.js';
 import { createHistory, type StreamTest } from './history.js';
 import { createHitMaker } from './hit-of.js';
+import { generateJoin, type Joiner } from './joining.js';
 import { createKnowledge, type OutgoingForward } from './knowledge.js';
 import { LegLog, legWord } from './leg-log.js';
 import { createLikeAmounts } from './like-amounts.js';
@@ -23,15 +23,15 @@ import { createNameHistory } from './name-history.js';
 import { createNamedWindows } from './named-windows.js';
 import { pairColumn, PairTable, pairWord } from './pair-table.js';
 import type { CompiledPattern, PatternSet } from './pattern-set.js';
-import { baseBit, column, type PlannedStream } from './plan.js';
+import { baseBit, column } from './plan.js';
 import { createPrefetch } from './prefetch.js';
 import { createFirms } from './shared-firms.js';
 import { createSharedUse } from './shared-use.js';
 import { type RestoredTree, type Saved, snapshotOfAll, snapshotted } from './snapshot-state.js';
 import { SubjectRows } from './subject-rows.js';
 import { createTraces } from './traces.js';
-import type { PartyView, TransactionView } from './transaction-view.js';
-import { functionOf, type Helper, prelude } from './typed-code.js';
+import { type PartyView, personalKind, type TransactionView } from './transaction-view.js';
+import { functionOf } from './typed-code.js';
 import { pairMemoryMs } from './vocabulary/definitions.js';
 
 /**
@@ -92,7 +92,6 @@ export interface EngineOptions {
 const latenessMs = 3 * dayMs;
 const sweepEveryTransactions = 4_096;
 const rowsSweptMost = 512;
-const personalKind = accountKinds.indexOf('personal') + 1;
 /** Pending transactions are scored, failed and reversed ones are not. */
 const lastScoredStatus = transactionStatuses.indexOf('pending');
 
@@ -152,6 +151,9 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
   let debit = createAsked([], askOptions());
   let credit = debit;
   const asks = { legs: { debit: 0, credit: 0 } };
+  /** Class of the amount in hand, and of which payment it is. */
+  let amountClass = 0;
+  let classRound = -1;
   let latestMs = -Infinity;
   let sinceSweep = 0;
   /** Where hits of the call in hand go. */
@@ -189,7 +191,13 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
   );
 
   function askOptions() {
-    return { helpers: patternSet.helpers, statsOf: (pattern: CompiledPattern) => stats.get(pattern)!, measure, measuredEvery };
+    return {
+      helpers: patternSet.helpers,
+      groupOf: named.groupOf,
+      statsOf: (pattern: CompiledPattern) => stats.get(pattern)!,
+      measure,
+      measuredEvery,
+    };
   }
 
   /** Builds the questions anew: for another set, and when a list or rate that a pattern waits for is there. */
@@ -313,7 +321,10 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
   }
 
   function addToSketches(streams: number): void {
-    const amountClass = amountClassOf(leg.view.amountFen);
+    if (classRound !== leg.round) {
+      classRound = leg.round;
+      amountClass = amountClassOf(leg.view.amountFen);
+    }
     for (let k = 0; k < sketches.length; k++) {
       const { bit, column: at } = plan.sketches[k]!;
       if ((streams & bit) !== 0) sketches[k]!.add(leg.row, leg.base + at, amountClass, leg.clockMs);
@@ -426,20 +437,4 @@ export function createEngine(set: PatternSet, { owns, measure, measuredEvery }: 
 function emptyStats({ pattern, state, conjuncts }: CompiledPattern): PatternStats {
   const { id, version } = pattern;
   return { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, near: conjuncts.map(() => 0) };
-}
-
-type Joiner = (leg: Evaluation, stream: number) => void;
-
-/** Which named streams a leg belongs to, as one function: those by the transaction alone first, then those that ask about history. */
-function generateJoin(streams: readonly PlannedStream[], isDebit: boolean, helpers: readonly Helper[]) {
-  const wanted = streams.filter(({ of }) => of === 'any' || of === (isDebit ? 'debit' : 'credit'));
-  const ordered = [...wanted.filter(({ usesHistory }) => !usesHistory), ...wanted.filter(({ usesHistory }) => usesHistory)];
-  const statement = ({ index, code }: PlannedStream): string =>
-    code === undefined ? `join(leg, ${index});` : `if (${code}) join(leg, ${index});`;
-  // Streams by the transaction alone and streams about history keep their order; personal accounts have only their own.
-  const blocks = ordered.map((stream) =>
-    stream.forPersonal ? statement(stream) : `if (self.kind !== ${personalKind}) { ${statement(stream)} }`,
-  );
-  const body = `return (leg, join) => { ${prelude} ${blocks.join('\n')} };`;
-  return generate<(h: readonly Helper[]) => (leg: Evaluation, join: Joiner) => void>(['h'], body)(helpers);
 }

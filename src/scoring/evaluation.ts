@@ -91,8 +91,9 @@ export class Evaluation {
   private readonly texts: readonly SpanText[] = Array.from({ length: textPlace.payee + partyTexts }, () => new SpanText());
   /** Counts the payments that were in hand. */
   round = 0;
-  /** By list, of the payer and then of the payee: 0 not asked yet, 1 not on it, 2 on it. */
-  readonly listed: Uint8Array;
+  /** By list, of the payer and then of the payee: 0 not asked yet, 1 not on it, 2 on it; of the payment that `listedRound` tells. */
+  private readonly listed: Uint8Array;
+  private listedRound = -1;
 
   /** By named stream: the number of the leg that joined it last. */
   readonly joined: Float64Array;
@@ -162,7 +163,15 @@ export class Evaluation {
     this.round++;
     this.view = view;
     this.loginOf = -1;
-    this.listed.fill(0);
+  }
+
+  /** What is known by now of the payment's parties and the lists: see `listed`. */
+  get listedByNow(): Uint8Array {
+    if (this.listedRound !== this.round) {
+      this.listedRound = this.round;
+      this.listed.fill(0);
+    }
+    return this.listed;
   }
 
   get remark(): SpanText {

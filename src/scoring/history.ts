@@ -50,8 +50,12 @@ export function createHistory(
   const endless = plan.windows.filter((planned) => planned.headColumn < 0);
   const headColumns = Int32Array.from(sliding, ({ headColumn }) => headColumn);
   const { distinctBits } = plan;
-  const raises = sliding.map(({ cells }) => generateRaise(cells, distinctBits));
-  const raisesEver = endless.map(({ cells }) => generateRaise(cells, distinctBits));
+  const raised = [
+    ...sliding.map(({ cells }, start) => ({ cells, start })),
+    ...endless.map(({ cells }) => ({ cells, start: -1 })),
+  ];
+  const raiseDebit = generateRaise(raised, baseBit.any | baseBit.debit, distinctBits);
+  const raiseCredit = generateRaise(raised, baseBit.any | baseBit.credit, distinctBits);
   const drops = sliding.map(({ cells }) => generateDrop(cells, distinctBits));
   const starts = createWindowStarts(sliding);
   const startsMs = starts.startsMs;
@@ -170,26 +174,22 @@ export function createHistory(
     else if (words[head] === slot) words[head] = previous;
   }
 
-  /** Counts a leg that is linked already for some streams. */
-  function count(row: Float64Array, base: number, slot: number, bits: number): void {
+  /** Counts a leg that is linked already. */
+  function count(leg: Evaluation, bits: number): void {
+    const { slot, row, base, isDebit } = leg;
     const { numbers, words } = legs;
-    const timeMs = numbers[slot * numberWidth + legNumber.timeMs]!;
-    const amountFen = numbers[slot * numberWidth + legNumber.amountFen]!;
     words[slot * wordWidth + legWord.streams]! |= bits;
-    if ((bits & allDistinctBits) !== 0) noteCounterparty(words[slot * wordWidth + legWord.pair]!, slot, bits, timeMs);
-    for (let w = 0; w < raises.length; w++) {
-      const startMs = startsMs[w]!;
-      if (timeMs > startMs) raises[w]!(row, base, bits, amountFen, startMs, lastOfPairMs);
-    }
-    for (let w = 0; w < raisesEver.length; w++) raisesEver[w]!(row, base, bits, amountFen, -Infinity, lastOfPairMs);
+    if ((bits & allDistinctBits) !== 0) noteCounterparty(words[slot * wordWidth + legWord.pair]!, slot, bits);
+    (isDebit ? raiseDebit : raiseCredit)(row, base, numbers, slot * numberWidth, startsMs, lastOfPairMs);
   }
 
   /** Makes the leg the pair's latest in each of the streams unless a later one is in already. */
-  function noteCounterparty(pair: number, slot: number, bits: number, timeMs: number): void {
+  function noteCounterparty(pair: number, slot: number, bits: number): void {
     if (pair < 0) {
       lastOfPairMs.fill(-Infinity);
       return;
     }
+    const timeMs = legs.timeMs(slot);
     const { words } = pairs;
     const first = pair * pairs.width * 2 + pairWord.fixed;
     for (let d = 0; d < distinctBits.length; d++) {
@@ -346,7 +346,7 @@ export function createHistory(
       leg.slot = link(leg, leg.timeMs, view.amountFen, leg.pair);
       linkOfPair(leg);
       if (keepsAmounts) likeAmounts.add(leg.slot, leg.subject, leg.isDebit);
-      count(row, base, leg.slot, bits);
+      count(leg, bits);
       for (const stream of byDay) if ((bits & stream.bit) !== 0) named.join(leg, stream, eventOf(leg));
       if (keepsDays && leg.day === row[base + column.day]) {
         row[base + (leg.isDebit ? column.dayDebitFen : column.dayCreditFen)]! += view.amountFen;

@@ -2,7 +2,7 @@ import { dayMs } from '../domain/bank-day.js';
 import type { Forward, NoticeForward, UseForward } from '../domain/forward.js';
 import { transactionTimeMs } from '../domain/event-time.js';
 import { type Reference, type SharedKind, sharedKey, sharedKinds } from '../domain/reference.js';
-import { accountForm, accountKinds } from '../domain/transaction.js';
+import { accountForm } from '../domain/transaction.js';
 import type { ByteTable } from './byte-table.js';
 import type { Evaluation, Memory } from './evaluation.js';
 import { never } from './pair-table.js';
@@ -15,7 +15,7 @@ import { snapshotted, type Snapshotted } from './snapshot-state.js';
 import type { SubjectRows } from './subject-rows.js';
 import { keyOfBytes, keyOfText } from './byte-key.js';
 import { traceRules } from './traces.js';
-import { hashBytes, type PartyView, type TransactionView } from './transaction-view.js';
+import { hashBytes, type PartyView, personalKind, type TransactionView } from './transaction-view.js';
 
 /**
  * What the engine learns besides legs: reference records, shared devices and persons, and money on its way. What belongs to
@@ -59,7 +59,6 @@ interface Options {
   readonly ask: (occasion: 'arrival' | 'use' | 'record') => boolean;
 }
 
-const personalKind = accountKinds.indexOf('personal') + 1;
 /** Seeds of `keyOfBytes`: what kinds of keys there are. */
 const seedOf = { account: 1, circle: 2 } as const;
 

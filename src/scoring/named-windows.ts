@@ -15,6 +15,10 @@ import { cell, cellWord, createWindowNodes, extremes, groupsOf, queueWord } from
 export interface NamedWindows {
   /** The leg (or closed day, or spent lot) joins the stream. `other`: number of the counterparty's account, -1 for none. */
   join(subject: Subject, stream: StreamRef, event: StreamEvent): void;
+  /** Which stream a window is over: windows over the same stream share a number. */
+  readonly groupOf: (window: number) => number;
+  /** 32 bits of the streams that the subject has windows over: bit `b` of word `w` is number `w * 32 + b`. All others are empty. */
+  has(subject: Subject, word: number): number;
   count(subject: Subject, window: number): number;
   sum(subject: Subject, window: number): number;
   distinct(subject: Subject, window: number): number;
@@ -335,6 +339,8 @@ export function createNamedWindows(plan: Plan, rows: SubjectRows): NamedWindows 
       const group = stream.index < 0 ? byBit[stream.bit]! : byStream[stream.index]!;
       if (group >= 0) add(subject, group, event);
     },
+    groupOf: (id) => groupOf[id]!,
+    has: ({ row, base }, word) => directory.bits(row, base, word),
     count(subject, id) {
       const at = settled(subject, id);
       return at < 0 ? 0 : words[at * 2 + cellWord.count]!;

@@ -13,6 +13,9 @@ const pairCounts = 2;
 const keyFactor = 2 ** 26;
 const accountsMax = keyFactor;
 
+/** Key of a row that was just forgotten. */
+const spareKey = -1;
+
 export const never = -1e15;
 
 /** What a subject and one counterparty have had with each other: when they last paid, and their latest leg. */
@@ -127,31 +130,40 @@ export class PairTable {
     this.numbers[base] = key;
     this.numbers[base + pairColumn.lastDebitMs] = never;
     this.numbers[base + pairColumn.lastCreditMs] = never;
-    this.words.fill(-1, base * 2 + pairWord.lastLeg, base * 2 + this.slotsEnd);
-    this.words.fill(0, base * 2 + this.slotsEnd, (base + this.width) * 2);
+    const { words } = this;
+    const from = base * 2;
+    for (let word: number = pairWord.lastLeg; word < this.width * 2; word++) words[from + word] = word < this.slotsEnd ? -1 : 0;
     return pair;
   }
 
   /** Forgets dead pairs whose legs are gone as well; doubles the index where that does not make room. */
   private rebuild(deadBeforeMs: number): void {
-    const live: number[] = [];
-    for (const pair of this.index) {
-      if (pair === -1) continue;
-      const base = pair * this.width;
-      const latest = Math.max(this.numbers[base + pairColumn.lastDebitMs]!, this.numbers[base + pairColumn.lastCreditMs]!);
-      if (latest >= deadBeforeMs || this.words[base * 2 + pairWord.lastLeg]! >= 0) live.push(pair);
-      else this.spare.push(pair);
+    const { numbers, words, width } = this;
+    let live = 0;
+    // Row by row, as they lie in memory. All rows were taken before the index is full.
+    for (let pair = 0; pair < this.rows; pair++) {
+      const base = pair * width;
+      const latest = Math.max(numbers[base + pairColumn.lastDebitMs]!, numbers[base + pairColumn.lastCreditMs]!);
+      if (latest >= deadBeforeMs || words[base * 2 + pairWord.lastLeg]! >= 0) live++;
+      else this.release(pair);
     }
-    this.size = live.length;
-    const wide = live.length * 2 > this.index.length ? this.index.length * 2 : this.index.length;
-    this.index = new Int32Array(wide).fill(-1);
-    for (const pair of live) {
-      const key = this.numbers[pair * this.width]!;
+    this.size = live;
+    const wide = live * 2 > this.index.length ? this.index.length * 2 : this.index.length;
+    const index = new Int32Array(wide).fill(-1);
+    for (let pair = 0; pair < this.rows; pair++) {
+      const key = numbers[pair * width]!;
+      if (key === spareKey) continue;
       const subject = Math.floor(key / keyFactor);
       let at = hashOf(subject, key - subject * keyFactor) & (wide - 1);
-      while (this.index[at] !== -1) at = (at + 1) & (wide - 1);
-      this.index[at] = pair;
+      while (index[at] !== -1) at = (at + 1) & (wide - 1);
+      index[at] = pair;
     }
+    this.index = index;
+  }
+
+  private release(pair: number): void {
+    this.numbers[pair * this.width] = spareKey;
+    this.spare.push(pair);
   }
 }
 

@@ -1,3 +1,5 @@
+import { accountKinds } from '../domain/transaction.js';
+
 /**
  * One transaction as the engine sees it: numbers and positions in the record's bytes, no objects made per transaction.
  * A reader fills one view again and again. `-1` marks an absent span or day, `NaN` an absent balance, `0` an unknown kind or province.
@@ -66,6 +68,9 @@ export class TransactionView {
     return this.reporterStart < 0 ? 0 : hashBytes(this.bytes, this.reporterStart, this.reporterEnd);
   }
 }
+
+/** See `PartyView.kind`. */
+export const personalKind = accountKinds.indexOf('personal') + 1;
 
 export class PartyView {
   accountStart = 0;

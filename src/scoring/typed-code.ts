@@ -1,8 +1,8 @@
 import type { Evaluation } from './evaluation.js';
-import { generate } from './generated.js';
+import { generate, literal } from './generated.js';
 import type { Parameter } from './pattern.js';
 import type { LooksAt } from './history-walk.js';
-import type { Plan, StreamRef } from './plan.js';
+import type { CellKind, Plan, StreamRef } from './plan.js';
 import type { WorkingDays } from './window.js';
 
 /** What checked expressions are made of: typed pieces of generated code, and what they may refer to. */
@@ -38,6 +38,31 @@ export const partyCode: Readonly<Record<Who, string>> = {
 
 /** What code may name, declared once at the beginning of a function of `leg`. */
 export const prelude = 'const row = leg.row, base = leg.base, view = leg.view, self = leg.self, other = leg.other;';
+
+/** Code that asks a named window for one of its numbers. */
+export function namedNumber(kind: CellKind, window: number): string {
+  return `leg.memory.named.${kind}(leg, ${literal(window)})`;
+}
+
+const namedNumbers = /leg\.memory\.named\.(count|sum|distinct|max|min)\(leg, (\d+)\)/g;
+
+/**
+ * The same code for a function in which nothing joins a stream: most accounts have few of the named windows, and which they have is
+ * looked up once (see `NamedWindows.has`). What `declared` says belongs behind the prelude.
+ */
+export function askingOnce(
+  code: string,
+  groupOf: (window: number) => number,
+): { readonly declared: string; readonly code: string } {
+  const words = new Set<number>();
+  const asking = code.replace(namedNumbers, (call, kind: CellKind, window) => {
+    const group = groupOf(Number(window));
+    words.add(group >>> 5);
+    const none = kind === 'max' || kind === 'min' ? literal(Number.NaN) : '0';
+    return `((has${group >>> 5} & ${literal(1 << (group & 31))}) === 0 ? ${none} : ${call})`;
+  });
+  return { declared: [...words].map((word) => `const has${word} = leg.memory.named.has(leg, ${word});`).join(' '), code: asking };
+}
 
 /** A function that code reaches as `h[n]`, called with the leg and what `callHelper` was given. */
 // oxlint-disable-next-line typescript/no-explicit-any -- generated code calls it.

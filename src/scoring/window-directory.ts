@@ -9,6 +9,8 @@ import { kept, type Snapshotted, snapshotted } from './snapshot-state.js';
 export interface WindowDirectory {
   /** The subject's node of the window; -1 for none. */
   find(row: Float64Array, base: number, window: number): number;
+  /** 32 bits of those that the subject has: bit `b` of word `w` is window `w * 32 + b`. */
+  bits(row: Float64Array, base: number, word: number): number;
   add(row: Float64Array, base: number, window: number, node: number): void;
   remove(row: Float64Array, base: number, window: number): void;
   /** Windows of the subject from `window` on: the first one that it has, -1 for none. */
@@ -78,6 +80,10 @@ export function createWindowDirectory(windows: number): WindowDirectory {
       const block = row[base + column.named]!;
       if (block < 0 || ((words[wordOf(block, window)]! >>> (window & 31)) & 1) === 0) return -1;
       return words[block + head + rankOf(block, window)]!;
+    },
+    bits(row, base, word) {
+      const block = row[base + column.named]!;
+      return block < 0 ? 0 : words[block + 1 + word]!;
     },
     add(row, base, window, node) {
       let block = row[base + column.named]!;

@@ -97,7 +97,11 @@ describe('a pattern that throws', () => {
         { id, version, state, asked: 0, held: 0, faults: 0, nanoseconds: 0, near: [] },
       ]),
     );
-    const asked = createAsked([first!, broken, third!], { helpers: set.helpers, statsOf: (one) => stats.get(one)! });
+    const asked = createAsked([first!, broken, third!], {
+      helpers: set.helpers,
+      groupOf: () => 0,
+      statsOf: (one) => stats.get(one)!,
+    });
     const leg = { view: { amountFen: 5 }, self: { kind: 1 } } as unknown as Evaluation;
     for (let i = 0; i < 2; i++) {
       const found: string[] = [];

@@ -12,8 +12,9 @@ import { ownProfile } from './profiles.js';
 /** An account is on a list by its number, or by the credit code of its holder. Asked once a payment. */
 export function isListed(leg: Evaluation, party: PartyView, list: number): boolean {
   const at = party === leg.view.payer ? list : leg.memory.listNumbers.length + list;
-  if (leg.listed[at] === 0) leg.listed[at] = isOnList(leg, party, leg.memory.listNumbers[list]!) ? 2 : 1;
-  return leg.listed[at] === 2;
+  const listed = leg.listedByNow;
+  if (listed[at] === 0) listed[at] = isOnList(leg, party, leg.memory.listNumbers[list]!) ? 2 : 1;
+  return listed[at] === 2;
 }
 
 function isOnList(leg: Evaluation, party: PartyView, list: number): boolean {

@@ -20,7 +20,7 @@ import {
 import { never } from '../pair-table.js';
 import { type CellKind, chainMsMax } from '../plan.js';
 import { literal } from '../generated.js';
-import { callHelper, costRank } from '../typed-code.js';
+import { callHelper, costRank, namedNumber } from '../typed-code.js';
 import { parseWindow } from '../window.js';
 import { summaryFunctions } from './summaries.js';
 import {
@@ -65,7 +65,7 @@ function aggregate(kind: CellKind, doc: string): FunctionDefinition {
           keepsExtremes: kind === 'max' || kind === 'min',
         });
         scope.cost = Math.max(scope.cost, costRank['look-up']);
-        return { type: 'number', code: `leg.memory.named.${kind}(leg, ${literal(named)})` };
+        return { type: 'number', code: namedNumber(kind, named) };
       }
       asksHistory(scope, fail);
       scope.looksAt.bits |= stream.bit;
