@@ -64,7 +64,8 @@ export function createDrawer(ui: Ui, aside: HTMLElement, actions: DrawerActions)
 
   function fillBody(warning: PresentedWarning): void {
     body.setAttribute('aria-label', ui.t('detail'));
-    const mule = warning.side === 'mule' ? [element('p', { class: 'caution' }, ui.t('muleNotice'))] : [];
+    const isSuspect = warning.side === 'mule' || warning.suspected === true;
+    const mule = isSuspect ? [element('p', { class: 'caution' }, ui.t('muleNotice'))] : [];
     body.replaceChildren(
       ...mule,
       section(ui.t('why'), element('p', { class: 'why' }, ui.say(warning.reason))),

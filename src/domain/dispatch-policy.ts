@@ -111,8 +111,8 @@ export function decideDispatch(
 
 /**
  * The registered recipients that a warning's audience holds.
- * - An enterprise: its own warning only, where the audience holds an enterprise, and never on the mule's side unless a
- *   person found that the firm was tricked (反洗钱法 2024, art. 35).
+ * - An enterprise: its own warning only, where the audience holds an enterprise, and never on the mule's side or where it is
+ *   suspected itself, unless a person found that the firm was tricked (反洗钱法 2024, art. 35).
  * - A bank: the subject's own bank and the counterparties' banks, each where the audience holds it.
  * - A centre: those whose region holds the subject's; city centres (4 or more digits) and provincial ones by the audience.
  */
@@ -125,8 +125,15 @@ export function recipientsOf(warning: Warning, recipients: readonly Recipient[])
   return recipients.filter((recipient) => tests[recipient.kind](recipient.match));
 }
 
-function enterpriseTest({ audience, side, verdict, subject }: Warning): (match: string) => boolean {
-  if (!audience.includes('enterprise') || (side === 'mule' && verdict !== 'tricked')) return () => false;
+/** Whether the enterprise that a warning is about may be told of it. */
+export function isHolderTold({ audience, side, suspected, verdict }: Warning): boolean {
+  const isSuspect = side === 'mule' || suspected === true;
+  return audience.includes('enterprise') && (!isSuspect || verdict === 'tricked');
+}
+
+function enterpriseTest(warning: Warning): (match: string) => boolean {
+  if (!isHolderTold(warning)) return () => false;
+  const { subject } = warning;
   return (match) => match === subject.creditCode || match === subject.account;
 }
 

@@ -10,7 +10,8 @@ export type PatternSide = (typeof patternSides)[number];
 
 /**
  * Who is told, as seen from the account that hit: its holder, its bank, the other party's bank, the anti-fraud centres.
- * The holder is never told of a mule-side hit (反洗钱法 2024, art. 35) until a person has found that the firm was tricked.
+ * A holder who is suspected is never told (反洗钱法 2024, art. 35), of a mule-side hit or of any other, until a person has found that
+ * the firm was tricked.
  */
 export const audiences = ['enterprise', 'own-bank', 'other-bank', 'city-centre', 'provincial-centre'] as const;
 export type Audience = (typeof audiences)[number];
@@ -63,6 +64,8 @@ export const hitSchema = z.object({
   refer: z.array(z.string()).optional(),
   /** The payer is to be warned, not the account that received the money. */
   warns: z.literal('payers').optional(),
+  /** Who would be warned stands on a list of suspects or has a case level at the leg's time: it is not told. */
+  suspected: z.literal(true).optional(),
   /** The leg came out of its subject's time order. */
   late: z.boolean(),
   /** Epoch milliseconds at which intake accepted the transaction; not part of the hit's identity. */

@@ -20,6 +20,8 @@ export interface WarningFacts {
   readonly patterns: Readonly<Record<string, { readonly severity: Severity; readonly score: number }>>;
   /** Union over the hits, before the rule that a suspected mule is not told. */
   readonly audience: readonly Audience[];
+  /** A hit says that the holder is suspected; absent where none does. */
+  readonly suspected?: true;
   /** Distinct transactions, by currency. */
   readonly amounts: Readonly<Record<string, number>>;
   readonly hitCount: number;
@@ -99,6 +101,7 @@ export function absorbHit(
       side: hit.side === 'mule' ? 'mule' : facts.side,
       patterns: isStronger ? { ...facts.patterns, [hit.pattern]: { severity: hit.severity, score: hit.score } } : facts.patterns,
       audience: union(facts.audience, hit.audience),
+      ...(hit.suspected ? { suspected: true } : {}),
       amounts:
         seen.length > 0
           ? facts.amounts
@@ -128,6 +131,7 @@ function firstFacts(hit: Hit, told: Told): WarningFacts {
     side: hit.side,
     patterns: { [hit.pattern]: { severity: hit.severity, score: hit.score } },
     audience: union([], hit.audience),
+    ...(hit.suspected ? { suspected: true } : {}),
     amounts: { [hit.currency]: hit.amountFen },
     hitCount: 1,
     firstTime: hit.time,

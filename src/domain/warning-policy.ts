@@ -38,6 +38,7 @@ export function settleWarning(
     level,
     score,
     audience: audienceOf(facts, before?.verdict),
+    ...(facts.suspected ? { suspected: true } : {}),
     amountFen: facts.amounts[strongest.currency] ?? 0,
     currency: strongest.currency,
     title: strongest.title,
@@ -139,11 +140,12 @@ function acknowledgeAgain(
 }
 
 /**
- * Whom the warning reaches. A suspected mule is never told (反洗钱法 2024, art. 35: reports of suspicion are confidential),
- * until a person found that the firm was tricked: then it is a victim and must be told.
+ * Whom the warning reaches. A suspected mule is never told (反洗钱法 2024, art. 35: reports of suspicion are confidential), neither
+ * of what it does nor, once it is suspected, of what is done to it, until a person found that the firm was tricked: then it is a
+ * victim and must be told.
  */
-function audienceOf(facts: Pick<WarningFacts, 'side' | 'audience'>, verdict: Verdict | undefined): Audience[] {
-  if (facts.side === 'victim') return [...facts.audience];
+function audienceOf(facts: Pick<WarningFacts, 'side' | 'audience' | 'suspected'>, verdict: Verdict | undefined): Audience[] {
+  if (facts.side === 'victim' && !facts.suspected) return [...facts.audience];
   if (verdict === 'tricked') return union(facts.audience, ['enterprise']);
   return facts.audience.filter((audience) => !audience.endsWith('enterprise'));
 }

@@ -68,6 +68,8 @@ export const warningSchema = z.object({
   /** 0 to 1, noisy-or over the patterns that hit. */
   score: z.number(),
   audience: z.array(z.enum(audiences)),
+  /** The holder is suspected itself, whatever the side: it is not told. */
+  suspected: z.literal(true).optional(),
   status: z.enum(warningStatuses),
   verdict: z.enum(verdicts).optional(),
   note: z.string().optional(),

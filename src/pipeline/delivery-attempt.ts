@@ -1,6 +1,6 @@
 import { formatShanghai } from '../domain/bank-day.js';
 import type { Delivery } from '../domain/delivery.js';
-import { nextAttempt, rank } from '../domain/dispatch-policy.js';
+import { isHolderTold, nextAttempt, rank } from '../domain/dispatch-policy.js';
 import { derivedId } from '../domain/identity.js';
 import { partitionOf } from '../domain/partition.js';
 import type { WarningCommandEvent } from '../domain/warning-command.js';
@@ -62,6 +62,9 @@ async function send(
   if (delivery.cancelled) return { kind: 'cancelled', reason: `the warning was ${delivery.cancelled}` };
   if (!recipient) return { kind: 'cancelled', reason: 'the recipient is not registered any more' };
   if (!warning) return { kind: 'cancelled', reason: 'the warning is not kept any more' };
+  // What was planned while the enterprise was still to be told must not tell it of what came after.
+  if (recipient.kind === 'enterprise' && !isHolderTold(warning))
+    return { kind: 'cancelled', reason: 'the enterprise is not told of this warning any more' };
   const channel = options.channels.find(({ name }) => name === delivery.channel);
   if (!channel) return { kind: 'cancelled', reason: `there is no channel ${delivery.channel} here` };
   const target = { recipient: recipient.id, url: recipient.webhook.url, secret: recipient.secret };

@@ -6,7 +6,9 @@ import { accountKinds } from '../domain/transaction.js';
 import type { Evaluation } from './evaluation.js';
 import { evidence } from './history-walk.js';
 import type { CompiledPattern } from './pattern-set.js';
+import type { Pattern } from './pattern.js';
 import { baseBit } from './plan.js';
+import { isSuspected } from './suspects.js';
 import type { PartyView, TransactionView } from './transaction-view.js';
 
 /** Makes hits of patterns that hold. */
@@ -76,10 +78,12 @@ function hitOf(compiled: CompiledPattern, leg: Evaluation, common: Common): Hit 
   hit.family = pattern.family;
   hit.title = pattern.title;
   hit.advice = pattern.advice;
-  hit.audience = pattern.audience;
+  const suspected = isSuspected(leg, warnedOf(pattern, leg), isOwnLeg(pattern));
+  hit.audience = suspected ? pattern.audience.filter((audience) => audience !== 'enterprise') : pattern.audience;
   if (pattern.bankCode) hit.bankCode = pattern.bankCode;
   if (pattern.refer.length > 0) hit.refer = pattern.refer;
   if (pattern.warns === 'payers') hit.warns = pattern.warns;
+  if (suspected) hit.suspected = suspected;
   hit.late = leg.late;
   hit.receivedAtMs = leg.receivedAtMs;
   return hit as Hit;
@@ -102,6 +106,15 @@ function sha256(text: string): string {
 function subjectOf(on: string, leg: Evaluation, { payer, payee }: Common): Hit['subject'] {
   if (on === 'use') return { kind: leg.useKindName, id: leg.useValue };
   return { kind: 'account', id: (leg.self === leg.view.payer ? payer : payee).account };
+}
+
+/** The leg's own account is the one that is warned. */
+function isOwnLeg({ on, warns }: Pattern): boolean {
+  return on !== 'use' && warns !== 'payers';
+}
+
+function warnedOf(pattern: Pattern, leg: Evaluation): PartyView {
+  return isOwnLeg(pattern) ? leg.self : leg.view.payer;
 }
 
 /** Part of the hit's id. The words of the two sides of a payment stay as they were: ids must not change. */

@@ -19,6 +19,8 @@ export interface Lists {
   take(change: ListChange): void;
   /** A number for a list's name, for `hasBytes`; the same name has the same number. */
   numberOf(name: string): number;
+  /** The number of a list that has one already; -1, which no entry is on, for any other. Changes nothing. */
+  knownNumberOf(name: string): number;
   /** The bytes (UTF-8) are on the list at `atMs`; `hash` is `hashBytes` of them. */
   hasBytes(list: number, bytes: Uint8Array, start: number, end: number, hash: number, atMs: number): boolean;
   hasText(list: number, text: string, atMs: number): boolean;
@@ -217,6 +219,7 @@ export function createLists(): Lists {
       }
     },
     numberOf,
+    knownNumberOf: (name) => numbers.get(name) ?? -1,
     hasBytes,
     hasText(list, text, atMs) {
       if (known[list] !== true) return false;

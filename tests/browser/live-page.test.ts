@@ -467,6 +467,13 @@ describe('triage', () => {
     await page.getByText('不得告知该账户持有人').waitFor();
   });
 
+  test('so is a firm on the victim’s side that is suspected itself', async () => {
+    platform.raise(named('1', { suspected: true }));
+    const page = await openPage();
+    await page.locator('#rows tr').click();
+    await page.getByText('不得告知该账户持有人').waitFor();
+  });
+
   test('a red warning is announced to screen readers', async () => {
     const page = await openPage();
     raise('1');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { maskText, maskUnknownName } from '../../src/domain/privacy.js';
 import { presentWarning } from '../../src/http/present.js';
+import { presentedWarningSchema } from '../../src/http/schemas.js';
 import { account, counterpartyAccount, makeWarning } from './support.js';
 
 describe('a warning as it leaves the platform', () => {
@@ -59,6 +60,13 @@ describe('a warning as it leaves the platform', () => {
     if (!hit) throw new Error('the warning has no hit');
     const { counterparty: _, ...alone } = { ...hit, amountFen: 0 };
     expect(presentWarning(makeWarning('w1', { hits: [alone] })).hits[0]).not.toHaveProperty('counterparty');
+  });
+
+  test('says that the holder is suspected, so that whoever reads it tells it nothing', () => {
+    expect(presentedWarningSchema.parse(presentWarning(makeWarning('w1', { suspected: true })))).toMatchObject({
+      suspected: true,
+    });
+    expect(presentWarning(makeWarning('w1'))).not.toHaveProperty('suspected');
   });
 
   test('masks what people noted on acknowledging', () => {

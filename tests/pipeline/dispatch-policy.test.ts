@@ -38,6 +38,11 @@ describe('who is told of a warning', () => {
     expect(told({ side: 'mule', audience: ['own-bank'] })).not.toContain('firm');
   });
 
+  test('neither is a firm that is suspected itself, on the victim’s side', () => {
+    expect(told({ suspected: true })).toEqual(['icbc', 'icbc-zhengzhou', 'abc', 'zhengzhou', 'henan', 'national']);
+    expect(told({ suspected: true, verdict: 'tricked' })).toContain('firm');
+  });
+
   test('a firm that a person found to be tricked is told', () => {
     const tricked = {
       side: 'mule',

@@ -115,6 +115,39 @@ describe('dispatch', () => {
     ]);
   });
 
+  test('an enterprise is sent nothing more once it is suspected, not even what waits for another attempt', async () => {
+    await register(['a']);
+    await recipientsIn(parts).put('firm', {
+      kind: 'enterprise',
+      match: enterprise.creditCode,
+      name: 'firm',
+      webhook: { url: 'https://receiver.example/hook' },
+    });
+    const { channel, sent } = scriptedChannel(({ target }) =>
+      target.recipient === 'firm' ? { kind: 'retry', reason: 'answered 500' } : accept,
+    );
+    const routes = { ...quickRoutes, retry: { ...quickRoutes.retry, atSeconds: [0, 1] } };
+    const dispatch = await startDispatch(parts, { channels: [channel], routes });
+    await tell(parts.log, warningOf('w1', { level: 'yellow' }));
+    await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.some(({ recipient }) => recipient === 'firm'),
+    );
+    const audience = ['own-bank', 'city-centre'] as const;
+    await tell(parts.log, warningOf('w1', { level: 'red', revision: 2, suspected: true, audience: [...audience] }));
+    const found = await until(
+      () => deliveriesOn(parts.log),
+      (all) =>
+        all.some(({ outcome }) => outcome === 'cancelled') && all.filter(({ recipient }) => recipient === 'a').length === 2,
+    );
+    await dispatch.leave();
+    expect(found.filter(({ recipient }) => recipient === 'firm').map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['retried', 'answered 500'],
+      ['cancelled', 'the enterprise is not told of this warning any more'],
+    ]);
+    expect(sent.filter(({ recipient }) => recipient === 'firm').map(({ revision }) => revision)).toEqual([1]);
+  });
+
   test('a failed attempt is made again under the same id until it is delivered, each with its reason on the log', async () => {
     await register(['a']);
     const { channel, sent } = scriptedChannel((_, times) => (times < 3 ? { kind: 'retry', reason: 'answered 500' } : accept));

@@ -19,6 +19,7 @@ describe('the order in which hits come in changes nothing about the warning', ()
     { pattern: 'V12', severity: 'high', score: 0.4 },
     { pattern: 'V11', severity: 'medium', score: 0.5, audience: ['own-bank', 'provincial-centre'] },
     { pattern: 'V13', severity: 'low', score: 1, side: 'mule' },
+    { pattern: 'V02', severity: 'high', score: 0.6, suspected: true, audience: ['own-bank'] },
   );
   const hits = fc.array(fc.tuple(patterns, fc.nat(30)), { minLength: 1, maxLength: 90 });
 
@@ -171,6 +172,25 @@ describe('a suspected mule is never told (反洗钱法 2024, art. 35)', () => {
       expect(warningOf(hits)).toMatchObject({ side: 'mule' });
       expect(warningOf(hits).audience).not.toContain('enterprise');
     }
+  });
+
+  const suspected = makeHit({ suspected: true, audience: ['own-bank', 'city-centre'], pattern: 'V11', transaction: 'T2' });
+
+  test('nor does a victim-side one once a hit says that the enterprise is suspected, in any order', () => {
+    for (const hits of [[suspected], [suspected, victim], [victim, suspected]]) {
+      const warning = warningOf(hits);
+      expect(warning).toMatchObject({ side: 'victim', suspected: true });
+      expect(warning.audience).not.toContain('enterprise');
+      expect(warning.audience).toEqual(expect.arrayContaining(['own-bank', 'city-centre']));
+      expect(warningSchema.parse(warning)).toEqual(warning);
+    }
+    expect(warningOf([victim])).not.toHaveProperty('suspected');
+  });
+
+  test('a suspected enterprise that a person found to be tricked is told', () => {
+    const { warning, facts } = settled([suspected]);
+    const outcome = obeyCommand(warning, facts, command('warning.dispose', { verdict: 'tricked' }), at);
+    expect(outcome).toMatchObject({ kind: 'changed', warning: { audience: ['enterprise', 'own-bank', 'city-centre'] } });
   });
 
   test('a victim-side warning reaches it', () => {

@@ -104,6 +104,25 @@ describe('hits become warnings', () => {
     expect(told?.data).toMatchObject({ audience: ['own-bank', 'city-centre'] });
   });
 
+  test('an enterprise that was told before it was suspected hears nothing of what comes after, also past a restart', async () => {
+    const first = await open();
+    await find(makeHit({ transaction: 'T1' }));
+    await drain(first);
+    await find(makeHit({ transaction: 'T2', suspected: true, audience: ['own-bank', 'city-centre'] }));
+    await drain(first);
+    await first.leave();
+    const again = await open();
+    await find(makeHit({ transaction: 'T3', severity: 'critical', score: 1 }));
+    await drain(again);
+    const told = (await eventsOn(parts.log, 'warnings')).map(({ data }) => data as Warning);
+    expect(told.map(({ revision, audience, suspected }) => [revision, audience, suspected])).toEqual([
+      [1, ['enterprise', 'own-bank', 'city-centre'], undefined],
+      [2, ['own-bank', 'city-centre'], true],
+      [3, ['own-bank', 'city-centre'], true],
+    ]);
+    expect(await stored(makeHit({}))).toEqual(told[2]);
+  });
+
   test('two hits on one transaction, batches and a restart apart, count its amount once', async () => {
     const first = await open();
     await find(makeHit({ pattern: 'V01' }));

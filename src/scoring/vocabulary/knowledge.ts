@@ -17,7 +17,8 @@ export function isListed(leg: Evaluation, party: PartyView, list: number): boole
   return listed[at] === 2;
 }
 
-function isOnList(leg: Evaluation, party: PartyView, list: number): boolean {
+/** `list` is the engine's own number of it. */
+export function isOnList(leg: Evaluation, party: PartyView, list: number): boolean {
   const { lists } = leg.memory;
   if (!lists.isKnown(list)) return false;
   const { accountStart, accountEnd, accountHash, creditCodeStart, creditCodeEnd } = party;
