@@ -187,6 +187,8 @@ export function createAccountRecords(): AccountRecords {
       numbers[base + loginColumn.latitude] = login.latitude ?? NaN;
       numbers[base + loginColumn.longitude] = login.longitude ?? NaN;
       numbers[base + loginColumn.remote] = login.isRemoteControlled === true ? 1 : 0;
+      numbers[base + loginColumn.operator] = keyOf(login.operator);
+      numbers[base + loginColumn.device] = keyOf(login.device?.id);
     },
     takeStop(account, action, timeMs) {
       insert(events, rowOf(account), column.stops, timeMs, stopActions.indexOf(action), 0);

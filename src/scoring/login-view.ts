@@ -13,7 +13,10 @@ export interface LoginView {
    * from. Earlier steps of the same session do not make a province known.
    */
   readonly newProvince: boolean;
-  /** From the place of the latest record before this session, over at least a second; NaN unless both have coordinates. */
+  /**
+   * From the place of the latest record before this session by the same hand (see `isSameHolder`), over at least a second: two clerks
+   * in two cities are no journey. NaN unless both have coordinates.
+   */
   readonly speedKmh: number;
   /** Different IPs of its session so far; of the record alone where it names no session. */
   readonly ips: number;
@@ -28,7 +31,7 @@ export const loginSteps = ['login', 'maker', 'checker'] as const;
 const maker = loginSteps.indexOf('maker');
 const checker = loginSteps.indexOf('checker');
 
-/** Columns of a login's row. `rank` is its step; session, ip and mac are keys of the texts, 0 where absent. */
+/** Columns of a login's row. `rank` is its step; session, ip, mac, operator and device are keys of the texts, 0 where absent. */
 export const loginColumn = {
   timeMs: 0,
   rank: 1,
@@ -40,6 +43,8 @@ export const loginColumn = {
   latitude: 7,
   longitude: 8,
   remote: 9,
+  operator: 10,
+  device: 11,
 } as const;
 
 const provinceMs = 90 * dayMs;
@@ -65,7 +70,7 @@ export function viewOfLogin(logins: RowPool, own: number, atMs: number, oldestMs
       if (of(row, loginColumn.ip) !== 0) ips.add(of(row, loginColumn.ip));
       if (checked < 0 && step === checker) checked = row;
     } else {
-      if (before < 0) before = row;
+      if (before < 0 && isSameHolder(of, row, own)) before = row;
       const other = of(row, loginColumn.province);
       if (!Number.isNaN(other)) hasPlaces = true;
       if (other === province && timeMs - of(row, loginColumn.timeMs) <= provinceMs) isKnownPlace = true;
@@ -86,6 +91,18 @@ export function viewOfLogin(logins: RowPool, own: number, atMs: number, oldestMs
 }
 
 type Column = (row: number, column: number) => number;
+
+/**
+ * The same operator logged in; where the later record names none, the same device, told by its id or MAC. Records that name neither
+ * are taken for one hand.
+ */
+function isSameHolder(of: Column, row: number, own: number): boolean {
+  const { operator, device, mac } = loginColumn;
+  const isEqual = (column: number): boolean => of(own, column) !== 0 && of(row, column) === of(own, column);
+  if (of(own, operator) !== 0) return isEqual(operator);
+  if (of(own, device) !== 0 || of(own, mac) !== 0) return isEqual(device) || isEqual(mac);
+  return of(row, operator) === 0 && of(row, device) === 0 && of(row, mac) === 0;
+}
 
 function isSameHand(of: Column, row: number, other: number): boolean {
   const { mac, ip } = loginColumn;

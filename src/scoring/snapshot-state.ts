@@ -13,7 +13,7 @@ export interface Snapshotted {
  * Raised by one whenever saved state means something else than before although it has the same form: another meaning of a column,
  * or a mended fault whose traces live on in the state. State of another number is not restored; the log is read again instead.
  */
-export const stateFormat = 3;
+export const stateFormat = 4;
 
 /** Whoever restored this state finds that it is not of the kind that it needs. */
 export class StateMismatch extends Error {

@@ -40,6 +40,12 @@ function createSlowRecords() {
     const isOfSession = (kept: { login: Login }) => own.login.session !== undefined && kept.login.session === own.login.session;
     const session = [own, ...earlier.filter(isOfSession)];
     const others = earlier.filter((kept) => !isOfSession(kept));
+    const before = others.find(({ login: { operator, device } }) => {
+      if (own.login.operator !== undefined) return operator === own.login.operator;
+      const { id, mac } = own.login.device ?? {};
+      if (id !== undefined || mac !== undefined) return isSame(id, device?.id) || isSame(mac, device?.mac);
+      return operator === undefined && device?.id === undefined && device?.mac === undefined;
+    });
     const placed = others.filter((kept) => kept.login.province !== undefined);
     const { province } = own.login;
     const checked = session.find((kept) => kept.login.step === 'checker');
@@ -59,7 +65,7 @@ function createSlowRecords() {
         province !== undefined &&
         placed.length > 0 &&
         !placed.some((kept) => kept.login.province === province && own.timeMs - kept.timeMs <= 90 * dayMs),
-      speedKmh: others[0] ? speed(others[0].login, own.login) : NaN,
+      speedKmh: before ? speed(before.login, own.login) : NaN,
       ips: new Set(session.flatMap((kept) => kept.login.device?.ip ?? [])).size,
       sameHandSeconds: checked && made ? (checked.timeMs - made.timeMs) / 1000 : NaN,
     };
@@ -119,17 +125,24 @@ const loginOf = fc
     step: fc.constantFrom('login' as const, 'maker' as const, 'checker' as const),
     ip: fc.constantFrom(undefined, '10.0.0.1', '10.0.0.2', '10.0.0.3'),
     mac: fc.constantFrom(undefined, 'aa', 'bb'),
+    machine: fc.constantFrom(undefined, 'pc-1', 'pc-2'),
+    operator: fc.constantFrom(undefined, 'op-1', 'op-2'),
     province: fc.constantFrom(undefined, 0, 41, 53),
     place,
     isRemoteControlled: fc.boolean(),
   })
-  .map(({ session, ip, mac, province, place, ...rest }): Partial<Login> => {
-    const device = { ...(ip === undefined ? {} : { ip }), ...(mac === undefined ? {} : { mac }) };
+  .map(({ session, ip, mac, machine, operator, province, place, ...rest }): Partial<Login> => {
+    const device = {
+      ...(ip === undefined ? {} : { ip }),
+      ...(mac === undefined ? {} : { mac }),
+      ...(machine === undefined ? {} : { id: machine }),
+    };
     return {
       ...rest,
       ...place,
       device,
       ...(session === undefined ? {} : { session }),
+      ...(operator === undefined ? {} : { operator }),
       ...(province === undefined ? {} : { province }),
     };
   });
@@ -278,6 +291,42 @@ describe('records of accounts', () => {
     const records = createAccountRecords();
     records.takeLogin(1, login(startMs, { latitude: 34.7466, longitude: 113.6253 }));
     records.takeLogin(1, login(startMs + 1_800_000, { latitude: 39.9042, longitude: 116.4074 }));
+    expect(records.login(1, startMs + 1_800_000)?.speedKmh).toBeCloseTo(1245, -1);
+  });
+
+  it.each([
+    ['another operator', { operator: 'maker' }, { operator: 'checker' }, false],
+    [
+      'the same operator at another machine',
+      { operator: 'op', device: { id: 'a' } },
+      { operator: 'op', device: { id: 'b' } },
+      true,
+    ],
+    [
+      'another operator at the same machine',
+      { operator: 'op', device: { id: 'a' } },
+      { operator: 'other', device: { id: 'a' } },
+      false,
+    ],
+    ['the same machine, the operator not named', { device: { id: 'a' } }, { device: { id: 'a' } }, true],
+    ['the same MAC, the operator not named', { device: { mac: 'a' } }, { device: { mac: 'a' } }, true],
+    ['another machine, the operator not named', { device: { id: 'a' } }, { device: { id: 'b' } }, false],
+    ['the same machine, the operator named before only', { operator: 'op', device: { id: 'a' } }, { device: { id: 'a' } }, true],
+    ['nobody named', {}, {}, true],
+    ['nobody named, somebody before', { operator: 'op' }, {}, false],
+  ] as const)('reckon a journey of one hand alone: %s', (_, first, second, isJourney) => {
+    const records = createAccountRecords();
+    records.takeLogin(1, login(startMs, { latitude: 34.75, longitude: 113.62, ...first }));
+    records.takeLogin(1, login(startMs + 480_000, { latitude: 39.9, longitude: 116.4, ...second }));
+    const { speedKmh } = records.login(1, startMs + 480_000)!;
+    expect([Number.isNaN(speedKmh), speedKmh > 900]).toEqual([!isJourney, isJourney]);
+  });
+
+  it('look past other hands for the login before', () => {
+    const records = createAccountRecords();
+    records.takeLogin(1, login(startMs, { operator: 'op', latitude: 34.7466, longitude: 113.6253 }));
+    records.takeLogin(1, login(startMs + 900_000, { operator: 'other', latitude: 39.9042, longitude: 116.4074 }));
+    records.takeLogin(1, login(startMs + 1_800_000, { operator: 'op', latitude: 39.9042, longitude: 116.4074 }));
     expect(records.login(1, startMs + 1_800_000)?.speedKmh).toBeCloseTo(1245, -1);
   });
 

@@ -160,7 +160,11 @@ export const loginFields: Readonly<Record<string, FieldDefinition>> = {
   'login.isAbroad': loginBool('Its IP is abroad', ({ isAbroad }) => isAbroad),
   'login.isRemoteControlled': loginBool('The bank saw remote control', ({ isRemoteControlled }) => isRemoteControlled),
   'login.newProvince': loginBool('Its province was not seen in the 90 days before', ({ newProvince }) => newProvince),
-  'login.speedKmh': loginNumber('Speed that the way from the login before would have needed', 'km/h', ({ speedKmh }) => speedKmh),
+  'login.speedKmh': loginNumber(
+    'Speed that the way from the login before of the same operator (else of the same device) would have needed',
+    'km/h',
+    ({ speedKmh }) => speedKmh,
+  ),
   'login.ips': loginNumber('IP addresses in its session', 'addresses', ({ ips }) => ips),
   'login.sameHandSeconds': loginNumber(
     'Time between the maker and the checker step where both came from one MAC or IP address',
