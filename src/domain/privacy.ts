@@ -37,13 +37,21 @@ export function maskText(text: string): string {
   });
 }
 
-/** Endings of organisations' names; a name without one of them is taken for a person's. */
+/** Endings of names of organisations and of their accounts (工资专用账户); a name without one of them is taken for a person's. */
 const organisation =
-  /(公司|集团|合作社|事务所|研究院|研究所|中心|医院|学校|学院|大学|银行|支行|国库|国家金库|财政局|税务局|委员会|协会|商会|基金会|商行|商店|经营部|服务部|加工厂|工厂|总厂|厂|门市部|超市|酒店|饭店|专户|待报解预算收入)([((].*)?$|\b(ltd|inc|llc|corp|co|plc|gmbh|company|limited|bank)\.?$/i;
+  /(公司|集团|合作社|事务所|研究院|研究所|中心|医院|学校|学院|大学|银行|支行|国库|国家金库|财政局|税务局|委员会|协会|商会|基金会|商行|商店|经营部|服务部|加工厂|工厂|总厂|厂|门市部|超市|酒店|饭店|专户|[账帐]户|待报解预算收入)([((].*)?$|\b(ltd|inc|llc|corp|co|plc|gmbh|company|limited|bank)\.?$/i;
 
-/** A name whose holder's kind is not known: an organisation's stays but for numbers in it, any other is masked as a person's. */
-export function maskUnknownName(name: string): string {
-  return organisation.test(name.trim()) ? maskText(name) : maskPartyName(name, 'personal');
+/** What a name by itself says of its holder. */
+export function kindOfName(name: string): 'corporate' | 'personal' {
+  return organisation.test(name.trim()) ? 'corporate' : 'personal';
+}
+
+/**
+ * The name of a holder of the kind that the bank said, else of the kind that the name itself says: an organisation's stays but for
+ * numbers in it, any other is masked as a person's.
+ */
+export function maskHolderName(name: string, kind: 'corporate' | 'personal' = kindOfName(name)): string {
+  return kind === 'corporate' ? maskText(name) : maskPartyName(name, 'personal');
 }
 
 /** Free text in which parties may be named: their names as they are shown, numbers masked. */

@@ -1,6 +1,7 @@
 import { dayNumber, formatDay } from './bank-day.js';
 import { audiences, severities, type Audience, type Bilingual, type Hit, type PatternSide, type Severity } from './hit.js';
 import { transactionIdentity, warningId } from './identity.js';
+import { kindOfName } from './privacy.js';
 import type { WarningPolicy } from './warning-policy-schema.js';
 import type { Warning, WarningHit } from './warning.js';
 
@@ -151,6 +152,7 @@ function toldBy(hit: Hit): Told {
     subject: {
       key: subjectKeyOf(hit),
       name: party.name ?? '',
+      ...kindBesideName(party),
       account: party.account,
       ...(party.creditCode === undefined ? {} : { creditCode: party.creditCode }),
       ...(party.bank === undefined ? {} : { bank: party.bank }),
@@ -161,6 +163,11 @@ function toldBy(hit: Hit): Told {
     reason: { zh, en },
     advice: hit.advice,
   };
+}
+
+/** The kind that the bank says, where the name by itself says otherwise: what is said twice is not kept. */
+function kindBesideName({ name, kind }: Hit['payer']): Pick<Hit['payer'], 'kind'> {
+  return name === undefined || kind === undefined || kind === kindOfName(name) ? {} : { kind };
 }
 
 function listed(hit: Hit): WarningHit {
@@ -181,6 +188,7 @@ function listed(hit: Hit): WarningHit {
           counterparty: {
             account: counterparty.account,
             ...(counterparty.name === undefined ? {} : { name: counterparty.name }),
+            ...kindBesideName(counterparty),
             ...(counterparty.bank === undefined ? {} : { bank: counterparty.bank }),
           },
         }

@@ -34,7 +34,7 @@ export function settleWarning(
     family: facts.family,
     side: facts.side,
     day: facts.day,
-    subject: named ? { ...strongest.subject, name: named.subject.name } : strongest.subject,
+    subject: named ? nameOf(strongest.subject, named.subject) : strongest.subject,
     level,
     score,
     audience: audienceOf(facts, before?.verdict),
@@ -52,6 +52,12 @@ export function settleWarning(
     ...life,
   };
   return { warning, change };
+}
+
+/** The subject under the name, and the kind that goes with it, of another hit on it. */
+function nameOf(subject: Warning['subject'], { name, kind }: Warning['subject']): Warning['subject'] {
+  const { kind: _, ...rest } = subject;
+  return kind === undefined ? { ...rest, name } : { ...rest, name, kind };
 }
 
 /** Whether anybody is told: once raised, a warning stays. */

@@ -13,10 +13,14 @@ export type Verdict = (typeof verdicts)[number];
 
 const bilingual = z.object({ zh: z.string(), en: z.string() });
 
+const holderKind = z.enum(['corporate', 'personal']);
+
 export const warningSubjectSchema = z.object({
   /** The enterprise's unified social credit code where the bank sent it, else the account. */
   key: z.string(),
   name: z.string(),
+  /** What the bank says of the holder, where the name by itself says otherwise. */
+  kind: holderKind.optional(),
   creditCode: z.string().optional(),
   account: z.string(),
   bank: z.string().optional(),
@@ -35,7 +39,9 @@ export const warningHitSchema = z.object({
   title: bilingual,
   reason: bilingual,
   /** Absent where a reference record led to the hit. */
-  counterparty: z.object({ account: z.string(), name: z.string().optional(), bank: z.string().optional() }).optional(),
+  counterparty: z
+    .object({ account: z.string(), name: z.string().optional(), kind: holderKind.optional(), bank: z.string().optional() })
+    .optional(),
   bankCode: z.string().optional(),
 });
 export type WarningHit = z.infer<typeof warningHitSchema>;

@@ -1,4 +1,4 @@
-import { maskAccount, maskNaming, maskPartyName, maskText, maskUnknownName } from '../domain/privacy.js';
+import { maskAccount, maskHolderName, maskNaming, maskPartyName, maskText } from '../domain/privacy.js';
 import { sharedKey, sharedKinds, type SharedKind } from '../domain/reference.js';
 import type { Level, Warning, WarningHit } from '../domain/warning.js';
 
@@ -23,7 +23,7 @@ const levelWords: Readonly<Record<Level, PresentedWarning['levelWord']>> = {
 
 export function presentWarning(warning: Warning): PresentedWarning {
   const { subject } = warning;
-  const named = subject.creditCode === undefined ? maskUnknownName(subject.name) : maskText(subject.name);
+  const named = maskHolderName(subject.name, subject.creditCode === undefined ? subject.kind : 'corporate');
   const name = subject.name === subject.account ? maskAccount(subject.name) : named;
   const shared = sharedThing(subject.key);
   const parties = [{ name: subject.name, shown: name }, ...warning.hits.flatMap(counterpartyOf)];
@@ -66,7 +66,9 @@ function sharedThing(key: string): SharedThing | null {
 type Parties = Parameters<typeof maskNaming>[1];
 
 function counterpartyOf({ counterparty }: WarningHit): Parties {
-  return counterparty?.name === undefined ? [] : [{ name: counterparty.name, shown: maskUnknownName(counterparty.name) }];
+  return counterparty?.name === undefined
+    ? []
+    : [{ name: counterparty.name, shown: maskHolderName(counterparty.name, counterparty.kind) }];
 }
 
 function presentHit(hit: WarningHit, parties: Parties): WarningHit {
@@ -79,7 +81,7 @@ function presentHit(hit: WarningHit, parties: Parties): WarningHit {
     counterparty: {
       ...counterparty,
       account: maskAccount(counterparty.account),
-      ...(counterparty.name === undefined ? {} : { name: maskUnknownName(counterparty.name) }),
+      ...(counterparty.name === undefined ? {} : { name: maskHolderName(counterparty.name, counterparty.kind) }),
     },
   };
 }

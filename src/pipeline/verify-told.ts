@@ -10,8 +10,8 @@ import type { Revision } from './warn-decisions.js';
 export interface ToldBook {
   expect(revision: Revision): void;
   /**
-   * `ahead`: above the highest revision that is expected, or of a warning of which none is. `less`: it tells less of who has
-   * disposed of it, and nothing else.
+   * `ahead`: above the highest revision that is expected, or of a warning of which none is. `less`: it differs in what an
+   * earlier release did not keep alone.
    */
   find(event: Event): 'first' | 'again' | 'other' | 'less' | 'ahead' | 'malformed';
   unfound(): Iterable<{ readonly id: string; readonly revision: number; readonly timeMs: number; readonly hasOther: boolean }>;
@@ -19,9 +19,9 @@ export interface ToldBook {
 
 interface Expected {
   readonly digest: number;
-  /** Without the record of dispositions, and how many it has. */
+  /** Without what an earlier release did not keep, and how much of that it has. */
   readonly bareDigest: number;
-  readonly dispositions: number;
+  readonly kept: number;
   readonly timeMs: number;
   found: boolean;
   hasOther: boolean;
@@ -37,7 +37,7 @@ export function createToldBook(): ToldBook {
       revisions.push({
         digest: digestOf(canonicalJson(warning)),
         bareDigest: digestOf(canonicalJson(bare(warning))),
-        dispositions: dispositionsOf(warning),
+        kept: keptOf(warning),
         timeMs,
         found: false,
         hasOther: false,
@@ -55,8 +55,7 @@ export function createToldBook(): ToldBook {
       if (!expected) return 'ahead';
       if (expected.digest !== digestOf(canonicalJson(data))) {
         expected.hasOther = true;
-        const isLess =
-          dispositionsOf(data) < expected.dispositions && digestOf(canonicalJson(bare(data))) === expected.bareDigest;
+        const isLess = keptOf(data) < expected.kept && digestOf(canonicalJson(bare(data))) === expected.bareDigest;
         return isLess ? 'less' : 'other';
       }
       if (expected.found) return 'again';
@@ -73,16 +72,32 @@ export function createToldBook(): ToldBook {
   };
 }
 
-/** Whether a warning differs from what it is expected to be in this alone, that an earlier release did not keep who disposed of it. */
+/**
+ * Whether a warning differs from what it is expected to be in this alone, that an earlier release did not keep who disposed of it or
+ * what kind of holder a bank names.
+ */
 export function tellsLess(warning: unknown, expected: unknown): boolean {
-  return dispositionsOf(warning) < dispositionsOf(expected) && canonicalJson(bare(warning)) === canonicalJson(bare(expected));
+  return keptOf(warning) < keptOf(expected) && canonicalJson(bare(warning)) === canonicalJson(bare(expected));
 }
 
 function bare(warning: unknown): object {
-  const { disposedBy: _by, disposedAt: _at, dispositions: _all, ...rest } = (warning ?? {}) as Partial<Warning>;
+  const { disposedBy: _by, disposedAt: _at, dispositions: _all, subject, hits, ...rest } = (warning ?? {}) as Partial<Warning>;
+  return {
+    ...rest,
+    subject: kindless(subject),
+    hits: hits?.map((hit) => ({ ...hit, counterparty: kindless(hit.counterparty) })),
+  };
+}
+
+function kindless<T extends { readonly kind?: unknown }>(party: T | undefined): Omit<T, 'kind'> | undefined {
+  if (party === undefined) return undefined;
+  const { kind: _, ...rest } = party;
   return rest;
 }
 
-function dispositionsOf(warning: unknown): number {
-  return ((warning ?? {}) as Partial<Warning>).dispositions?.length ?? 0;
+/** How much it holds of what an earlier release did not keep. */
+function keptOf(warning: unknown): number {
+  const { dispositions = [], subject, hits = [] } = (warning ?? {}) as Partial<Warning>;
+  const kinds = [subject, ...hits.map(({ counterparty }) => counterparty)].filter((party) => party?.kind !== undefined);
+  return dispositions.length + kinds.length;
 }

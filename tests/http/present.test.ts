@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { maskText, maskUnknownName } from '../../src/domain/privacy.js';
+import { maskHolderName, maskText } from '../../src/domain/privacy.js';
 import { presentWarning } from '../../src/http/present.js';
 import { presentedWarningSchema } from '../../src/http/schemas.js';
 import { account, counterpartyAccount, makeWarning } from './support.js';
@@ -69,6 +69,24 @@ describe('a warning as it leaves the platform', () => {
     expect(presentWarning(makeWarning('w1'))).not.toHaveProperty('suspected');
   });
 
+  test.each([
+    ['corporate', '农民工工资代发', '农民工工资代发'],
+    ['corporate', '工资代发6217000012345678', '工资代发6217********5678'],
+    ['personal', '李中心', '李**'],
+    [undefined, '农民工工资代发', '农******'],
+  ] as const)('a holder of kind %s with the name %s is shown as %s', (kind, name, shown) => {
+    const said = kind === undefined ? {} : { kind };
+    const [hit] = makeWarning('w1').hits;
+    const warning = makeWarning('w1', {
+      subject: { key: account, name, account, ...said },
+      hits: [{ ...hit!, counterparty: { account: counterpartyAccount, name, ...said } }],
+      reason: { zh: `向${name}付款`, en: '-' },
+    });
+    const presented = presentWarning(warning);
+    expect([presented.subject.name, presented.hits[0]!.counterparty?.name]).toEqual([shown, shown]);
+    expect(presented.reason.zh).toBe(`向${shown}付款`);
+  });
+
   test('masks what people noted on acknowledging', () => {
     const acknowledgedAgain = [{ by: 'Li', at: '2026-07-01T09:31:00+08:00', note: 'rang 13812345678' }];
     const presented = presentWarning(makeWarning('w1', { acknowledgedAgain }));
@@ -89,11 +107,14 @@ describe('a warning as it leaves the platform', () => {
     ['郑州华信商贸有限公司', '郑州华信商贸有限公司'],
     ['开封祥瑞建材经营部', '开封祥瑞建材经营部'],
     ['华信公司(郑州)', '华信公司(郑州)'],
+    ['郑州华信建设有限公司农民工工资专用账户', '郑州华信建设有限公司农民工工资专用账户'],
+    ['华信建设工资专户', '华信建设工资专户'],
+    ['华信建设代发工资帐户(郑州)', '华信建设代发工资帐户(郑州)'],
     ['Acme Trading Co., Ltd.', 'Acme Trading Co., Ltd.'],
     ['John Smith', 'J*********'],
     ['6217000012345678公司', '6217********5678公司'],
   ])('the name %s is shown as %s', (name, shown) => {
-    expect(maskUnknownName(name)).toBe(shown);
+    expect(maskHolderName(name)).toBe(shown);
   });
 
   test.each([

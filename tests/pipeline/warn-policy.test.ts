@@ -48,6 +48,26 @@ describe('the order in which hits come in changes nothing about the warning', ()
     );
   });
 
+  test('the kind that the bank says is kept of both parties, where the name by itself says otherwise', () => {
+    const wages = { account: '41003', name: '农民工工资代发', kind: 'corporate' } as const;
+    const person = { account: '62003', name: '张三', kind: 'personal' } as const;
+    const told = warningOf([makeHit({ payer: wages, payee: wages })]);
+    expect(warningSchema.parse(told)).toMatchObject({
+      subject: { kind: 'corporate' },
+      hits: [{ counterparty: { kind: 'corporate' } }],
+    });
+    const plain = warningOf([makeHit({ payer: { ...wages, name: '华信公司' }, payee: person })]);
+    expect(plain.subject).not.toHaveProperty('kind');
+    expect(plain.hits[0]?.counterparty).not.toHaveProperty('kind');
+    const nameless = { ...makeHit({}).payer, name: undefined };
+    const named = { ...nameless, name: wages.name, kind: wages.kind };
+    const hits = [
+      makeHit({ payer: nameless, severity: 'critical', score: 1, pattern: 'V02' }),
+      makeHit({ payer: named, subject: { kind: 'account', id: named.account } }),
+    ];
+    expect(warningOf(hits).subject).toMatchObject({ name: wages.name, kind: 'corporate' });
+  });
+
   test('a hit that comes twice counts once', () => {
     const hit = makeHit({});
     expect(warningOf([hit, hit])).toEqual(warningOf([hit]));
