@@ -1,3 +1,4 @@
+import { comparableText, isComparable } from './comparable-text.js';
 import { hasEscape, hashBytes, TransactionView } from './transaction-view.js';
 import { wordLists } from './word-lists.js';
 
@@ -38,22 +39,22 @@ export class SpanText {
     return (this.string ??= this.isEmpty ? '' : this.view.text(this.start, this.end));
   }
 
-  /** The text holds one of the list's words (see `WordLists.register`). */
+  /** The text, made comparable, holds one of the list's words (see `WordLists.register`). */
   mentions(list: number): boolean {
     if (!this.isMentionedKnown) {
       this.mentioned = blank(this.mentioned);
-      const bytes = this.bytes();
+      const bytes = this.comparableBytes();
       wordLists.markMentioned(bytes, this.from, this.to, this.mentioned);
       this.isMentionedKnown = true;
     }
     return ((this.mentioned[list >>> 5]! >>> (list & 31)) & 1) === 1;
   }
 
-  /** The text is one of the list's words. */
+  /** The text, made comparable, is one of the list's words. */
   isIn(list: number): boolean {
     if (!this.isEqualKnown) {
       this.equalled = blank(this.equalled);
-      const bytes = this.bytes();
+      const bytes = this.comparableBytes();
       wordLists.markEqual(bytes, this.from, this.to, this.equalled);
       this.isEqualKnown = true;
     }
@@ -83,6 +84,16 @@ export class SpanText {
     this.from = 0;
     this.to = bytes.length;
     return bytes;
+  }
+
+  /** The same, made comparable with words: most texts are as they lie. */
+  private comparableBytes(): Uint8Array {
+    const bytes = this.bytes();
+    if (isComparable(bytes, this.from, this.to)) return bytes;
+    const folded = encoder.encode(comparableText(this.text));
+    this.from = 0;
+    this.to = folded.length;
+    return folded;
   }
 
   private isEscaped(): boolean {

@@ -1,8 +1,10 @@
+import { comparableText } from './comparable-text.js';
 import { hashBytes } from './transaction-view.js';
 
 /**
  * The words that conditions look for in texts, all lists of them together: one walk over a text's bytes (UTF-8) finds every
- * list that has a word in it. Which walk has to look closer is told by the three bytes where a word begins.
+ * list that has a word in it. Which walk has to look closer is told by the three bytes where a word begins. Words are kept as
+ * `comparableText` makes them; the bytes that are looked through must be comparable.
  */
 export interface WordLists {
   /** A number for a list of words; the same for the same words. */
@@ -56,10 +58,11 @@ function createWordLists(): WordLists {
       return (lists.length + 31) >>> 5;
     },
     register(wanted) {
-      const before = lists.findIndex((list) => list.length === wanted.length && list.every((word, i) => word === wanted[i]));
+      const own = [...new Set(wanted.map(comparableText))];
+      const before = lists.findIndex((list) => list.length === own.length && list.every((word, i) => word === own[i]));
       if (before >= 0) return before;
-      const list = lists.push([...wanted]) - 1;
-      for (const text of new Set(wanted)) (words.get(text) ?? add(text)).lists.push(list);
+      const list = lists.push(own) - 1;
+      for (const text of own) (words.get(text) ?? add(text)).lists.push(list);
       return list;
     },
     markMentioned(bytes, start, end, found) {

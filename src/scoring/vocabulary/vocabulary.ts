@@ -1,3 +1,4 @@
+import { comparableText } from '../comparable-text.js';
 import { callHelper } from '../typed-code.js';
 import { wordLists } from '../word-lists.js';
 import { codeOf, type FunctionDefinition } from './definitions.js';
@@ -39,10 +40,13 @@ export const functions: Readonly<Record<string, FunctionDefinition>> = {
     ],
     exactness: 'exact',
     cost: 'look-up',
-    doc: 'The text holds at least one of the words.',
+    doc: 'The text holds at least one of the words, [however it is written](#texts-and-words).',
     make([text, words], _, fail) {
       const listed = words!.type === 'list' ? words!.words : [];
       if (text!.type !== 'text' || !text!.known) return fail(0, 'expected a text of the transaction, such as tx.remark');
+      const blank = listed.findIndex((word) => word !== '' && comparableText(word) === '');
+      if (blank >= 0)
+        return fail(1, `"${listed[blank]}" holds nothing that can be looked for; texts are compared without spaces`);
       return { type: 'bool', code: `${text!.known}.mentions(${wordLists.register(listed)})` };
     },
   },
