@@ -1,11 +1,10 @@
 import { formatShanghai } from '../domain/bank-day.js';
-import { formatWan } from '../domain/money.js';
+import { formatWanIn } from '../domain/money.js';
 import type { Language } from './messages.js';
 
 /** Chinese readers count in 万元, English ones in full yuan. */
 export function formatAmount(amountFen: number, currency: string, language: Language): string {
-  if (language === 'zh')
-    return currency === 'CNY' ? formatWan(amountFen) : `${currency} ${formatWan(amountFen).replace('元', '')}`;
+  if (language === 'zh') return formatWanIn(currency, amountFen);
   const whole = (amountFen / 100).toLocaleString('en-US', { maximumFractionDigits: amountFen % 100 === 0 ? 0 : 2 });
   return currency === 'CNY' ? `¥${whole}` : `${currency} ${whole}`;
 }

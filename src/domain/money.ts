@@ -23,6 +23,11 @@ export function formatWan(amountFen: number): string {
   return `${trimZeros((amountFen / 1_000_000).toFixed(2))}万元`;
 }
 
+/** An amount of any currency in hundredths, as Chinese readers write it: "98万元", "JPY 20万". */
+export function formatWanIn(currency: string, amountFen: number): string {
+  return currency === 'CNY' ? formatWan(amountFen) : `${currency} ${formatWan(amountFen).replace('元', '')}`;
+}
+
 /** A figure with two decimals without the zeros at its end. */
 function trimZeros(decimal: string): string {
   if (decimal.endsWith('.00')) return decimal.slice(0, -3);

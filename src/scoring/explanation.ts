@@ -1,31 +1,33 @@
-import { formatWan, formatYuan } from '../domain/money.js';
+import { formatWanIn, formatYuan } from '../domain/money.js';
 import type { Evaluation } from './evaluation.js';
 import { compileExpression } from './expression.js';
 import { ExpressionError, functionOf, type Helper, type Part, type Scope, type Typed } from './typed-code.js';
 
 /**
  * Why a pattern held, in words and as its condition with the values put in. Reasons are texts with `${expression}`;
- * `${wan(expression)}` writes fen as 万元, `${yuan(expression)}` as yuan, `${percent(expression)}` a share as a percentage.
+ * `${wan(expression)}` writes fen as 万元, `${yuan(expression)}` as yuan, `${percent(expression)}` a share as a percentage. What is made of
+ * the amount of the payment in hand bears its currency, everything else counts as yuan.
  */
 export type Reason = (leg: Evaluation) => string;
 
-const formats: Readonly<Record<string, (value: number) => string>> = {
-  wan: formatWan,
-  yuan: (amountFen) => `CNY ${formatYuan(amountFen)}`,
+const formats: Readonly<Record<string, (value: number, currency: string) => string>> = {
+  wan: (amountFen, currency) => formatWanIn(currency, amountFen),
+  yuan: (amountFen, currency) => `${currency} ${formatYuan(amountFen)}`,
   percent: (share) => `${Math.round(share * 100)}%`,
 };
 
-/** How a missing value is said: `wan` stands in Chinese reasons, `yuan` in English ones. */
-const unknownWords: Readonly<Record<string, string>> = { wan: '未知', yuan: 'unknown', percent: '–' };
+/** How a missing number is said. */
+const unknownWords = { zh: '未知', en: 'unknown' } as const;
+type Language = keyof typeof unknownWords;
 
 /** Throws `ExpressionError` with the offset in the template. */
-export function compileReason(template: string, scope: Scope): Reason {
+export function compileReason(template: string, scope: Scope, language: Language): Reason {
   const pieces: ((leg: Evaluation) => string)[] = [];
   let at = 0;
   for (const match of template.matchAll(/\$\{([^}]*)\}/g)) {
     const literal = template.slice(at, match.index);
     if (literal) pieces.push(() => literal);
-    pieces.push(compileSlot(match[1]!, match.index + 2, scope));
+    pieces.push(compileSlot(match[1]!, match.index + 2, scope, language));
     at = match.index + match[0].length;
   }
   const rest = template.slice(at);
@@ -39,7 +41,7 @@ export function compileReason(template: string, scope: Scope): Reason {
   };
 }
 
-function compileSlot(source: string, offset: number, scope: Scope): (leg: Evaluation) => string {
+function compileSlot(source: string, offset: number, scope: Scope, language: Language): (leg: Evaluation) => string {
   const wrapped = /^(\s*(wan|yuan|percent)\()([\s\S]*)\)\s*$/.exec(source);
   const [, before = '', format = '', inner = source] = wrapped ?? [];
   let typed: Typed;
@@ -53,12 +55,18 @@ function compileSlot(source: string, offset: number, scope: Scope): (leg: Evalua
     if (typed.type !== 'number') throw new ExpressionError(`expected a number in ${format}(…), found a ${typed.type}`, offset);
     const write = formats[format]!;
     const read = functionOf<number>(typed.code, scope.helpers);
+    const unknown = format === 'percent' ? '–' : unknownWords[language];
+    const isOfPayment = /\btx\.amountFen\b/.test(inner);
     return (leg) => {
       const value = read(leg);
-      return Number.isNaN(value) ? unknownWords[format]! : write(value);
+      return Number.isNaN(value) ? unknown : write(value, isOfPayment ? currencyOf(leg) : 'CNY');
     };
   }
-  return shower(typed, scope.helpers);
+  return shower(typed, scope.helpers, unknownWords[language]);
+}
+
+function currencyOf({ view }: Evaluation): string {
+  return view.isCny ? 'CNY' : view.text(view.currencyStart, view.currencyEnd);
 }
 
 /** The parts of a condition that are worth showing, outermost ones only, in their order. */
@@ -80,7 +88,7 @@ export function compileShown(source: string, parts: readonly Part[], helpers: re
     const name = source.slice(start, end);
     if (!name.startsWith('params.')) literal += `${name}=`;
     written.push(onOneLine(literal));
-    const show = shower(value, helpers);
+    const show = shower(value, helpers, unknownWords.en);
     values.push(value.type === 'text' ? (leg) => onOneLine(show(leg)) : show);
     literal = '';
     at = end;
@@ -99,13 +107,14 @@ function onOneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ');
 }
 
-function shower(typed: Typed, helpers: readonly Helper[]): (leg: Evaluation) => string {
+/** `unknown` stands for a number that is not known. */
+function shower(typed: Typed, helpers: readonly Helper[], unknown: string): (leg: Evaluation) => string {
   switch (typed.type) {
     case 'number': {
       const read = functionOf<number>(typed.code, helpers);
       return (leg) => {
         const value = read(leg);
-        return Number.isNaN(value) ? 'unknown' : String(Math.round(value * 1000) / 1000);
+        return Number.isNaN(value) ? unknown : String(Math.round(value * 1000) / 1000);
       };
     }
     case 'bool': {

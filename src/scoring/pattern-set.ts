@@ -194,8 +194,8 @@ function compilePattern(
     pattern.strength === undefined
       ? undefined
       : at(['strength'], ({ text }) => functionOf<number>(compileNumber(text, reasonScope), shared.helpers));
-  const reasonZh = at(['reason', 'zh'], ({ text }) => compileReason(text, reasonScope));
-  const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope));
+  const reasonZh = at(['reason', 'zh'], ({ text }) => compileReason(text, reasonScope, 'zh'));
+  const reasonEn = at(['reason', 'en'], ({ text }) => compileReason(text, reasonScope, 'en'));
   if (problems.length > before || !conjuncts || !reasonZh || !reasonEn) return undefined;
   keepWhatItNeeds(pattern, shared, [scope, reasonScope]);
   const score = pattern.score ?? scoreBySeverity[pattern.severity];
