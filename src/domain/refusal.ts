@@ -17,6 +17,10 @@ export const refusalSchema = z.object({
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 
+/** What a sender is told of a record under an id that was used for another one: the remedy as well. */
+export const firstCounts =
+  'the first one counts and nothing that was scored changes; a later status is not taken, and another record or payment, such as a return of the money, needs an id of its own';
+
 /** What was refused, as it stands on the log. */
 export interface Refusals {
   /**

@@ -5,6 +5,7 @@ import {
   parseReference,
   referenceBytesMax,
 } from '../domain/reference-record.js';
+import { firstCounts } from '../domain/refusal.js';
 import type { Reference } from '../domain/reference.js';
 import type { Rejection } from '../domain/transaction-record.js';
 import { transactionStatuses } from '../domain/transaction.js';
@@ -132,7 +133,7 @@ export function createRecordReader({ sink, nowMs, onRejected }: RecordReaderOpti
         reject({
           reason: 'conflict',
           field: 'id',
-          message: `another ${noun} of the same bank has this id with other content; the first one counts`,
+          message: `another ${noun} of the same bank has this id with other content; ${firstCounts}`,
         });
         return false;
       case 'new':

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dayNumber, formatDay } from '../domain/bank-day.js';
 import { frameFlag } from '../domain/frame.js';
 import { partitionOf } from '../domain/partition.js';
+import { firstCounts } from '../domain/refusal.js';
 import type { RejectReason } from '../domain/transaction-record.js';
 import type { Log, OutgoingRecord } from '../ports/log.js';
 import type { State } from '../ports/state.js';
@@ -352,7 +353,7 @@ function conflictRefusal({ outcome }: Candidate): Refusal {
   return {
     reason: 'conflict',
     field: 'id',
-    message: `this id was used ${since} for a record that says something else; both are kept, see which is right`,
+    message: `this id was used ${since} for a record that says something else; ${firstCounts}`,
   };
 }
 

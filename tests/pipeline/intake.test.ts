@@ -11,6 +11,7 @@ import {
   type IntakeSettings,
   type LineResult,
 } from '../../src/pipeline/intake.js';
+import { firstCounts } from '../../src/domain/refusal.js';
 import type { RejectedRecord } from '../../src/pipeline/rejections.js';
 import { eventsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { Crash, withFault } from '../support/faults.js';
@@ -163,12 +164,26 @@ describe.each(stores)('$name', ({ isOneStore }) => {
       await statuses(line({ id: 'A1', amountFen: 100 }));
       const [result] = await accept(line({ id: 'A1', amountFen: 200 }));
       expect(result).toMatchObject({ status: 'conflict', reason: 'conflict', id: 'A1', field: 'id' });
+      expect(result?.message).toBe(`this id was used on 2026-07-01 for a record that says something else; ${firstCounts}`);
       expect(await idsOnLog()).toEqual(['A1']);
       const [rejected] = await rejectedRecords();
       expect(rejected).toMatchObject({ reason: 'conflict', id: 'A1', bank, earlierDay: '2026-07-01' });
       expect(rejected?.raw).toBe(line({ id: 'A1', amountFen: 200 }));
       expect(rejected?.content).not.toBe(rejected?.earlierContent);
     });
+
+    test.each(['settled', 'failed', 'reversed'])(
+      'a later status, %s, changes nothing, and the bank is told what to do',
+      async (status) => {
+        await statuses(line({ id: 'A1', status: 'pending' }));
+        const [result] = await accept(line({ id: 'A1', status }));
+        expect(result).toMatchObject({
+          status: 'conflict',
+          message: expect.stringContaining('a later status is not taken') as unknown,
+        });
+        expect(await idsOnLog()).toEqual(['A1']);
+      },
+    );
 
     test('within one body the second is the conflict', async () => {
       expect(await statuses(`${line({ id: 'A1', amountFen: 100 })}\n${line({ id: 'A1', amountFen: 200 })}`)).toEqual([
