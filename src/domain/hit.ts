@@ -64,7 +64,7 @@ export const hitSchema = z.object({
   refer: z.array(z.string()).optional(),
   /** The payer is to be warned, not the account that received the money. */
   warns: z.literal('payers').optional(),
-  /** Who would be warned stands on a list of suspects or has a case level at the leg's time: it is not told. */
+  /** Who would be warned stands on a list of suspects at the leg's time: it is not told. */
   suspected: z.literal(true).optional(),
   /** The leg came out of its subject's time order. */
   late: z.boolean(),

@@ -78,7 +78,7 @@ function hitOf(compiled: CompiledPattern, leg: Evaluation, common: Common): Hit 
   hit.family = pattern.family;
   hit.title = pattern.title;
   hit.advice = pattern.advice;
-  const suspected = isSuspected(leg, warnedOf(pattern, leg), isOwnLeg(pattern));
+  const suspected = isSuspected(leg, warnedOf(pattern, leg));
   hit.audience = suspected ? pattern.audience.filter((audience) => audience !== 'enterprise') : pattern.audience;
   if (pattern.bankCode) hit.bankCode = pattern.bankCode;
   if (pattern.refer.length > 0) hit.refer = pattern.refer;
@@ -108,13 +108,9 @@ function subjectOf(on: string, leg: Evaluation, { payer, payee }: Common): Hit['
   return { kind: 'account', id: (leg.self === leg.view.payer ? payer : payee).account };
 }
 
-/** The leg's own account is the one that is warned. */
-function isOwnLeg({ on, warns }: Pattern): boolean {
-  return on !== 'use' && warns !== 'payers';
-}
-
-function warnedOf(pattern: Pattern, leg: Evaluation): PartyView {
-  return isOwnLeg(pattern) ? leg.self : leg.view.payer;
+/** Who would be warned: where a pattern warns the payers or is about a shared thing, not the holder of the leg's own account. */
+function warnedOf({ on, warns }: Pattern, leg: Evaluation): PartyView {
+  return on === 'use' || warns === 'payers' ? leg.view.payer : leg.self;
 }
 
 /** Part of the hit's id. The words of the two sides of a payment stay as they were: ids must not change. */

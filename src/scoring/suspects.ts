@@ -8,16 +8,15 @@ const suspectLists = ['case-accounts', 'black'] as const;
 const corporateKind = accountKinds.indexOf('corporate') + 1;
 
 /**
- * Whether the party is suspected at the leg's time: it stands on a list of suspects, or case money has given its account a level.
- * Lists are known to every partition; the level is asked of the leg's own account, whose partition keeps it.
+ * Whether the party is suspected at the leg's time: it stands on a list of suspects, on which whoever a `case-account` record names is
+ * put as well. A case level that came by payments alone suspects nobody: honest firms are paid with case money too.
  */
-export function isSuspected(leg: Evaluation, party: PartyView, isOwn: boolean): boolean {
-  const { lists, traces } = leg.memory;
-  for (const name of suspectLists) {
+export function isSuspected(leg: Evaluation, party: PartyView): boolean {
+  const { lists } = leg.memory;
+  return suspectLists.some((name) => {
     const list = lists.knownNumberOf(name);
-    if (isOnList(leg, party, list) || isNameOnList(leg, party, list)) return true;
-  }
-  return isOwn && !Number.isNaN(traces.caseLevel(leg.subject, leg.timeMs));
+    return isOnList(leg, party, list) || isNameOnList(leg, party, list);
+  });
 }
 
 /** Persons share names: only an enterprise is known by its own. */
