@@ -139,6 +139,16 @@ describe('the alerts', () => {
     }
   });
 
+  const exprOf = (alert: string): string => rules.find((rule) => rule.alert === alert)?.expr ?? '';
+
+  it('tell of a process that ends again and again by what outlives it', () => {
+    expect(exprOf('CrashLoop')).toMatch(/^changes\(huqi_process_start_time_seconds\{.*\[15m\]\) > 2$/);
+    expect(exprOf('AwayAgainAndAgain')).toMatch(/^avg_over_time\(up\{.*\[5m\]\) < 0\.8$/);
+    // Counted by a process as its last deed, and not read by anybody any more.
+    const lastDeeds = rules.filter(({ expr }) => /huqi_consumer_faults_total|kind="fatal"/.test(expr));
+    expect(lastDeeds.map(({ alert }) => alert)).toEqual([]);
+  });
+
   it('watch every part of a cluster', () => {
     const watched = rules.flatMap(({ expr }) =>
       [...expr.matchAll(/absent\(up\{job="huqi", role="(\w+)"\}/g)].map(([, role]) => role),
