@@ -149,6 +149,12 @@ describe('the alerts', () => {
     expect(lastDeeds.map(({ alert }) => alert)).toEqual([]);
   });
 
+  it('tell of silence where no bank has a counter yet, and only of processes that take in', () => {
+    expect(exprOf('NothingComesIn')).toMatch(
+      /^\(sum\(.*\[30m\]\)\) or vector\(0\)\) == 0 and on\(\) .*role=~"\|http"\}\) > 1800$/,
+    );
+  });
+
   it('watch every part of a cluster', () => {
     const watched = rules.flatMap(({ expr }) =>
       [...expr.matchAll(/absent\(up\{job="huqi", role="(\w+)"\}/g)].map(([, role]) => role),
