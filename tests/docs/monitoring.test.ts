@@ -155,6 +155,12 @@ describe('the alerts', () => {
     );
   });
 
+  it('do not take the memory of a start for a leak', () => {
+    const [, window, age] =
+      /\[(\d+)h\].* and time\(\) - huqi_process_start_time_seconds > (\d+)$/.exec(exprOf('MemoryGrows')) ?? [];
+    expect(Number(age)).toBeGreaterThanOrEqual((Number(window) + 1) * 3_600);
+  });
+
   it('watch every part of a cluster', () => {
     const watched = rules.flatMap(({ expr }) =>
       [...expr.matchAll(/absent\(up\{job="huqi", role="(\w+)"\}/g)].map(([, role]) => role),
