@@ -6,7 +6,8 @@ import { transactionBytesMax, transactionDepthMax, transactionSchema, type Party
 /** A transaction as bytes: one JSON object in UTF-8. This is the complete and slow reading; `scoring/reader.ts` has the fast one. */
 
 /** Why a record was refused. The first four come from reading the record alone; the rest from what intake knows beside it. */
-export type RejectReason = 'malformed' | 'oversized' | 'too-deep' | 'invalid' | 'future-dated' | 'conflict' | 'duplicate';
+export const rejectReasons = ['malformed', 'oversized', 'too-deep', 'invalid', 'future-dated', 'conflict', 'duplicate'] as const;
+export type RejectReason = (typeof rejectReasons)[number];
 
 /** Most fields of one object inside a record, and longest name of one in code points. */
 export const transactionMembersMax = 128;

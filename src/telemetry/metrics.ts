@@ -1,4 +1,18 @@
 import { Counter, Gauge, Histogram, collectDefaultMetrics, type Registry } from 'prom-client';
+import { channelNames, deliveryOutcomes } from '../domain/delivery.js';
+import { rejectReasons } from '../domain/transaction-record.js';
+import { levels } from '../domain/warning.js';
+import { archivedTopics } from '../ports/log.js';
+import { warehouseTables } from '../ports/warehouse-rows.js';
+
+/** Who reads what. */
+const consumers = [
+  ['incoming', 'incoming'],
+  ['score', 'transactions'],
+  ['warn', 'hits'],
+  ['dispatch', 'warnings'],
+  ...archivedTopics.map((topic) => ['archive', topic] as const),
+] as const;
 
 /** Every metric of the platform, in flow order. Durations are seconds, as Prometheus wants them. */
 export function createMetrics(registry: Registry) {
@@ -13,7 +27,7 @@ export function createMetrics(registry: Registry) {
   collectDefaultMetrics({ register: registry, prefix: 'huqi_' });
   const fast = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
   const slow = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-  return {
+  const metrics = {
     accepted: counter('transactions_accepted_total', 'Transactions accepted, durable on the log', ['bank']),
     duplicates: counter('transactions_duplicate_total', 'Transactions that were sent again and not counted twice'),
     references: counter('references_accepted_total', 'Reference records accepted, durable on the log'),
@@ -72,4 +86,19 @@ export function createMetrics(registry: Registry) {
     logTroubles: counter('log_troubles_total', 'Troubles with the log that were ridden out, by kind', ['kind']),
     lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
   };
+  // Prometheus sees no rise in a counter that comes into being with its first event: those whose labels are known beforehand are
+  // there from the start.
+  for (const reason of [...rejectReasons, 'scoring-fault']) metrics.rejected.inc({ reason }, 0);
+  for (const how of ['adopted', 'rebuilt']) metrics.patternSets.inc({ how }, 0);
+  for (const how of ['taken', 'restored', 'unusable', 'failed']) metrics.snapshots.inc({ how }, 0);
+  for (const level of levels) metrics.unrouted.inc({ level }, 0);
+  for (const channel of channelNames) {
+    for (const level of levels) metrics.planned.inc({ channel, level }, 0);
+    for (const outcome of deliveryOutcomes) metrics.attempts.inc({ channel, outcome }, 0);
+  }
+  for (const table of warehouseTables)
+    for (const one of [metrics.archivedRows, metrics.archiveRetries, metrics.archiveQuarantined]) one.inc({ table }, 0);
+  for (const [group, topic] of consumers)
+    for (const one of [metrics.consumerFaults, metrics.partitionsClosed]) one.inc({ group, topic }, 0);
+  return metrics;
 }

@@ -13,7 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   scoring: ['domain'],
   ports: ['domain'],
   modules: ['domain'],
-  telemetry: ['domain'],
+  telemetry: ['domain', 'ports'],
   simulate: ['domain', 'scoring'],
   adapters: ['domain', 'ports'],
   pipeline: ['domain', 'scoring', 'ports', 'telemetry', 'settings.ts'],

@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { channelNames, deliveryOutcomes } from '../../src/domain/delivery.js';
 import { roles } from '../../src/pipeline/run.js';
+import { archivedTopics } from '../../src/ports/log.js';
+import { warehouseTables } from '../../src/ports/warehouse-rows.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 
 /** What Grafana shows and what Prometheus alerts on must name metrics that HuQi has, with labels that they have. */
@@ -159,6 +162,27 @@ describe('the alerts', () => {
     const [, window, age] =
       /\[(\d+)h\].* and time\(\) - huqi_process_start_time_seconds > (\d+)$/.exec(exprOf('MemoryGrows')) ?? [];
     expect(Number(age)).toBeGreaterThanOrEqual((Number(window) + 1) * 3_600);
+  });
+
+  it('count from the first event on: every counter that they name is there before it', async () => {
+    const lines = (await registry.metrics()).split('\n');
+    /** Nobody knows the banks beforehand. */
+    const openLabels = ['bank'];
+    const unseen = rules.flatMap(({ alert, expr }) =>
+      [...expr.matchAll(/\b(?:rate|increase)\((huqi_\w+_total)(?:\{([^}]*)\})?/g)].flatMap(([, name = '', matchers = '']) => {
+        if (metricOf(name)!.labelNames.some((label) => openLabels.includes(label))) return [];
+        const wanted = matchers === '' ? [] : matchers.split(/,\s*/);
+        const isThere = lines.some(
+          (line) => new RegExp(`^${name}[ {]`).test(line) && wanted.every((matcher) => line.includes(matcher)),
+        );
+        return isThere ? [] : [`${alert}: ${name}{${matchers}}`];
+      }),
+    );
+    expect(unseen).toEqual([]);
+    const series = (name: string): number => lines.filter((line) => line.startsWith(`${name}{`)).length;
+    expect(series('huqi_delivery_attempts_total')).toBe(channelNames.length * deliveryOutcomes.length);
+    expect(series('huqi_archive_rows_quarantined_total')).toBe(warehouseTables.length);
+    expect(series('huqi_partitions_closed_total')).toBe(4 + archivedTopics.length);
   });
 
   it('watch every part of a cluster', () => {
