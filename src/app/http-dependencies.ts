@@ -5,6 +5,7 @@ import type { Pipeline } from '../pipeline/run.js';
 import type { Status } from '../pipeline/status.js';
 import { patternFileSchema } from '../scoring/completion.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { readMetrics } from './read-metrics.js';
 
 export function httpDependencies(
   pipeline: Pipeline,
@@ -34,13 +35,7 @@ export function httpDependencies(
     status: () => status.summary(),
     readiness: () => status.readiness(),
     health: () => status.health(),
-    metrics: async () => {
-      for (const consumer of pipeline.consumers) {
-        telemetry.consumerLag({ group: consumer.name, topic: consumer.topic, records: await consumer.lag() });
-      }
-      if (pipeline.score) telemetry.patternsCounted(await desk.counts());
-      return telemetry.metrics();
-    },
+    metrics: () => readMetrics(pipeline.consumers, pipeline.score ? desk : null, telemetry),
     onTurnedAway: () => telemetry.intakeBusy('requests'),
     onFault: (fault) => telemetry.requestFailed(fault),
   };

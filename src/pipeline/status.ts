@@ -1,6 +1,7 @@
 import type { Readiness, StatusSummary } from '../domain/status.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { within } from './within.js';
 
 /**
  * What the platform has done so far, counted in the warehouse, so that it is the same after every restart, and how fast it
@@ -56,7 +57,7 @@ const restMsMax = 60_000;
 const agedFactor = 3;
 /** … unless these take longer than this. */
 const freshWaitMsMax = 5_000;
-/** Readiness waits for a store no longer than this. */
+/** A store that is away may hold an answer back for long: readiness waits no longer than this. */
 const probeMsMax = 2_000;
 /** More records behind than this: the warnings come too late to be called ready. */
 const lagReadyMax = 10_000;
@@ -161,15 +162,15 @@ export function createStatus(options: StatusOptions): Status {
         options.consumers.map(async (consumer) => {
           const opening = openingProblem(consumer);
           if (opening) problems.push(opening);
-          const records = await within(consumer.lag()).catch(() => null);
+          const records = await within(probeMsMax, consumer.lag()).catch(() => null);
           if (records === null) problems.push(`${consumer.name}: the log does not answer`);
           else if (records > lagReadyMax) problems.push(`${consumer.name}: ${records} records behind`);
         }),
       );
-      await within(options.reachState()).catch(() => problems.push('the state does not answer'));
+      await within(probeMsMax, options.reachState()).catch(() => problems.push('the state does not answer'));
       problems.push(...stopped);
       if (options.usesWarehouse) {
-        await within(current()).catch(() => undefined);
+        await within(probeMsMax, current()).catch(() => undefined);
         if (warehouseProblem) problems.push(warehouseProblem);
       }
       for (const slice of telemetry.failingSlices())
@@ -192,14 +193,6 @@ function openingProblem(consumer: WatchedConsumer): string | null {
   if (partitions === null) return `${name}: is joining its group`;
   const closed = partitions.filter(({ isOpen }) => !isOpen).length;
   return closed === 0 ? null : `${name}: ${closed} of its ${partitions.length} partitions are not open yet`;
-}
-
-/** A store that is away may hold an answer back for long: whoever asks about readiness must not wait for it. */
-function within<T>(work: Promise<T>): Promise<T> {
-  const limit = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error('no answer in time')), probeMsMax).unref();
-  });
-  return Promise.race([work, limit]);
 }
 
 /** What the work gives, or `other` where that takes longer. */

@@ -338,8 +338,10 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.logTroubles.inc({ kind: fact.kind });
       sampled(`log/${fact.kind}`, (suppressed) => log.warn({ ...fact, suppressed }, 'the log is in trouble'));
     },
-    consumerLag(fact: { group: string; topic: string; records: number }) {
-      metrics.lag.set({ group: fact.group, topic: fact.topic }, fact.records);
+    /** `records` null: not known just now. */
+    consumerLag({ group, topic, records }: { group: string; topic: string; records: number | null }) {
+      if (records === null) metrics.lag.remove({ group, topic });
+      else metrics.lag.set({ group, topic }, records);
     },
 
     retentionFailed(error: unknown) {
