@@ -4,7 +4,7 @@ import { parsePattern, type Pattern, type PatternProblem, type PatternState } fr
 import type { PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
 import { diffSets, diffVersions, type VersionText } from './pattern-diff.js';
-import { type Life, type LifeLine, stateIn } from './pattern-life.js';
+import { type Life, type LifeLine, membersOf, stateIn } from './pattern-life.js';
 import type { MeterCounts, MeterReading, PatternMeter } from './pattern-meter.js';
 import type { PatternStore, StoreCommand } from './pattern-store.js';
 import { lookBackMs, type Reach, silenceOf, warmingUntilMs } from './pattern-warming.js';
@@ -166,13 +166,13 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
     },
 
     async counts() {
-      const { set, lines } = await store.life();
-      const { patterns } = await store.load(set);
+      const { lines } = await store.life();
       const { scored, patterns: counts } = (await readMeter()) ?? { scored: 0, patterns: [] };
       return {
         scored,
         undecided: Object.values(lines).filter(({ takenBack }) => takenBack).length,
-        patterns: patterns.map(({ pattern: { id: pattern, version }, state }) => {
+        // Not by the compiled set: this release may be unable to load what another one has put into force.
+        patterns: membersOf(lines).map(({ pattern, version, state }) => {
           const found = counts.find((one) => one.id === pattern && one.version === version);
           const { hits = 0, faults = 0, asked = 0, nanoseconds = 0 } = found ?? {};
           const seconds = asked === 0 || nanoseconds === 0 ? null : nanoseconds / 1e9;

@@ -2,7 +2,7 @@ import { dayMs } from '../domain/bank-day.js';
 import type { CompiledPattern } from '../scoring/pattern-set.js';
 import { type Life, seedName } from './pattern-life.js';
 import type { MeterCounts } from './pattern-meter.js';
-import type { PatternStore } from './pattern-store.js';
+import { PatternSetBroken, type PatternStore } from './pattern-store.js';
 
 /**
  * Watches patterns that people have put into force lately: one that floods goes back to shadow, and one whose condition fails
@@ -45,7 +45,8 @@ export function createPatternGuard(options: GuardOptions): PatternGuard {
 
   async function check(): Promise<void> {
     const life = await store.life();
-    const { patterns } = await store.load(life.set);
+    const patterns = await patternsOf(life.set);
+    if (!patterns) return;
     const counts = await meter.read();
     for (const { pattern, version } of failing(counts, forgiven, settings.faultsMax)) {
       if (!patterns.some((one) => one.pattern.id === pattern && one.pattern.version === version)) continue;
@@ -66,6 +67,16 @@ export function createPatternGuard(options: GuardOptions): PatternGuard {
       const command = { kind: 'take-back', pattern: pattern.id, version: pattern.version, reason } as const;
       // What it replaced protects until people have decided; where it cannot come back, the flood ends all the same.
       if (!(await act({ ...command, reinstates: true }, 'shadow'))) await act({ ...command, reinstates: false }, 'shadow');
+    }
+  }
+
+  /** Null for a set that this release cannot load: it is not in force here, and scoring says so. */
+  async function patternsOf(set: string): Promise<readonly CompiledPattern[] | null> {
+    try {
+      return (await store.load(set)).patterns;
+    } catch (error) {
+      if (error instanceof PatternSetBroken) return null;
+      throw error;
     }
   }
 

@@ -162,7 +162,10 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     if (now - polledAtMs < settings.pollMs) return;
     polledAtMs = now;
     const id = await patternStore.currentId();
-    if (id === memory.patternSet.id) return;
+    if (id === memory.patternSet.id) {
+      telemetry?.patternSetWaits(partition, null);
+      return;
+    }
     const set = await loadOrReport(id);
     if (!set) return;
     oneByOne = false;
@@ -178,7 +181,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
     try {
       return await patternStore.load(id);
     } catch (error) {
-      telemetry?.consumerFailed({ group: 'score', topic: 'transactions', error });
+      telemetry?.patternSetWaits(partition, { patternSet: id, inForce: memory.patternSet.id, error });
       return null;
     }
   }
@@ -207,6 +210,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
       failed,
       close: async () => {
         stopWatching();
+        telemetry?.patternSetWaits(partition, null);
         await snapshots?.close(options.snapshots?.leavingUntilMs() ?? null);
         memory.close();
       },

@@ -89,7 +89,7 @@ interface ScoreTelemetry extends SnapshotTelemetry {
   transactionRejected(reason: string, count?: number): void;
   patternSetTaken(fact: { partition: number; patternSet: string; how: 'adopted' | 'rebuilt'; durationMs: number }): void;
   partitionRecovered(fact: { partition: number; records: number; transactions: number; durationMs: number }): void;
-  consumerFailed(fact: { group: string; topic: string; error: unknown }): void;
+  patternSetWaits(partition: number, fact: { patternSet: string; inForce: string; error: unknown } | null): void;
 }
 
 export interface ScoreOptions<Patterns extends PatternSetIdentity> {

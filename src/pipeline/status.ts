@@ -148,6 +148,11 @@ export function createStatus(options: StatusOptions): Status {
     };
   }
 
+  const setProblems = (): string[] =>
+    telemetry
+      .setsUnloadable()
+      .map((id) => `patterns: the set ${id} cannot be loaded here, the one before stays in force; see the log`);
+
   return {
     summary,
     async fresh() {
@@ -175,12 +180,14 @@ export function createStatus(options: StatusOptions): Status {
       }
       for (const slice of telemetry.failingSlices())
         problems.push(`archive: ${slice} is not taken by the warehouse, it is tried again`);
-      return { ready: problems.length === 0, problems };
+      // It goes on under the set before: a trouble to be shown, and no reason to take its traffic away.
+      return { ready: problems.length === 0, problems: [...problems, ...setProblems()] };
     },
 
     health: () => [
       ...options.consumers.flatMap((consumer) => openingProblem(consumer) ?? []),
       ...stopped,
+      ...setProblems(),
       ...telemetry.stateAway().map((server) => `the state on ${server} is in trouble`),
       ...telemetry.failingSlices().map((slice) => `archive: ${slice} is not taken by the warehouse, it is tried again`),
     ],

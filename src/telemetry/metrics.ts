@@ -47,6 +47,10 @@ export function createMetrics(registry: Registry) {
     scoreSeconds: histogram('score_batch_seconds', 'Scoring of one batch, journal included', fast),
     hits: counter('hits_total', 'Hits by pattern', ['pattern', 'severity']),
     patternSets: counter('pattern_set_changes_total', 'Pattern sets taken into force, by whether the state was kept', ['how']),
+    patternSetUnloadable: gauge(
+      'pattern_set_unloadable',
+      '1 while a pattern set that was decided on cannot be loaded here, else 0',
+    ),
     patternScored: gauge('pattern_scored_transactions', 'Transactions scored since the process started, for rates'),
     patternHits: gauge('pattern_hits', 'Hits of a version since the process started', ['pattern', 'version', 'state']),
     patternHitRate: gauge('pattern_hits_per_1000', 'Hits per 1,000 scored transactions', ['pattern', 'version', 'state']),

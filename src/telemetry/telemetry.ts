@@ -44,6 +44,9 @@ export function createTelemetry(options: TelemetryOptions) {
   const failingSlices = new Set<string>();
   const restingEndpoints = new Set<string>();
   const stateAway = new Set<string>();
+  /** By partition. */
+  const setsWaiting = new Map<number, string>();
+  const setsSaid = new Set<string>();
 
   return {
     // Life of the process
@@ -116,8 +119,20 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.hits.inc({ pattern, severity }, count);
     },
     patternSetTaken(fact: { partition: number; patternSet: string; how: 'adopted' | 'rebuilt'; durationMs: number }) {
+      setsWaiting.delete(fact.partition);
+      metrics.patternSetUnloadable.set(Math.min(setsWaiting.size, 1));
       metrics.patternSets.inc({ how: fact.how });
       log.info(fact, 'a pattern set is in force');
+    },
+    /** A set that was decided on and cannot be loaded here, said once for each set; null: the partition waits for none (any more). */
+    patternSetWaits(partition: number, fact: { patternSet: string; inForce: string; error: unknown } | null) {
+      if (fact) setsWaiting.set(partition, fact.patternSet);
+      else setsWaiting.delete(partition);
+      metrics.patternSetUnloadable.set(Math.min(setsWaiting.size, 1));
+      if (!fact || setsSaid.has(fact.patternSet)) return;
+      setsSaid.add(fact.patternSet);
+      const { error, ...rest } = fact;
+      log.error({ ...rest, fault: describeFault(error) }, 'a pattern set cannot be loaded here, the one in force stays');
     },
     /** What the versions that are scored have done since the process started. */
     patternsCounted(fact: {
@@ -362,6 +377,8 @@ export function createTelemetry(options: TelemetryOptions) {
     /** From intake to warning over the latest warnings, exact. */
     warningLatency: () => ({ count: latencies.count, p50Ms: latencies.percentile(0.5), p99Ms: latencies.percentile(0.99) }),
     failingSlices: () => [...failingSlices],
+    /** Pattern sets that were decided on and cannot be loaded here. */
+    setsUnloadable: () => [...new Set(setsWaiting.values())],
     /** Servers of the state store that are in trouble. */
     stateAway: () => [...stateAway],
     /** Prometheus text format 0.0.4. */

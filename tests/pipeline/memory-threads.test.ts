@@ -327,7 +327,7 @@ const silent: NonNullable<ScoreOptions<PatternSet>['telemetry']> = {
   transactionRejected: ignored,
   patternSetTaken: ignored,
   partitionRecovered: ignored,
-  consumerFailed: ignored,
+  patternSetWaits: ignored,
   snapshotTaken: ignored,
   snapshotRestored: ignored,
   snapshotUnusable: ignored,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeFrame, role } from '../../src/domain/frame.js';
 import { createIntake } from '../../src/pipeline/intake.js';
 import { createPatternDesk, type PatternDesk } from '../../src/pipeline/pattern-desk.js';
-import { createPatternStore } from '../../src/pipeline/pattern-store.js';
+import { createPatternStore, PatternSetBroken } from '../../src/pipeline/pattern-store.js';
 import { lookBackMs, reachOf, warmingUntilMs } from '../../src/pipeline/pattern-warming.js';
 import { temporaryEmbedded } from '../support/embedded.js';
 import { patternText } from '../support/pattern-text.js';
@@ -131,6 +131,18 @@ describe('a pattern', () => {
     expect(await desk.decided([now, patternSet])).toEqual({ patternSetPending: now });
     expect(await desk.decided([now])).toEqual({});
   });
+});
+
+test('patterns are counted under a set that this release cannot load as well', async () => {
+  const newer = { ...createPatternStore(parts.state, workingDays), load: () => Promise.reject(new PatternSetBroken([])) };
+  const over = createPatternDesk({ store: newer, workingDays, reach: () => reachOf(parts.log), retentionMs: dayMs, clock });
+  const { patterns } = await over.counts();
+  expect(patterns).toEqual((await desk.counts()).patterns.map((one) => ({ ...one, hits: 0, seconds: null })));
+  expect(patterns.map(({ pattern, version, state }) => [pattern, version, state])).toEqual([
+    ['T01', 1, 'active'],
+    ['T02', 1, 'active'],
+    ['T03', 1, 'active'],
+  ]);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPatternGuard, createRateWindow } from '../../src/pipeline/pattern-guard.js';
 import { createPatternMeter, type MeterCounts } from '../../src/pipeline/pattern-meter.js';
-import { createPatternStore, type PatternStore } from '../../src/pipeline/pattern-store.js';
+import { createPatternStore, PatternSetBroken, type PatternStore } from '../../src/pipeline/pattern-store.js';
 import { role } from '../../src/domain/frame.js';
 import type { Hit } from '../../src/domain/hit.js';
 import { encodeTransaction } from '../../src/domain/transaction-record.js';
@@ -62,6 +62,20 @@ async function after(scored: number, hits: number, version = 2, faults = 0): Pro
 const line = async () => (await store.life()).lines['T01'];
 
 describe('the guard', () => {
+  test('leaves a set alone that this release cannot load, without a word each time', async () => {
+    let reads = 0;
+    const over = createPatternGuard({
+      store: { ...store, load: () => Promise.reject(new PatternSetBroken([])) },
+      meter: { read: () => Promise.resolve({ ...counts, scored: ++reads }) },
+      settings,
+      clock: { now: () => nowMs },
+      telemetry: { patternTakenBack: (fact) => void told.push(fact), patternGuardFailed: (error) => void told.push({ error }) },
+    });
+    await over.check();
+    await over.stop();
+    expect([told, reads]).toEqual([[], 0]);
+  });
+
   test('takes a new pattern back to shadow at more than its ceiling over 5,000 transactions, and brings back what it replaced', async () => {
     await activate(2);
     await after(1_000, 500);

@@ -17,6 +17,7 @@ import { memoriesHere, ScoringFault } from '../../src/pipeline/score-memory.js';
 import { LogDamaged } from '../../src/pipeline/transaction-frames.js';
 import { createEngine } from '../../src/scoring/engine.js';
 import type { PatternSet } from '../../src/scoring/pattern-set.js';
+import { createTelemetry } from '../../src/telemetry/telemetry.js';
 import { eventsOn, temporaryEmbedded, valuesOn } from '../support/embedded.js';
 import { withFault } from '../support/faults.js';
 import { compileOrThrow, settledPatterns } from '../support/patterns.js';
@@ -248,6 +249,37 @@ describe('a change of patterns is taken between batches', () => {
     await drain(score);
     expect(score.patternSets()).toEqual([whole.id]);
   });
+
+  test('a set that cannot be loaded is said once and seen until another one is decided on', async () => {
+    const said: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => void said.push(JSON.parse(line) as Record<string, unknown>) };
+    const telemetry = createTelemetry({ level: 'warn', destination, now: Date.now });
+    const store = patternStoreOf(whole);
+    const score = await open({}, store, parts, createEngine, undefined, telemetry);
+    await send(lines.slice(0, 60), 60);
+    await drain(score);
+    store.current = 'broken';
+    for (let i = 60; i < 300; i += 60) await send(lines.slice(i, i + 60), 60);
+    await drain(score);
+    expect(said).toMatchObject([
+      {
+        level: 50,
+        patternSet: 'broken',
+        inForce: whole.id,
+        fault: 'no pattern set broken',
+        msg: 'a pattern set cannot be loaded here, the one in force stays',
+      },
+    ]);
+    expect(telemetry.setsUnloadable()).toEqual(['broken']);
+    const metrics = await telemetry.metrics();
+    expect(metrics).toContain('huqi_pattern_set_unloadable 1\n');
+    expect(metrics).toContain('huqi_consumer_faults_total{group="score",topic="transactions"} 0\n');
+    store.current = whole.id;
+    await send(lines.slice(300, 600), 300);
+    await drain(score);
+    expect(telemetry.setsUnloadable()).toEqual([]);
+    expect(await telemetry.metrics()).toContain('huqi_pattern_set_unloadable 0\n');
+  });
 });
 
 describe('faults', () => {
@@ -331,6 +363,7 @@ async function open(
   on: Pick<typeof parts, 'log' | 'state'> = parts,
   engineOf: typeof createEngine = createEngine,
   frameViews?: FrameViews,
+  telemetry?: ReturnType<typeof createTelemetry>,
 ): Promise<Score> {
   const score = await createScore<PatternSet>({
     log: on.log,
@@ -340,6 +373,7 @@ async function open(
     clock: Date,
     newId: randomUUID,
     settings: { pollMs: 0, ...settings },
+    ...(telemetry ? { telemetry } : {}),
   });
   scores.push(score);
   return score;

@@ -75,7 +75,7 @@ async function start(
       transactionRejected: ignored,
       patternSetTaken: ignored,
       partitionRecovered: ({ transactions }) => void told.read.push(transactions),
-      consumerFailed: ignored,
+      patternSetWaits: ignored,
       snapshotTaken: ({ position }) => void told.taken.push(position),
       snapshotRestored: ({ position }) => void told.restored.push(position),
       snapshotUnusable: ({ reason }) => void told.unusable.push(reason),

@@ -146,4 +146,14 @@ describe('status', () => {
     const subjects = problems.map((problem) => problem.split(/[:;]/)[0] ?? '');
     expect(subjects.sort()).toEqual(['archive', 'dispatch', 'the warehouse does not answer', 'warn']);
   });
+
+  test('a pattern set that cannot be loaded is told, and takes no traffic away', async () => {
+    const { status, telemetry } = statusOver(warehouse);
+    telemetry.patternSetWaits(0, { patternSet: 'newer', inForce: 'set-1', error: new Error('unknown severity') });
+    const problems = [expect.stringMatching(/^patterns: the set newer cannot be loaded/) as string];
+    expect(await status.readiness()).toEqual({ ready: true, problems });
+    expect(status.health()).toEqual(problems);
+    telemetry.patternSetTaken({ partition: 0, patternSet: 'newer', how: 'adopted', durationMs: 1 });
+    expect(await status.readiness()).toEqual({ ready: true, problems: [] });
+  });
 });
