@@ -28,6 +28,7 @@ const { version, description } = JSON.parse(readFileSync(new URL('package.json',
   description: string;
 };
 const stop = new AbortController();
+let isEnding = false;
 /** For the commit that runs when the process is to end. */
 const commitMsMax = 10_000;
 
@@ -58,6 +59,8 @@ process.on('uncaughtException', (error) => endWith(error));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') void leave(0);
 });
+// What cannot be said (the disk behind it is full) is no reason to end.
+process.stderr.on('error', () => undefined);
 
 const program = new Command('huqi')
   .description(description)
@@ -87,7 +90,10 @@ try {
 // The command is over: nothing that was left open may keep the process. Pipes get what was written first.
 process.stdout.write('', () => process.stderr.write('', () => void leave()));
 
+/** The first fault counts: saying it, or ending, may fail as well. */
 function endWith(error: unknown): void {
+  if (isEnding) return;
+  isEnding = true;
   process.stderr.write(`huqi: ${plainReason(error)}\n`);
   if (process.env['HUQI_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   void leave(1);

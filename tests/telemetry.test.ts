@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { logDestination } from '../src/telemetry/log-destination.js';
 import { createRecentSamples } from '../src/telemetry/recent-samples.js';
 import { describeFault, scrub } from '../src/telemetry/scrub.js';
 import { createTelemetry } from '../src/telemetry/telemetry.js';
@@ -84,6 +87,26 @@ describe('telemetry', () => {
       'the warehouse did not take a slice, it is tried again',
       'the warehouse takes rows again',
     ]);
+  });
+});
+
+describe('the error output', () => {
+  test.runIf(existsSync('/dev/full'))('that takes nothing costs lines, which are counted, and nothing else', () => {
+    const descriptor = openSync('/dev/full', 'w');
+    let lost = 0;
+    const destination = logDestination(descriptor, () => lost++);
+    for (let i = 0; i < 200; i++) destination.write(`${'x'.repeat(1_023)}\n`);
+    expect(lost).toBe(200 - 64);
+    closeSync(descriptor);
+  });
+
+  test('takes each line at once', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'huqi-log-'));
+    const descriptor = openSync(join(directory, 'log'), 'w');
+    logDestination(descriptor, () => undefined).write('one\n');
+    expect(readFileSync(join(directory, 'log'), 'utf8')).toBe('one\n');
+    closeSync(descriptor);
+    rmSync(directory, { recursive: true });
   });
 });
 

@@ -88,6 +88,7 @@ export function createMetrics(registry: Registry) {
     partitionsClosed: counter('partitions_closed_total', 'Partitions that a fault closed, to be opened anew', ['group', 'topic']),
     stateTroubles: counter('state_troubles_total', 'Troubles with the state store and their ends, by kind', ['kind']),
     logTroubles: counter('log_troubles_total', 'Troubles with the log that were ridden out, by kind', ['kind']),
+    logLinesLost: counter('log_lines_lost_total', 'Log lines that the error output did not take'),
     lag: gauge('consumer_lag_records', 'Records behind the end of the log', ['group', 'topic']),
   };
   // Prometheus sees no rise in a counter that comes into being with its first event: those whose labels are known beforehand are

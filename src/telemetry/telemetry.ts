@@ -1,5 +1,6 @@
 import { pino, type DestinationStream } from 'pino';
 import { Registry } from 'prom-client';
+import { logDestination } from './log-destination.js';
 import { createMetrics } from './metrics.js';
 import { createRecentSamples } from './recent-samples.js';
 import { describeFault, scrub } from './scrub.js';
@@ -35,7 +36,7 @@ export function createTelemetry(options: TelemetryOptions) {
   const metrics = createMetrics(registry);
   const log = pino(
     { level: options.level, base: null, timestamp: isoTime(options.now) },
-    options.destination ?? pino.destination(2),
+    options.destination ?? logDestination(2, () => metrics.logLinesLost.inc()),
   );
   const latencies = createRecentSamples(options.latencySamplesMax ?? 10_000);
   const sampled = createSampler(options.now);

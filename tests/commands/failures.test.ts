@@ -138,6 +138,32 @@ describe('a disk that is full', () => {
     },
   );
 
+  it.runIf(existsSync('/dev/full'))(
+    'behind the error output ends nothing: the platform starts, serves and stops',
+    { timeout: 120_000 },
+    async () => {
+      const child = spawn('bash', ['-c', 'exec "$@" 2>/dev/full', 'bash', process.execPath, main, ...up(at('no-log'))], {
+        env: { ...process.env, HUQI_LOG_LEVEL: 'debug' },
+        stdio: ['ignore', 'pipe', 'ignore'],
+        timeout: patienceMs,
+        killSignal: 'SIGKILL',
+      });
+      const ended = once(child, 'exit');
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      await expect.poll(() => said, { timeout: 60_000 }).toMatch(/runs at http/);
+      const url = /runs at (http:\S+)/.exec(said)![1]!;
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+    },
+  );
+
+  it.runIf(existsSync('/dev/full'))('behind the error output leaves the exit code of a failure as it is', async () => {
+    const outcome = await run(['bash', '-c', 'exec "$@" 2>/dev/full', 'bash', process.execPath, main, 'score', at('no-file')]);
+    expect(outcome.code).toBe(1);
+  });
+
   it.runIf(process.platform === 'linux')('ends a scoring run whose hits no longer fit, in one sentence', async () => {
     const limited = ['bash', '-c', `trap '' XFSZ; ulimit -f 64; exec "$@"`, 'bash', process.execPath, main];
     const outcome = await run([...limited, 'score', sample.day, '--hits', at('hits.ndjson')]);
