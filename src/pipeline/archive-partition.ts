@@ -10,6 +10,7 @@ import { createBuffer, type ArchiveBuffer } from './archive-buffer.js';
 import { archiveSlot } from './archive-positions.js';
 import { readSlice, sliceSchema } from './archive-slice.js';
 import { createSliceStore, type SliceStore, type Tables } from './archive-store.js';
+import { isFresh } from './fresh.js';
 import { openOwnedSlot, type OwnedSlot } from './owned-slot.js';
 
 export interface ArchiveSettings {
@@ -168,7 +169,7 @@ function createPatience({ isBusy, clock }: ArchiveOptions, { topic, buffer, sign
   function mayWait(): boolean {
     if (topic !== 'transactions' || !isBusy?.() || buffer.isHurried() || signal.aborted) return false;
     sinceMs ??= clock.now();
-    return clock.now() - sinceMs < patienceMs;
+    return isFresh(clock.now(), sinceMs, patienceMs);
   }
 
   return {

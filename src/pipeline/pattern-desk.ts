@@ -3,6 +3,7 @@ import type { StatusSummary } from '../domain/status.js';
 import { parsePattern, type Pattern, type PatternProblem, type PatternState } from '../scoring/pattern.js';
 import type { PatternSource } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
+import { isFresh } from './fresh.js';
 import { diffSets, diffVersions, type VersionText } from './pattern-diff.js';
 import { type Life, type LifeLine, membersOf, stateIn } from './pattern-life.js';
 import type { MeterCounts, MeterReading, PatternMeter } from './pattern-meter.js';
@@ -75,7 +76,7 @@ export function createPatternDesk(options: PatternDeskOptions): PatternDesk {
   let reach: { readonly atMs: number; readonly found: Promise<Reach | null> } | undefined;
 
   function reachNow(): Promise<Reach | null> {
-    if (!reach || clock.now() - reach.atMs > reachKeptMs) reach = { atMs: clock.now(), found: options.reach() };
+    if (!reach || !isFresh(clock.now(), reach.atMs, reachKeptMs)) reach = { atMs: clock.now(), found: options.reach() };
     return reach.found;
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { recipientIdSchema, recipientInputSchema, type Recipient, type RecipientInput } from '../domain/recipient.js';
 import type { State } from '../ports/state.js';
+import { isFresh } from './fresh.js';
 
 /**
  * Who has registered to be told, in slot `recipients` of the state. The secrets that sign webhooks are kept there as they
@@ -100,7 +101,7 @@ export function createRecipients(options: RecipientsOptions): Recipients {
     },
 
     async registered() {
-      if (clock.now() - checkedMs < settings.recipientsPollMs) return known;
+      if (isFresh(clock.now(), checkedMs, settings.recipientsPollMs)) return known;
       return (await load()).all;
     },
   };

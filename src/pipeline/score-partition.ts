@@ -1,5 +1,6 @@
 import type { LogBatch, LogRecord, PartitionProcessor } from '../ports/log.js';
 import { createFailure } from './failure.js';
+import { isFresh } from './fresh.js';
 import { openJournal } from './journal.js';
 import { watchOwnership } from './ownership-watch.js';
 import { BatchFault, type PartitionMemory, type Scored } from './score-memory.js';
@@ -159,7 +160,7 @@ export async function openScorePartition<Patterns extends PatternSetIdentity>(
   /** A change of patterns is taken between batches only. What cannot be loaded leaves the set in force where it is. */
   async function takeCurrentSet(): Promise<void> {
     const now = clock.now();
-    if (now - polledAtMs < settings.pollMs) return;
+    if (isFresh(now, polledAtMs, settings.pollMs)) return;
     polledAtMs = now;
     const id = await patternStore.currentId();
     if (id === memory.patternSet.id) {

@@ -1,6 +1,7 @@
 import type { Readiness, StatusSummary } from '../domain/status.js';
 import type { Warehouse } from '../ports/warehouse.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { isFresh } from './fresh.js';
 import { within } from './within.js';
 
 /**
@@ -67,18 +68,19 @@ export function createStatus(options: StatusOptions): Status {
   const startedMs = clock.now();
   const stopped = watchStops(options.consumers);
   let counts: DatedCounts | null = null;
-  let freshUntilMs = Number.NEGATIVE_INFINITY;
+  /** When the last count ended, and how long it is good enough. */
+  let fresh = { sinceMs: Number.NEGATIVE_INFINITY, ms: 0 };
   let counting: Promise<DatedCounts> | null = null;
   let warehouseProblem: string | null = null;
 
   async function current(): Promise<DatedCounts> {
-    if (counts && clock.now() < freshUntilMs) return counts;
+    if (counts && isFresh(clock.now(), fresh.sinceMs, fresh.ms)) return counts;
     counting ??= recount().finally(() => {
       counting = null;
     });
     if (!counts) return counting;
     // Amid polls the last count is good enough; after a silence it may be of any age.
-    const isAged = clock.now() - counts.atMs > agedFactor * settings.cacheMs;
+    const isAged = !isFresh(clock.now(), counts.atMs, agedFactor * settings.cacheMs);
     return isAged ? orAfter(freshWaitMsMax, counting, counts) : counts;
   }
 
@@ -94,7 +96,7 @@ export function createStatus(options: StatusOptions): Status {
       throw error;
     } finally {
       const tookMs = clock.now() - beganMs;
-      freshUntilMs = clock.now() + Math.max(settings.cacheMs, Math.min(tookMs * restFactor, restMsMax));
+      fresh = { sinceMs: clock.now(), ms: Math.max(settings.cacheMs, Math.min(tookMs * restFactor, restMsMax)) };
     }
   }
 

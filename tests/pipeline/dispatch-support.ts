@@ -107,11 +107,11 @@ export async function tell(log: Log, ...warnings: readonly Warning[]): Promise<v
   }
 }
 
-export function recipientsIn({ state }: Pick<EmbeddedParts, 'state'>, channel?: Channel) {
+export function recipientsIn({ state }: Pick<EmbeddedParts, 'state'>, channel?: Channel, clock: { now(): number } = Date) {
   return createRecipients({
     state,
     whyNot: channel?.whyNot?.bind(channel),
-    clock: Date,
+    clock,
     randomBytes,
     settings: { recipientsMax: 100, recipientsPollMs: 20 },
     telemetry: quiet(),

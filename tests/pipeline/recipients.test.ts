@@ -54,6 +54,16 @@ describe('recipients', () => {
     expect(await first.list()).toEqual([]);
   });
 
+  test('dispatch sees it at once where its clock has been set back', async () => {
+    let nowMs = 1_000_000;
+    const [first, dispatching] = [recipientsIn(parts), recipientsIn(parts, undefined, { now: () => nowMs })];
+    expect((await dispatching.registered()).size).toBe(0);
+    await first.put('icbc', bank);
+    expect((await dispatching.registered()).size).toBe(0);
+    nowMs -= 600_000;
+    expect((await dispatching.registered()).size).toBe(1);
+  });
+
   test('two changes at the same moment are both kept', async () => {
     const [first, second] = [recipientsIn(parts), recipientsIn(parts)];
     await Promise.all([first.put('a', bank), second.put('b', bank), first.put('c', bank)]);

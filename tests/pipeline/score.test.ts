@@ -239,6 +239,19 @@ describe('a change of patterns is taken between batches', () => {
     }
   });
 
+  test('a change is taken where the clock has been set back', async () => {
+    let nowMs = Date.parse('2026-07-02T00:00:00Z');
+    const store = patternStoreOf(whole, smaller);
+    const score = await open({ pollMs: 500 }, store, parts, createEngine, undefined, undefined, { now: () => nowMs });
+    await send(lines.slice(0, 300), 300);
+    await drain(score);
+    store.current = smaller.id;
+    nowMs -= 3_600_000;
+    await send(lines.slice(300, 600), 300);
+    await drain(score);
+    expect(score.patternSets()).toEqual([smaller.id]);
+  });
+
   test('a set that cannot be loaded leaves the one in force where it is', async () => {
     const store = patternStoreOf(whole);
     await send(lines.slice(0, 600), 600);
@@ -364,13 +377,14 @@ async function open(
   engineOf: typeof createEngine = createEngine,
   frameViews?: FrameViews,
   telemetry?: ReturnType<typeof createTelemetry>,
+  clock: { now(): number } = Date,
 ): Promise<Score> {
   const score = await createScore<PatternSet>({
     log: on.log,
     state: on.state,
     patternStore,
     openMemory: memoriesHere({ createEngine: engineOf, clock: Date, frameViews }),
-    clock: Date,
+    clock,
     newId: randomUUID,
     settings: { pollMs: 0, ...settings },
     ...(telemetry ? { telemetry } : {}),

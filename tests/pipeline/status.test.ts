@@ -132,6 +132,22 @@ describe('status', () => {
     expect(await summary()).toEqual([1_091_999, 8]);
   });
 
+  test('counts on where the clock has been set back', async () => {
+    const now = { ms: 1_000_000 };
+    let found = 7;
+    const counted: Warehouse = {
+      ...warehouse,
+      query: (sql, parameters) =>
+        sql.includes('FROM transactions ') ? Promise.resolve([{ count: found }] as never) : warehouse.query(sql, parameters),
+    };
+    const { status } = statusOver(counted, [], now);
+    await status.summary();
+    found = 8;
+    now.ms -= 600_000;
+    const { countedAt, transactions } = await status.summary();
+    expect([Date.parse(countedAt), transactions.accepted]).toEqual([400_000, 8]);
+  });
+
   test('is not ready when a consumer has stopped, is far behind, or the warehouse is away, and says which', async () => {
     const healthy = { name: 'score', done: new Promise<void>(() => undefined), ...idle };
     expect(await statusOver(warehouse, [healthy]).status.readiness()).toEqual({ ready: true, problems: [] });
