@@ -41,6 +41,7 @@ const context: CommandContext = {
   clock: { now: () => Date.now() },
   stop: stop.signal,
   memoryBytes: () => process.memoryUsage().rss,
+  keepFilesPrivate: () => void process.umask(0o077),
   setExitCode: (code) => {
     process.exitCode = code;
   },

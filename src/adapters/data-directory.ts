@@ -51,10 +51,10 @@ export async function acquireDataDirectory(directory: string): Promise<DataDirec
   }
 }
 
-/** Makes the directory where it is missing and checks that it can be written. Throws `DataDirectoryError`. */
+/** Makes the directory where it is missing, for its owner only, and checks that it can be written. Throws `DataDirectoryError`. */
 export function prepareDirectory(directory: string): void {
   try {
-    makeDirectory(directory);
+    makeDirectory(directory, 0o700);
     if (!statSync(directory).isDirectory()) throw notADirectory(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -63,16 +63,21 @@ export function prepareDirectory(directory: string): void {
 }
 
 /** As `mkdirSync(…, { recursive: true })`, which never ends where the system answers "not found" for a name below a directory. */
-function makeDirectory(path: string): void {
+function makeDirectory(path: string, mode: number): void {
   if (existsSync(path)) return;
   const parent = dirname(path);
-  if (!existsSync(parent)) makeDirectory(parent);
+  if (!existsSync(parent)) makeDirectory(parent, 0o777);
   try {
-    mkdirSync(path);
+    mkdirSync(path, { mode });
   } catch (error) {
     // Another process may have been quicker.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
+}
+
+/** Whether the directory is closed to everybody but its owner: the secrets of webhooks lie in it. */
+export function isPrivate(directory: string): boolean {
+  return (statSync(directory).mode & 0o077) === 0;
 }
 
 /** What the system said about the directory, as one sentence. */

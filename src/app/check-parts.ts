@@ -1,6 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { isPrivate } from '../adapters/data-directory.js';
 import { acquireDataDirectory, DataDirectoryError, openEnvironment } from '../adapters/lmdb-environment.js';
 import { checkKafka } from '../adapters/log/kafka.js';
 import { createLmdbLog } from '../adapters/log/lmdb.js';
@@ -73,7 +74,14 @@ async function checkEmbedded(settings: Settings): Promise<PartFinding[]> {
       await environment.close();
     }
   });
-  return [directory, store];
+  return [directory, ...(directory.verdict === 'good' ? [rightsOf(settings.dataDir)] : []), store];
+}
+
+function rightsOf(directory: string): PartFinding {
+  const check = 'rights';
+  if (isPrivate(directory)) return { check, verdict: 'good', detail: `${directory} is open to its owner only` };
+  const detail = `others may look into ${directory}, where the secrets of webhooks lie: chmod 700 ${directory}`;
+  return { check, verdict: 'doubtful', detail };
 }
 
 async function look(check: string, work: () => Promise<string>): Promise<PartFinding> {

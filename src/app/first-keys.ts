@@ -12,7 +12,7 @@ export const firstKeysFile = (dataDir: string): string => join(dataDir, 'keys.js
  */
 export function keepFirstKeys(dataDir: string): FirstKeysKeeper {
   return async (keys) => {
-    await mkdir(dataDir, { recursive: true });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const draft = `${firstKeysFile(dataDir)}.${randomUUID().slice(0, 8)}`;
     await writeFile(draft, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flush: true });
     await chmod(draft, 0o600);

@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly stop: AbortSignal;
   /** Memory of the process in bytes. */
   readonly memoryBytes: () => number;
+  /** Files that are made from here on are for this user alone. */
+  keepFilesPrivate(): void;
   /** 0 done, 1 the work failed, 2 the command was used wrongly. The last call holds. */
   setExitCode(code: number): void;
 }

@@ -71,6 +71,7 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
   // The sample day is for looking around, never for a store that others may share.
   const mayPlay = flags.sample && !isClustered(loaded);
   const settings = withSample(loaded, mayPlay);
+  context.keepFilesPrivate();
   const progress = createProgress(context, 0);
   const platform = await startPlatform({
     settings,

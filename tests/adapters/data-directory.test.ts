@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireDataDirectory, DataDirectoryError } from '../../src/adapters/data-directory.js';
+import { acquireDataDirectory, DataDirectoryError, isPrivate } from '../../src/adapters/data-directory.js';
 import { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.js';
 
 const holderScript = fileURLToPath(new URL('./lock-holder.ts', import.meta.url));
@@ -44,6 +44,16 @@ describe('the data directory', () => {
     );
     await kill();
     await lock.release();
+  });
+
+  it('is made for its owner only, and one that is there keeps its rights', async () => {
+    const path = join(directory.path, 'made', 'data');
+    await (await acquireDataDirectory(path)).release();
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    chmodSync(path, 0o750);
+    await (await acquireDataDirectory(path)).release();
+    expect(statSync(path).mode & 0o777).toBe(0o750);
+    expect(isPrivate(path)).toBe(false);
   });
 
   it('is free again at once after its holder was killed', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { openClickHouseFront } from '../support/clickhouse-front.js';
@@ -34,6 +34,15 @@ it('runs beside a running platform and finds nothing bad', { timeout: 120_000 },
       detail: expect.stringContaining('in use by a running platform') as string,
     });
     expect(code).toBe(0);
+    expect(finding('rights')).toMatchObject({ verdict: 'good' });
+    expect(statSync(join(at('used'), 'huqi.mdb')).mode & 0o077).toBe(0);
+    chmodSync(at('used'), 0o755);
+    const open = await examine(at('used'));
+    expect(open.code).toBe(0);
+    expect(open.finding('rights')).toMatchObject({
+      verdict: 'doubtful',
+      detail: expect.stringContaining(`chmod 700 ${at('used')}`) as string,
+    });
   } finally {
     expect((await running.end('SIGTERM')).code).toBe(0);
   }
