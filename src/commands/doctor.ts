@@ -1,10 +1,12 @@
-import { statfs } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { checkParts } from '../app.js';
 import { dayMs, dayNumber, formatDay } from '../domain/bank-day.js';
 import { type CalendarData, calendarEndMs, calendarNoticeMs, createCalendar } from '../domain/calendar.js';
 import { lookBackMs } from '../pipeline/pattern-warming.js';
+import { parseRoutes } from '../pipeline/routes-file.js';
+import { parseWarningPolicy } from '../pipeline/warning-policy-file.js';
 import type { Pattern } from '../scoring/pattern.js';
 import type { PatternSet } from '../scoring/pattern-set.js';
 import type { WorkingDays } from '../scoring/window.js';
@@ -27,7 +29,7 @@ interface Finding {
 }
 
 const help = `
-Looks at the machine, the settings, the patterns and the parts, and says for each what is wrong and what to do. Nothing is
+Looks at the machine, the settings, the patterns, routes and weights of warnings, and the parts, and says for each what is wrong and what to do. Nothing is
 changed; it may run beside a running platform.
 
 Examples:
@@ -43,7 +45,7 @@ export function registerDoctor(program: Command, context: CommandContext): void 
     .command('doctor')
     .summary('check the installation')
     .description(
-      'Checks the installation: Node, settings, patterns, disk, and the parts: a data directory, or Kafka, Redis and ClickHouse.',
+      'Checks the installation: Node, settings, patterns, routes, warnings, disk, and the parts: a data directory, or Kafka, Redis and ClickHouse.',
     )
     .option('--config <file>', 'settings that differ from the defaults')
     .option('--data <directory>', 'data directory')
@@ -68,6 +70,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   await look('Node', () => Promise.resolve(checkNode(context.nodeVersion)));
   let dataDir: string | undefined = flags.data;
   let kept: Kept | undefined;
+  let files: { readonly routes: string; readonly policy: string } | undefined;
   await look('settings', async () => {
     const settings = loadSettings({
       file: flags.config,
@@ -76,9 +79,21 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
     });
     dataDir = settings.dataDir;
     kept = { retentionMs: settings.log.retentionMs, ttlDays: settings.warehouse.ttlDays.transactions };
+    files = { routes: settings.dispatch.routesFile, policy: settings.warn.policyFile };
     findings.push(...(await checkParts(settings)));
     return { verdict: 'good', detail: `data in ${settings.dataDir}, port ${settings.http.port}` };
   });
+  if (files) {
+    const { routes, policy } = files;
+    await look('routes', async () => {
+      parseRoutes(await readFile(routes, 'utf8'), routes);
+      return { verdict: 'good', detail: `${routes} loads` };
+    });
+    await look('warnings', async () => {
+      parseWarningPolicy(await readFile(policy, 'utf8'), policy);
+      return { verdict: 'good', detail: `${policy} loads` };
+    });
+  }
   await look('patterns', async () => {
     const { set, calendar } = await readPatterns(join(context.paths.config, 'patterns'), context);
     findings.push(checkCalendar(calendar, context.clock.now()));

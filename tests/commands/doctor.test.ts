@@ -62,6 +62,21 @@ it('names what is bad and the remedy, and still looks at the rest', async () => 
   expect(wrong.finding('settings')?.detail).toMatch(/http\.port: .*HUQI_PORT/);
 });
 
+it('reads the routes and the policy of warnings, as the start does', async () => {
+  writeFileSync(at('routes.yaml'), 'retry: {}\n');
+  writeFileSync(at('warnings.yaml'), 'weights: [\n');
+  const files = { HUQI_DISPATCH_ROUTES_FILE: at('routes.yaml'), HUQI_WARN_POLICY_FILE: at('warnings.yaml') };
+  const broken = await examine(at('files'), files);
+  expect(broken.code).toBe(1);
+  expect(broken.finding('routes')).toMatchObject({ verdict: 'bad', detail: expect.stringContaining('routes.yaml: ') as string });
+  expect(broken.finding('warnings')).toMatchObject({
+    verdict: 'bad',
+    detail: expect.stringContaining('warnings.yaml: ') as string,
+  });
+  const { finding } = await examine(at('files'));
+  expect([finding('routes')?.verdict, finding('warnings')?.verdict]).toEqual(['good', 'good']);
+});
+
 it('says what a log that is kept for too short a time costs', async () => {
   const { code, finding } = await examine(at('short'), { HUQI_LOG_RETENTION_MS: '86400000' });
   expect(code).toBe(0);
