@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkParts } from '../app.js';
 import { dayMs, dayNumber, formatDay } from '../domain/bank-day.js';
@@ -14,7 +16,6 @@ import { loadSettings } from '../settings.js';
 import type { CommandContext } from './context.js';
 import { plainReason } from './context.js';
 import { readPatterns } from './files.js';
-import { join } from 'node:path';
 
 interface Flags {
   readonly config?: string;
@@ -101,7 +102,7 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
     return { verdict: 'good', detail: `${set.patterns.length} patterns load` };
   });
   await look('disk', async () => {
-    const { bavail, bsize } = await statfs(dataDir ?? '.').catch(() => statfs('.'));
+    const { bavail, bsize } = await statfs(nearestExisting(dataDir ?? '.'));
     const free = bavail * bsize;
     return free < diskFreeBytesMin
       ? { verdict: 'bad', detail: `${gib(free)} free; make room, or move the data directory (--data, HUQI_DATA_DIR)` }
@@ -122,6 +123,12 @@ async function runDoctor(flags: Flags, context: CommandContext): Promise<void> {
   const width = Math.max(12, ...findings.map(({ check }) => check.length));
   const signs = { good: '✓', doubtful: '!', bad: '✗' } as const;
   for (const { check, verdict, detail } of findings) context.stdout.write(`${signs[verdict]} ${check.padEnd(width)} ${detail}\n`);
+}
+
+/** Where there is no data directory yet, its disk is that of the parent in which the start will make it. */
+function nearestExisting(directory: string): string {
+  const path = resolve(directory);
+  return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
 }
 
 /** Working-day windows of a year without a table take every Monday to Friday for a working day. */

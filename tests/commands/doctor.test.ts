@@ -62,6 +62,13 @@ it('names what is bad and the remedy, and still looks at the rest', async () => 
   expect(wrong.finding('settings')?.detail).toMatch(/http\.port: .*HUQI_PORT/);
 });
 
+it.runIf(process.platform === 'linux')('looks at the disk that the data directory will be on', async () => {
+  const free = async (data: string) => (await examine(data)).finding('disk')?.detail;
+  // A file system of its own that has no room at all.
+  expect(await free('/proc/huqi/data')).toMatch(/^0\.0 GiB free; make room/);
+  expect(await free(at('not/yet'))).not.toMatch(/^0\.0 GiB/);
+});
+
 it('reads the routes and the policy of warnings, as the start does', async () => {
   writeFileSync(at('routes.yaml'), 'retry: {}\n');
   writeFileSync(at('warnings.yaml'), 'weights: [\n');
