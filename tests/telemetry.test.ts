@@ -148,6 +148,20 @@ describe('recent samples', () => {
 });
 
 describe('scrubbing', () => {
+  test('numbers are masked as people write them', () => {
+    const written = [
+      ['6222 0211 1234 5678 901', '6222***********8901'],
+      ['6222-0211-1234-5678', '6222********5678'],
+      ['６２２２０２１１１２３４５６７８９０１', '6222***********8901'],
+      ['410105 19900101 123X', '4101**********123X'],
+      ['13812345678', '138****5678'],
+      ['138 1234 5678', '138****5678'],
+      ['4100123456', '4100**3456'],
+    ] as const;
+    for (const [text, masked] of written) expect(scrub(`near ${text}, refused`)).toBe(`near ${masked}, refused`);
+    expect(scrub('whsec_ab123456789012345cdefgh huqi_bank_ab123456789012345cdefgh')).toBe('whsec_*** huqi_***');
+  });
+
   test('short numbers stay readable, long texts are cut, faults without words are named', () => {
     expect(scrub('answered 503 after 5000 ms')).toBe('answered 503 after 5000 ms');
     expect(scrub('x'.repeat(10_000)).length).toBeLessThan(600);
