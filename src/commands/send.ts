@@ -27,7 +27,7 @@ already is counted as resent. The first refused lines are shown with their line 
 Lists, accounts of cases and exchange rates count for every bank: they need a key of the centre.
 
 Examples:
-  $ huqi send day.ndjson --to http://127.0.0.1:8080 --key hq_…
+  $ huqi send day.ndjson --to http://127.0.0.1:8080 --key huqi_bank_…
   $ huqi send day.ndjson.gz --to https://huqi.example --key "$HUQI_KEY" --rate 500
   $ huqi send day.ndjson --to http://127.0.0.1:8080 --refused refused.ndjson      with what was refused, and why, in a file
   $ huqi send lists.ndjson --to http://127.0.0.1:8080 --key "$CENTRE"      lists for all banks, with a key of the centre
@@ -102,6 +102,7 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
   const post = createPoster(url, key, context.stop);
   const refusals = await openRefusals(flags.refused, files, total, context);
   let doneBytes = 0;
+  let isStopped = false;
   try {
     for (const file of files) {
       const source = createReadStream(file);
@@ -124,6 +125,9 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
       }
       doneBytes += source.bytesRead;
     }
+  } catch (error) {
+    if (!context.stop.aborted) throw error;
+    isStopped = true;
   } finally {
     progress.clear();
     await refusals.close();
@@ -131,6 +135,7 @@ async function runSend(files: readonly string[], flags: Flags, context: CommandC
   total.seconds = (context.clock.now() - startedMs) / 1000;
   if (refusals.count() > 0) context.setExitCode(1);
   context.stdout.write(flags.json ? `${JSON.stringify(total)}\n` : describe(total, refusals.count()));
+  if (isStopped) throw new CommandFailure('stopped; send the file again: what is there counts as resent');
 }
 
 function describe({ sent, accepted, duplicates, refused, seconds }: SendSummary, refusals: number): string {
@@ -228,7 +233,7 @@ function createPoster(url: URL, key: string, stop: AbortSignal): (body: Uint8Arr
           body: new Uint8Array(body),
           signal: stop,
         }).catch((error: unknown) => {
-          if (stop.aborted) throw new CommandFailure('stopped; what was sent so far is kept by the platform');
+          if (stop.aborted) throw error;
           const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
           throw new Busy(`${url.host} cannot be reached: ${cause}`);
         });

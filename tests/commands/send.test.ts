@@ -116,6 +116,24 @@ it('shows a bank that a list is for the centre to send, and takes what else it k
   expect(stderr).toMatch(/own\.ndjson:2 refused, invalid: type a bank may not send list records.* key of the centre/);
 });
 
+it('that is stopped tells what was sent and what to do, and the file may be sent again', { timeout: 120_000 }, async () => {
+  const { url, to } = await startPlatform('stopped');
+  writeFileSync(at('slow.ndjson'), lines.slice(0, 100).join('\n'));
+  const sending = startHuqi(['send', at('slow.ndjson'), ...to, '--rate', '10', '--batch', '10']);
+  await expect.poll(() => metricTotal(url, 'huqi_transactions_accepted_total'), { timeout: 60_000 }).toBeGreaterThan(0);
+  const stopped = await sending.end('SIGTERM');
+  expect(stopped.code).toBe(1);
+  const sent = Number(/^(\d+) sent in .*: (\d+) accepted, 0 there already, 0 refused\n$/.exec(stopped.stdout)?.[1]);
+  expect(sent).toBeGreaterThan(0);
+  expect(sent).toBeLessThan(100);
+  expect(stopped.stderr).toBe('huqi: stopped; send the file again: what is there counts as resent\n');
+  const again = await huqi(['send', at('slow.ndjson'), ...to, '--json']);
+  const { accepted, duplicates } = JSON.parse(again.stdout) as { accepted: number; duplicates: number };
+  expect(accepted + duplicates).toBe(100);
+  expect(duplicates).toBeGreaterThanOrEqual(sent);
+  expect((await huqi(['send', '--help'])).stdout).toContain(`--key ${keys.get('stopped')!.bank.slice(0, 'huqi_bank_'.length)}`);
+});
+
 it('takes the key from the environment', { timeout: 120_000 }, async () => {
   const { to } = await startPlatform('environment');
   writeFileSync(at('one.ndjson'), lines[0] ?? '');
