@@ -7,6 +7,7 @@ import type { WarningCommandEvent } from '../domain/warning-command.js';
 import type { Warning } from '../domain/warning.js';
 import type { Outcome } from '../ports/channel.js';
 import { describeFault } from '../telemetry/scrub.js';
+import type { AttemptResult } from './delivery-lanes.js';
 import { deliveryEmission, removePending, type DispatchOptions, type DispatchPartition } from './dispatch-partition.js';
 import { pendingEntry, pendingKey, readWarning, warningKey, type PendingDelivery } from './dispatch-record.js';
 import type { Emission, SlotChange } from './owned-slot.js';
@@ -31,7 +32,7 @@ export async function attemptDelivery(
   partition: DispatchPartition,
   delivery: PendingDelivery,
   waiting: Waiting,
-): Promise<'answered' | 'failed'> {
+): Promise<AttemptResult> {
   const [warning, registered] = await Promise.all([
     readWarning(options.state, partition.name, delivery.warningId),
     options.recipients.registered(),
@@ -49,6 +50,7 @@ export async function attemptDelivery(
     { finding, revision, by: recipient?.name ?? delivery.recipient, startedMs },
     waiting,
   );
+  if (!recipient) return 'gone';
   return finding.kind === 'retry' ? 'failed' : 'answered';
 }
 

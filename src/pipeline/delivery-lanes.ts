@@ -20,12 +20,19 @@ export interface LaneSettings {
   readonly restMs: number;
 }
 
+/** `failed` counts against the endpoint; `gone`: there is none any more. */
+export type AttemptResult = 'answered' | 'failed' | 'gone';
+
 export interface LaneOptions<T extends WaitingDelivery> {
   readonly settings: LaneSettings;
   readonly clock: { now(): number };
-  /** Makes one attempt. Never rejects: what goes wrong is its own affair. `failed` counts against the endpoint. */
-  readonly attempt: (delivery: T) => Promise<'answered' | 'failed'>;
-  readonly telemetry: { endpointRests(endpoint: string, untilMs: number): void; endpointRecovered(endpoint: string): void };
+  /** Makes one attempt. Never rejects: what goes wrong is its own affair. */
+  readonly attempt: (delivery: T) => Promise<AttemptResult>;
+  readonly telemetry: {
+    endpointRests(endpoint: string, untilMs: number): void;
+    endpointRecovered(endpoint: string): void;
+    endpointForgotten(endpoint: string): void;
+  };
 }
 
 /**
@@ -38,6 +45,8 @@ export interface DeliveryLanes<T extends WaitingDelivery> {
   add(deliveries: readonly T[]): void;
   /** False where the delivery is under way, or not here. */
   remove(delivery: T): boolean;
+  /** Of these lanes, where nothing waits, no rest and no failure is remembered any more. */
+  forget(isGone: (lane: string) => boolean): void;
   /** Waiting and under way. */
   readonly pending: number;
   /** Starts nothing more; resolves when what is under way has ended. */
@@ -78,6 +87,13 @@ export function createDeliveryLanes<T extends WaitingDelivery>(options: LaneOpti
       dropIfIdle(lane);
       return true;
     },
+    forget(isGone) {
+      for (const lane of lanes.values()) {
+        if (sizeOf(lane) > 0 || !isGone(lane.name)) continue;
+        clear(lane);
+        dropIfIdle(lane);
+      }
+    },
     get pending() {
       let count = 0;
       for (const lane of lanes.values()) count += sizeOf(lane);
@@ -87,6 +103,7 @@ export function createDeliveryLanes<T extends WaitingDelivery>(options: LaneOpti
       stopped = true;
       clearTimeout(timer);
       await Promise.all(underWay);
+      for (const lane of lanes.values()) clear(lane);
     },
   };
 
@@ -118,7 +135,18 @@ export function createDeliveryLanes<T extends WaitingDelivery>(options: LaneOpti
     underWay.add(attempt);
   }
 
-  function note(lane: Lane<T>, result: 'answered' | 'failed'): void {
+  /** What it has failed at counts no more; that it answers is not said. */
+  function clear(lane: Lane<T>): void {
+    if (lane.failures >= settings.breakAfterFailures) telemetry.endpointForgotten(lane.name);
+    lane.failures = 0;
+    lane.restUntilMs = 0;
+  }
+
+  function note(lane: Lane<T>, result: AttemptResult): void {
+    if (result === 'gone') {
+      clear(lane);
+      return;
+    }
     if (result === 'answered') {
       if (lane.failures >= settings.breakAfterFailures) telemetry.endpointRecovered(lane.name);
       lane.failures = 0;

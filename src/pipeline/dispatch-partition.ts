@@ -34,6 +34,8 @@ export interface DispatchOptions {
   /** Never the same twice, over all processes. */
   readonly newId: () => string;
   readonly telemetry: Telemetry;
+  /** How often endpoints of removed recipients are looked for; a minute where it is left out. */
+  readonly forgetEveryMs?: number;
 }
 
 /** One partition of `warnings` while this process owns it. */

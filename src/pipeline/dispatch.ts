@@ -3,7 +3,7 @@ import { attemptDelivery } from './delivery-attempt.js';
 import { createDeliveryLanes } from './delivery-lanes.js';
 import { countOf, isPending, openPartition, type DispatchOptions, type DispatchPartition } from './dispatch-partition.js';
 import { planWarnings } from './dispatch-plan.js';
-import { agedTold, type PendingDelivery } from './dispatch-record.js';
+import { agedTold, laneOf, type PendingDelivery } from './dispatch-record.js';
 
 /**
  * Tells recipients of warnings: joins group `dispatch` on `warnings`, plans deliveries, attempts them until they are
@@ -21,6 +21,8 @@ export interface Dispatch extends Membership {
 /** How long attempts under way may go on when the partition is given up. */
 const closeGraceMs = 1500;
 const sweepEveryMs = 60_000;
+/** How often endpoints of removed recipients are looked for. */
+const forgetEveryMs = 60_000;
 
 export async function createDispatch(options: DispatchOptions): Promise<Dispatch> {
   const { log, clock, settings, telemetry } = options;
@@ -107,7 +109,22 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
     };
   }
 
+  async function forgetRemoved(): Promise<void> {
+    const registered = await options.recipients.registered();
+    const kept = new Set(
+      [...registered.keys()].flatMap((recipient) => options.channels.map(({ name: channel }) => laneOf({ recipient, channel }))),
+    );
+    lanes.forget((lane) => !kept.has(lane));
+  }
+
+  const forgetting = setInterval(() => {
+    // The state is away: the next time will do.
+    forgetRemoved().catch(() => undefined);
+  }, options.forgetEveryMs ?? forgetEveryMs);
+  forgetting.unref();
+
   membership.done.catch(async (error: unknown) => {
+    clearInterval(forgetting);
     telemetry.consumerFailed({ group: 'dispatch', topic: 'warnings', error });
     await lanes.stop();
   });
@@ -117,6 +134,7 @@ export async function createDispatch(options: DispatchOptions): Promise<Dispatch
     pending: () => lanes.pending,
     lag: () => membership.lag(),
     async leave() {
+      clearInterval(forgetting);
       await membership.leave();
       await lanes.stop();
     },

@@ -282,6 +282,10 @@ export function createTelemetry(options: TelemetryOptions) {
       metrics.endpointsOpen.set(restingEndpoints.size);
       log.info({ recipient }, 'an endpoint answers again');
     },
+    /** Its recipient was removed, or another process tells it: whether it answers is not known here any more. */
+    endpointForgotten(recipient: string) {
+      if (restingEndpoints.delete(recipient)) metrics.endpointsOpen.set(restingEndpoints.size);
+    },
 
     // Archive
     sliceArchived(fact: { topic: string; partition: number; table: string; rows: number; bytes: number; durationMs: number }) {

@@ -15,7 +15,7 @@ import { createRecipients } from '../../src/pipeline/recipients.js';
 import { parseRoutes } from '../../src/pipeline/routes-file.js';
 import type { Channel } from '../../src/ports/channel.js';
 import type { Log } from '../../src/ports/log.js';
-import { createTelemetry } from '../../src/telemetry/telemetry.js';
+import { createTelemetry, type Telemetry } from '../../src/telemetry/telemetry.js';
 import { eventsOn, type EmbeddedParts } from '../support/embedded.js';
 
 const routesFile = fileURLToPath(new URL('../../config/routes.yaml', import.meta.url));
@@ -134,6 +134,8 @@ export interface StartOptions {
   readonly settings?: Partial<DispatchSettings>;
   readonly routes?: Routes;
   readonly random?: () => number;
+  readonly telemetry?: Telemetry;
+  readonly forgetEveryMs?: number;
 }
 
 export function startDispatch(parts: Pick<EmbeddedParts, 'log' | 'state'>, options: StartOptions): Promise<Dispatch> {
@@ -147,7 +149,8 @@ export function startDispatch(parts: Pick<EmbeddedParts, 'log' | 'state'>, optio
     clock: Date,
     random: options.random ?? Math.random,
     newId: randomUUID,
-    telemetry: quiet(),
+    telemetry: options.telemetry ?? quiet(),
+    ...(options.forgetEveryMs === undefined ? {} : { forgetEveryMs: options.forgetEveryMs }),
   });
 }
 

@@ -11,6 +11,7 @@ import type { WarningCommandEvent } from '../../src/domain/warning-command.js';
 import { openOwnedSlot } from '../../src/pipeline/owned-slot.js';
 import type { Channel, Message, Outcome } from '../../src/ports/channel.js';
 import { startReceiver } from '../../src/simulate/receiver.js';
+import { createTelemetry } from '../../src/telemetry/telemetry.js';
 import { eventsOn, temporaryEmbedded, type EmbeddedParts } from '../support/embedded.js';
 import {
   deliveriesOn,
@@ -331,6 +332,31 @@ describe('dispatch', () => {
     expect(sent.filter(({ recipient }) => recipient === 'dead').length).toBeLessThanOrEqual(3);
     const order = sent.filter(({ recipient }) => recipient === 'alive').map(({ level }) => level);
     expect(order.slice(0, 10)).not.toContain('blue');
+  });
+
+  test('an endpoint whose recipient was removed rests no longer, and is not said to answer', async () => {
+    await register(['dead']);
+    const lines: { msg: string }[] = [];
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line) as { msg: string }) };
+    const telemetry = createTelemetry({ level: 'info', destination, now: Date.now });
+    const resting = async () => /^huqi_delivery_endpoints_resting (\d+)$/m.exec(await telemetry.metrics())?.[1];
+    // The only attempt that its level is given fails, so that nothing waits for the endpoint afterwards.
+    const { channel } = scriptedChannel(() => ({ kind: 'retry', reason: 'answered 500' }));
+    const routes = { ...quickRoutes, retry: { ...quickRoutes.retry, atSeconds: [0], everySeconds: 60, deadlineSeconds: 1 } };
+    const settings = { breakAfterFailures: 1, restMs: 60_000 };
+    const dispatch = await startDispatch(parts, { channels: [channel], routes, settings, telemetry, forgetEveryMs: 30 });
+    await tell(parts.log, warningOf('w1'));
+    await until(
+      () => deliveriesOn(parts.log),
+      (all) => all.some(({ outcome }) => outcome === 'exhausted'),
+    );
+    await until(resting, (count) => count === '1');
+    await recipientsIn(parts).remove('dead');
+    await until(resting, (count) => count === '0');
+    await dispatch.leave();
+    const said = lines.map(({ msg }) => msg);
+    expect(said).toContain('an endpoint fails again and again, it rests before the next try');
+    expect(said).not.toContain('an endpoint answers again');
   });
 
   test("more deliveries than an endpoint's queue holds are given up visibly, not silently", async () => {
