@@ -42,6 +42,8 @@ export interface PlatformOptions {
   readonly clock: { now(): number };
   /** What this process does; all of it where left out. Needs Kafka and Redis. */
   readonly roles?: ReadonlySet<Role> | undefined;
+  /** Origins of receivers of this very process, to which webhooks may go whatever network they are on. */
+  readonly webhookMayReach?: ((origin: string) => boolean) | undefined;
   /** Where log lines go. */
   readonly logTo?: TelemetryOptions['destination'] | undefined;
 }
@@ -94,6 +96,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const webhook = createWebhookChannel({
       fetchTimeoutMs: settings.dispatch.webhookTimeoutMs,
       allowPrivate: settings.dispatch.webhookAllowPrivate,
+      mayReach: options.webhookMayReach,
       userAgent: `huqi/${version}`,
       now: () => clock.now(),
       present: presentWarning,

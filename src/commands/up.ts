@@ -55,7 +55,7 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
   const only = flags.only === undefined ? undefined : rolesOf(flags.only);
   const rate = wholeNumber('--sample-rate', flags.sampleRate, 1, 1_000_000);
   const port = flags.port === undefined ? undefined : wholeNumber('--port', flags.port, 0, 65_535);
-  const loaded = loadSettings({
+  const settings = loadSettings({
     file: flags.config,
     env: context.env,
     overrides: {
@@ -63,14 +63,14 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
       ...(port === undefined ? {} : { http: { port } }),
     },
   });
-  if (only && !isClustered(loaded))
+  if (only && !isClustered(settings))
     throw new CommandFailure(
       '--only needs Kafka and Redis (HUQI_KAFKA_BROKERS, HUQI_REDIS_URL): with embedded parts all parts run in one process',
       2,
     );
   // The sample day is for looking around, never for a store that others may share.
-  const mayPlay = flags.sample && !isClustered(loaded);
-  const settings = withSample(loaded, mayPlay);
+  const mayPlay = flags.sample && !isClustered(settings);
+  const reach = createSampleReach(mayPlay);
   context.keepFilesPrivate();
   const progress = createProgress(context, 0);
   const platform = await startPlatform({
@@ -79,14 +79,18 @@ async function up(flags: Flags, context: CommandContext, version: string): Promi
     paths: context.paths,
     clock: context.clock,
     roles: only,
+    webhookMayReach: reach.mayReach,
     logTo: logAbove(context, progress),
   });
   let receiver: Receiver | undefined;
   try {
     showStart(platform, settings, context);
     const playing = mayPlay && (await shouldPlay(platform));
-    if (playing) receiver = await demonstrate(platform, rate, progress, context);
-    else if (!isClustered(settings)) await forgetDemonstration(platform);
+    if (playing) receiver = await demonstrate(platform, rate, progress, context, reach);
+    else {
+      reach.decide('');
+      if (!isClustered(settings)) await forgetDemonstration(platform);
+    }
     // A run that was cut off after the last record has nothing left to play, but must end as well.
     const work = mayPlay && flags.exitAfterSample ? platform.pipeline.drained(context.stop) : stopAsked(context.stop);
     await Promise.race([work, platform.failed]);
@@ -117,12 +121,23 @@ async function within(limitMs: number, work: Promise<void>): Promise<void> {
   await Promise.race([work.catch(() => undefined), limit]);
 }
 
-/** The demonstration's receiver listens on loopback, where webhooks may not go otherwise. */
-function withSample(settings: Settings, sample: boolean): Settings {
-  if (!sample) return settings;
+/**
+ * The demonstration's receiver listens on loopback, where webhooks may not go otherwise. Until it is decided whether the sample is
+ * played (on), what a sample that was cut off has left is not refused for good.
+ */
+interface SampleReach {
+  readonly mayReach: (origin: string) => boolean;
+  /** The receiver's origin, '' for none. */
+  decide(origin: string): void;
+}
+
+function createSampleReach(mayPlay: boolean): SampleReach {
+  let decided = mayPlay ? null : '';
   return {
-    ...settings,
-    dispatch: { ...settings.dispatch, webhookAllowPrivate: [...settings.dispatch.webhookAllowPrivate, '127.0.0.1/32'] },
+    mayReach: (origin) => (decided === null ? new URL(origin).hostname === '127.0.0.1' : origin === decided),
+    decide(origin) {
+      decided = origin;
+    },
   };
 }
 
@@ -143,12 +158,19 @@ const recipientIds = { centre: 'sample-centre', bank: 'sample-bank' };
 const sampleEnterprises = 3;
 
 /** Registers recipients on loopback, plays the sample, waits until all of it is stored, prints the table. */
-async function demonstrate(platform: Platform, rate: number, progress: Progress, context: CommandContext): Promise<Receiver> {
+async function demonstrate(
+  platform: Platform,
+  rate: number,
+  progress: Progress,
+  context: CommandContext,
+  reach: SampleReach,
+): Promise<Receiver> {
   const { pipeline, status, url } = platform;
   const directory = join(context.paths.config, 'sample');
   await forgetDemonstration(platform);
   const secrets = new Map<string, string>();
   const receiver = await startReceiver({ secretFor: (recipient) => secrets.get(recipient) });
+  reach.decide(new URL(receiver.url).origin);
   const register = async (id: string, kind: 'enterprise' | 'bank' | 'centre', match: string, name: string): Promise<void> => {
     const { secret } = await pipeline.recipients.put(id, { kind, match, name, webhook: { url: `${receiver.url}/${id}` } });
     if (secret !== undefined) secrets.set(id, secret);

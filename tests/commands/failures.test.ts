@@ -189,9 +189,31 @@ it(
     const first = startHuqi(['up', '--port', '0', '--data', data, '--sample-rate', '3000']);
     const [, url = ''] = await first.printed(/runs at (http:\S+)\n[^]*playing the sample day/);
     await expect.poll(() => metricTotal(url, 'huqi_transactions_scored_total'), { timeout: 60_000 }).toBeGreaterThan(1_000);
+    // The sample's own receiver is told, and nothing else on loopback.
+    expect(await registerOnLoopback(url, data)).toContain('dispatch.webhookAllowPrivate');
     expect(await first.end('SIGTERM')).toMatchObject({ code: 0 });
     const second = await huqi(['up', '--port', '0', '--data', data, '--sample-rate', '20000', '--exit-after-sample']);
     expect(second.code, second.stderr).toBe(0);
     expect(second.stdout).toMatch(/transactions +28,000 +of 30,721 lines sent\s+reference records +2,711 /);
+    expect(second.stdout).toMatch(/deliveries +[1-9][0-9,]* +refused 0, pending 0/);
+    const third = startHuqi(['up', '--port', '0', '--data', data]);
+    try {
+      const [, later = ''] = await third.printed(/runs at (http:\S+)\n/);
+      await expect.poll(() => registerOnLoopback(later, data)).toContain('dispatch.webhookAllowPrivate');
+    } finally {
+      expect(await third.end('SIGTERM')).toMatchObject({ code: 0 });
+    }
   },
 );
+
+/** What the platform answers. */
+async function registerOnLoopback(url: string, data: string): Promise<string> {
+  const { centre } = JSON.parse(readFileSync(join(data, 'keys.json'), 'utf8')) as { centre: string };
+  const recipient = { kind: 'centre', match: '*', name: 'own', webhook: { url: 'http://127.0.0.1:18499/hook' } };
+  const response = await fetch(`${url}/v1/recipients/own`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${centre}`, 'content-type': 'application/json' },
+    body: JSON.stringify(recipient),
+  });
+  return response.text();
+}

@@ -11,6 +11,8 @@ export interface WebhookOptions {
   readonly fetchTimeoutMs: number;
   /** CIDR ranges of private networks that may be reached, e.g. `10.20.0.0/16`. */
   readonly allowPrivate: readonly string[];
+  /** Origins (`http://127.0.0.1:9000`) that may be reached whatever network they are on: receivers of this very process. */
+  readonly mayReach?: ((origin: string) => boolean) | undefined;
   readonly userAgent: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -36,13 +38,14 @@ const resolveMsMax = 2_000;
  */
 export function createWebhookChannel(options: WebhookOptions): Channel & { close(): void } {
   const guard = options.guard ?? createAddressGuard(options.allowPrivate);
+  const { mayReach = () => false } = options;
   const agentOptions = { keepAlive: true, maxSockets: socketsPerHostMax, maxTotalSockets: 256, timeout: 30_000 };
   const agents = { http: new http.Agent(agentOptions), https: new https.Agent(agentOptions) };
 
   return {
     name: 'webhook',
     async deliver(message, signal) {
-      const { url, refusal } = readUrl(message.target.url, guard);
+      const { url, refusal } = readUrl(message.target.url, guard, mayReach);
       if (url === null) return { kind: 'refused', reason: refusal };
       const body = renderBody(message, options.present);
       const headers = signedHeaders(message, body, options);
@@ -65,7 +68,7 @@ export function createWebhookChannel(options: WebhookOptions): Channel & { close
       return toOutcome(answer, url.host, options.now());
     },
     async whyNot(address) {
-      const { url, refusal } = readUrl(address, guard);
+      const { url, refusal } = readUrl(address, guard, mayReach);
       if (url === null) return refusal;
       return (await leadsAstray(url.hostname, guard)) ? refusedNetwork(url.host) : null;
     },
@@ -76,10 +79,16 @@ export function createWebhookChannel(options: WebhookOptions): Channel & { close
   };
 }
 
-function readUrl(address: string, guard: AddressGuard): { url: URL; refusal: null } | { url: null; refusal: string } {
+type MayReach = (origin: string) => boolean;
+
+function readUrl(
+  address: string,
+  guard: AddressGuard,
+  mayReach: MayReach,
+): { url: URL; refusal: null } | { url: null; refusal: string } {
   if (!URL.canParse(address)) return { url: null, refusal: 'the address is not a URL' };
   const url = new URL(address);
-  const refusal = refuseUrl(url, guard);
+  const refusal = refuseUrl(url, guard, mayReach);
   return refusal === null ? { url, refusal } : { url: null, refusal };
 }
 
@@ -95,10 +104,10 @@ function leadsAstray(hostname: string, guard: AddressGuard): Promise<boolean> {
   });
 }
 
-function refuseUrl(url: URL, guard: AddressGuard): string | null {
+function refuseUrl(url: URL, guard: AddressGuard, mayReach: MayReach): string | null {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return `${url.protocol} is not http or https`;
   if (url.username !== '' || url.password !== '') return 'the address holds a user name or password';
-  if (guard.checkHost(url.hostname) === 'refused') return refusedNetwork(url.host);
+  if (guard.checkHost(url.hostname) === 'refused' && !mayReach(url.origin)) return refusedNetwork(url.host);
   return null;
 }
 

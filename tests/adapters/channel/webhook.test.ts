@@ -342,6 +342,13 @@ describe('where a delivery may not go', () => {
       expect(await told(url)).toBeNull();
   });
 
+  test('a receiver of this very process is reached by its origin alone', async () => {
+    const channel = openChannel({ allowPrivate: [], mayReach: (origin) => origin === 'http://127.0.0.1:9000' });
+    expect(await channel.whyNot!('http://127.0.0.1:9000/hooks/one')).toBeNull();
+    for (const url of ['http://127.0.0.1:9001/hooks/one', 'https://127.0.0.1:9000/', 'http://127.0.0.2:9000/'])
+      expect(await channel.whyNot!(url)).toContain('dispatch.webhookAllowPrivate');
+  });
+
   test('a range that the installation allows is reached, its neighbour is not', () => {
     const guard = createAddressGuard(['10.20.0.0/16', 'fd00::/8']);
     expect(guard.checkHost('10.20.255.255')).toBe('allowed');
