@@ -114,13 +114,13 @@ describe('huqi patterns on a data directory', () => {
   it('lists those that ship on a new one', async () => {
     const { patterns } = await inForce();
     expect(patterns.map(({ id }) => id)).toEqual(shippedIds);
-    expect((await huqi(['patterns', 'list', ...data])).stdout).toMatch(/M03 +1 +active +mule +high +mule-account +快进快出/);
+    expect((await huqi(['patterns', 'list', ...data])).stdout).toMatch(/M03 +2 +active +mule +high +mule-account +快进快出/);
   });
 
   it('shows one with its condition and thresholds, and says how to find those that there are', async () => {
     const { code, stdout } = await huqi(['patterns', 'show', 'M03', ...data]);
     expect(code).toBe(0);
-    expect(stdout).toContain('M03 version 1, active');
+    expect(stdout).toContain('M03 version 2, active');
     expect(stdout).toContain('count(passedBig, "24h") >= 1');
     expect(stdout).toContain('bigFen: 10000000');
     const unknown = await huqi(['patterns', 'show', 'Z99', ...data]);
@@ -130,11 +130,11 @@ describe('huqi patterns on a data directory', () => {
 
   it('refuses a broken push by file, line and column, and the set in force stays', async () => {
     const before = await inForce();
-    const broken = patternFile('broken.yaml', ['version: 1', 'version: 9'], ['"24h") >= 1 ||', '"24h") >= ||']);
+    const broken = patternFile('broken.yaml', ['version: 2', 'version: 9'], ['"24h") >= 1 &&', '"24h") >= &&']);
     const line =
       readFileSync(broken, 'utf8')
         .split('\n')
-        .findIndex((text) => text.includes('>= ||')) + 1;
+        .findIndex((text) => text.includes('>= &&')) + 1;
     const good = patternFile('good.yaml', ['id: M03', 'id: M90']);
     const outcome = await huqi(['patterns', 'push', good, broken, ...data]);
     expect(outcome.stderr).toMatch(new RegExp(`broken\\.yaml:${line}:\\d+ `));
@@ -152,7 +152,7 @@ describe('huqi patterns on a data directory', () => {
       ...data,
     ]);
     expect(outcome.stderr).toMatch(
-      /same-version\.yaml:\d+:\d+ version: M03 is in force as version 1 with another text; raise the version to 2/,
+      /same-version\.yaml:\d+:\d+ version: M03 is in force as version 2 with another text; raise the version to 3/,
     );
     expect(failureOf(outcome)).toMatchObject({ code: 1, hasStack: false });
     expect(await inForce()).toEqual(before);
@@ -160,13 +160,13 @@ describe('huqi patterns on a data directory', () => {
 
   it('puts a higher version into force, and pushing it again changes nothing', async () => {
     const before = await inForce();
-    const file = patternFile('higher.yaml', ['version: 1', 'version: 2'], ['bigFen: 10000000', 'bigFen: 9000000']);
+    const file = patternFile('higher.yaml', ['version: 2', 'version: 3'], ['bigFen: 10000000', 'bigFen: 9000000']);
     const pushed = await huqi(['patterns', 'push', file, ...data, '--by', 'the test']);
     expect(pushed).toMatchObject({ code: 0, stderr: '' });
     expect(pushed.stdout).toContain('0 added, 1 changed, 0 the same');
     const after = await inForce();
     expect(after.patternSet).not.toBe(before.patternSet);
-    expect(after.patterns.find(({ id }) => id === 'M03')?.version).toBe(2);
+    expect(after.patterns.find(({ id }) => id === 'M03')?.version).toBe(3);
     expect((await huqi(['patterns', 'push', file, ...data])).stdout).toContain('0 added, 0 changed, 1 the same');
     expect(await inForce()).toEqual(after);
   });

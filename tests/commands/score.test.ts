@@ -234,7 +234,7 @@ describe('huqi score that cannot do its work says so in one sentence', () => {
   const good = readFileSync(join(config, 'patterns/M03-rapid-in-out.yaml'), 'utf8');
   const brokenText = good.replace('"24h") >= 1', '"24h") >= ');
   writeFileSync(broken, brokenText);
-  const lineOfWhen = brokenText.split('\n').findIndex((line) => line.includes('"24h") >=  ||')) + 1;
+  const lineOfWhen = brokenText.split('\n').findIndex((line) => line.includes('"24h") >=  &&')) + 1;
   const cases = [
     { what: 'a file that is not there', args: [at('nothing.ndjson')], code: 1, says: /nothing\.ndjson does not exist/ },
     { what: 'a directory in place of a file', args: [at('folder')], code: 1, says: /directory/ },
