@@ -1,8 +1,8 @@
-import { accountKinds } from '../domain/transaction.js';
 import type { Evaluation } from './evaluation.js';
 import { generate } from './generated.js';
 import type { Pattern } from './pattern.js';
 import type { CompiledPattern } from './pattern-set.js';
+import { corporateKind } from './transaction-view.js';
 import { askingOnce, type Helper, prelude } from './typed-code.js';
 
 /**
@@ -44,8 +44,6 @@ export function nearMissesOf({ conjuncts }: CompiledPattern, near: readonly numb
 const measuredEveryByDefault = 256;
 /** Of so many pairs of readings the closest says what a reading costs. */
 const clockReadings = 5;
-/** As in `PartyView.kind`. */
-const corporateKind = accountKinds.indexOf('corporate') + 1;
 
 type AskAll = (leg: Evaluation, held: number[], near: (pattern: number, part: number) => void) => void;
 type AskOne = (leg: Evaluation) => boolean;

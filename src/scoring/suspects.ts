@@ -1,11 +1,9 @@
-import { accountKinds } from '../domain/transaction.js';
 import type { Evaluation } from './evaluation.js';
-import type { PartyView } from './transaction-view.js';
+import { corporateKind, type PartyView } from './transaction-view.js';
 import { isOnList } from './vocabulary/knowledge.js';
 
 /** Lists whose entries are suspected of fraud themselves: accounts, credit codes of their holders, names of enterprises. */
 const suspectLists = ['case-accounts', 'black'] as const;
-const corporateKind = accountKinds.indexOf('corporate') + 1;
 
 /**
  * Whether the party is suspected at the leg's time: it stands on a list of suspects, on which whoever a `case-account` record names is

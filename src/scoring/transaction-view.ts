@@ -70,6 +70,7 @@ export class TransactionView {
 }
 
 /** See `PartyView.kind`. */
+export const corporateKind = accountKinds.indexOf('corporate') + 1;
 export const personalKind = accountKinds.indexOf('personal') + 1;
 
 export class PartyView {

@@ -111,21 +111,26 @@ describe('status', () => {
     expect(queries).toBe(2 * perCount);
   });
 
-  test('says when it counted, and counts anew for whoever asks after a silence', async () => {
+  /** A status at 1,000,000 ms, over a warehouse that holds as many transactions as `found` says: 7 at first. */
+  function statusThatCounts() {
     const now = { ms: 1_000_000 };
-    let found = 7;
+    const found = { count: 7 };
     const counted: Warehouse = {
       ...warehouse,
       query: (sql, parameters) =>
-        sql.includes('FROM transactions ') ? Promise.resolve([{ count: found }] as never) : warehouse.query(sql, parameters),
+        sql.includes('FROM transactions ') ? Promise.resolve([{ ...found }] as never) : warehouse.query(sql, parameters),
     };
-    const { status } = statusOver(counted, [], now);
+    return { ...statusOver(counted, [], now), now, found };
+  }
+
+  test('says when it counted, and counts anew for whoever asks after a silence', async () => {
+    const { status, now, found } = statusThatCounts();
     const summary = async () => {
       const { countedAt, transactions } = await status.summary();
       return [Date.parse(countedAt), transactions.accepted];
     };
     expect(await summary()).toEqual([1_000_000, 7]);
-    found = 8;
+    found.count = 8;
     now.ms += 1_999;
     expect(await summary()).toEqual([1_000_000, 7]);
     now.ms += 90_000;
@@ -133,16 +138,9 @@ describe('status', () => {
   });
 
   test('counts on where the clock has been set back', async () => {
-    const now = { ms: 1_000_000 };
-    let found = 7;
-    const counted: Warehouse = {
-      ...warehouse,
-      query: (sql, parameters) =>
-        sql.includes('FROM transactions ') ? Promise.resolve([{ count: found }] as never) : warehouse.query(sql, parameters),
-    };
-    const { status } = statusOver(counted, [], now);
+    const { status, now, found } = statusThatCounts();
     await status.summary();
-    found = 8;
+    found.count = 8;
     now.ms -= 600_000;
     const { countedAt, transactions } = await status.summary();
     expect([Date.parse(countedAt), transactions.accepted]).toEqual([400_000, 8]);
